@@ -1,0 +1,77 @@
+// Package auth knows who is there: passwords, sessions behind a gorilla
+// sessions.Store over the database, the sign-in throttle and the middleware.
+package auth
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"correction-console/internal/correction"
+)
+
+// User is a person who may sign in.
+type User struct {
+	ID           int64
+	Username     string // lower case, unique
+	Name         string // shown to others
+	Role         correction.Role
+	Scope        correction.Scope
+	PasswordHash string // PHC string
+	Disabled     bool
+	Lang         string // "zh-CN", "en" or empty
+	Theme        string // "light", "dark" or empty
+}
+
+// Session is one signed-in browser. The store holds the SHA-256 of its id, never
+// the id.
+type Session struct {
+	Row       int64
+	IDHash    [32]byte
+	UserID    int64
+	CreatedAt time.Time
+	SeenAt    time.Time
+	ExpiresAt time.Time // absolute end
+	IP        string
+	UserAgent string
+}
+
+// Attempts is what the throttle knows about one key.
+type Attempts struct {
+	Failures    int       // consecutive, this one included
+	LastAt      time.Time // of the one before
+	LockedUntil time.Time
+}
+
+// Errors of a Store.
+var (
+	ErrNoUser    = errors.New("no such user")
+	ErrNoSession = errors.New("no such session")
+)
+
+// Store keeps users and sessions. Every operation is one transaction.
+type Store interface {
+	UserByName(ctx context.Context, username string) (User, error)                                // ErrNoUser
+	UserByID(ctx context.Context, id int64) (User, error)                                         // ErrNoUser
+	SetPassword(ctx context.Context, userID int64, phc string, keep [32]byte, at time.Time) error // revokes all other sessions
+	Rehash(ctx context.Context, userID int64, old, phc string) error                              // same password, better parameters
+	SetPreferences(ctx context.Context, userID int64, lang, theme string) error
+
+	// CreateSession stores a session and revokes the oldest ones beyond keep.
+	CreateSession(ctx context.Context, s Session, keep int) (row int64, revoked int, err error)
+	// SessionUser returns a live session (neither revoked nor past its absolute end nor
+	// idle since before idleSince) and its user, who is not disabled; ErrNoSession.
+	SessionUser(ctx context.Context, idHash [32]byte, now, idleSince time.Time) (Session, User, error)
+	TouchSession(ctx context.Context, row int64, seen time.Time) error
+	RevokeSession(ctx context.Context, userID, row int64, at time.Time) error // ErrNoSession when it is not this user's
+	Sessions(ctx context.Context, userID int64, now, idleSince time.Time) ([]Session, error)
+
+	// CountAttempt counts an attempt before it is judged, in one statement, and
+	// returns the state with it counted. Keys are "user:NAME", "known:HASH", "ip:ADDR",
+	// "all".
+	CountAttempt(ctx context.Context, key string, now time.Time, window time.Duration) (Attempts, error)
+	Lock(ctx context.Context, key string, until time.Time) error
+	ClearAttempts(ctx context.Context, key string) error
+
+	AppendAudit(ctx context.Context, a correction.AuditEntry) error
+}

@@ -1,0 +1,59 @@
+package correction
+
+import "slices"
+
+// Role is what a person may do (product.md §2).
+type Role string
+
+// The four roles.
+const (
+	Agent      Role = "agent"
+	Supervisor Role = "supervisor"
+	Operator   Role = "operator"
+	Auditor    Role = "auditor"
+)
+
+// Roles lists all roles.
+var Roles = []Role{Agent, Supervisor, Operator, Auditor}
+
+// Actor is the person on whose behalf a use case runs.
+type Actor struct {
+	UserID    int64
+	Name      string
+	Role      Role
+	Scope     Scope
+	SessionID int64 // row of the session, kept with what it did
+}
+
+// Scope is the set of merchants that a person may touch. The zero value is none.
+type Scope struct {
+	All       bool
+	Merchants []string
+}
+
+// Allows reports whether the merchant is in scope.
+func (s Scope) Allows(subMchID string) bool {
+	return s.All || slices.Contains(s.Merchants, subMchID)
+}
+
+// Action is something that needs a right.
+type Action string
+
+// Actions of the correction use cases.
+const (
+	ReadOrders      Action = "read orders"
+	Correct         Action = "correct"
+	ReadCorrections Action = "read corrections"     // their own at least
+	ReadAllOf       Action = "read all corrections" // of the merchants in scope
+	Export          Action = "export"
+)
+
+var rights = map[Role][]Action{
+	Agent:      {ReadOrders, Correct, ReadCorrections},
+	Supervisor: {ReadOrders, Correct, ReadCorrections, ReadAllOf, Export},
+	Operator:   {ReadCorrections, ReadAllOf},
+	Auditor:    {ReadOrders, ReadCorrections, ReadAllOf, Export},
+}
+
+// Can reports whether the actor's role has the right. An unknown role has none.
+func (a Actor) Can(action Action) bool { return slices.Contains(rights[a.Role], action) }

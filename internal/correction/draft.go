@@ -1,0 +1,497 @@
+package correction
+
+import (
+	"errors"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Limits of domain.md §1.1, in characters (code points) and items.
+const (
+	MaxLines       = 100
+	MaxDiscounts   = 30
+	MaxName        = 20
+	MaxDescription = 30
+	MaxReason      = 50
+	MaxDeviceID    = 50
+	MaxMateriel    = 100
+	MaxCount       = 100
+	MaxTicket      = 64   // ours
+	MaxNote        = 1000 // ours
+)
+
+// RepeatableName is the one line name that may occur more than once in an order.
+const RepeatableName = "商品信息"
+
+// FormLine is one row of the editor, as typed. Index is the number in the field
+// names (post_payments.N.name); an index below the number of the order's lines
+// stands for that line of the order.
+type FormLine struct {
+	Index                            int
+	Name, Amount, Count, Description string
+}
+
+// Empty reports whether nothing was typed in the row.
+func (l FormLine) Empty() bool {
+	return trimBlank(l.Name) == "" && trimBlank(l.Amount) == "" && trimBlank(l.Count) == "" && trimBlank(l.Description) == ""
+}
+
+// Form is a correction as typed, field by field (product.md §6).
+type Form struct {
+	Lines, Discounts []FormLine
+	Device           Device
+	Total            string // read only when no line has an amount
+	ReasonCode       string
+	Reason           string
+	Ticket           string
+	Note             string
+	Base             string // hash of the order that was shown, hex
+	NoDevice         bool   // the agent ticked that the device ids stay empty
+}
+
+// FormOf is the form for an order: its live lines, so that what is not touched is
+// sent again unchanged.
+func FormOf(o Order, d Device) Form {
+	return Form{Lines: rowsOf(o.Lines), Discounts: rowsOf(o.Discounts), Device: d}
+}
+
+func rowsOf(lines []Line) []FormLine {
+	var out []FormLine
+	for i, l := range lines {
+		f := FormLine{Index: i, Name: l.Name, Description: l.Description}
+		if l.HasAmount {
+			f.Amount = l.Amount.Yuan()
+		}
+		if l.Count != 0 {
+			f.Count = strconv.Itoa(l.Count)
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// Notice is a problem or a warning at a field. Field is the API name of the form
+// field ("post_payments.0.amount"), or "post_payments" for the list as a whole.
+type Notice struct {
+	Field  string
+	Code   string
+	Limit  int      // characters or items allowed
+	Count  int      // characters or items there are
+	Text   string   // a name, a character, a value to quote
+	Names  []string // names to choose from
+	Amount Fen      // an amount to quote
+}
+
+// Codes of problems; each blocks.
+const (
+	BadRequired     = "required"
+	BadTooLong      = "too_long"
+	BadCharacter    = "bad_character" // Text: the character as U+XXXX
+	BadEmoji        = "emoji"         // above U+FFFF
+	BadUTF8         = "bad_utf8"
+	BadYuan         = "yuan_syntax"
+	BadThousands    = "yuan_thousands"
+	BadDecimals     = "yuan_decimals"
+	BadSign         = "yuan_sign"
+	BadExponent     = "yuan_exponent"
+	BadZeros        = "yuan_zeros"
+	BadTooLarge     = "yuan_too_large"
+	BadCount        = "count_range"
+	BadContent      = "needs_content" // neither amount nor description
+	BadDuplicate    = "duplicate_name"
+	BadNoLines      = "no_lines"
+	BadTooMany      = "too_many"
+	BadNotLower     = "not_lower" // Amount: current total
+	BadNegative     = "negative"
+	BadZero         = "zero_not_allowed"
+	BadOverCap      = "over_cap"
+	BadOverflow     = "overflow"
+	BadUnchanged    = "unchanged"
+	BadReasonCode   = "reason_code"
+	BadNoteRequired = "note_required"
+	BadDeviceTick   = "device_tick" // an empty device id must be ticked off
+	BadURL          = "url"
+)
+
+// Codes of warnings; none blocks.
+const (
+	WarnName             = "name_not_industry"
+	WarnMissingName      = "name_missing"
+	WarnOneOf            = "name_one_of"
+	WarnNeedsAmount      = "needs_amount"
+	WarnNoAmount         = "no_amount"
+	WarnNeedsDescription = "needs_description"
+	WarnNoDescription    = "no_description"
+	WarnNeedsCount       = "needs_count"
+	WarnNoCount          = "no_count"
+	WarnFixedText        = "fixed_text"
+	WarnPersonal         = "personal" // looks like a phone or id number
+	WarnNoDevice         = "no_device"
+	WarnAgain            = "corrected_before"
+)
+
+// Checked is a form that was read: what it means, and everything that is wrong
+// with it, all at once.
+type Checked struct {
+	Form      Form // amounts and texts as they were understood
+	Lines     []Line
+	Discounts []Line
+	Device    Device
+	Reason    Reason // the chosen code; zero when none
+	Outgoing  string
+	Ticket    string
+	Note      string
+
+	LineSum, DiscountSum Fen
+	Summed               bool // some line has an amount: the total follows from the lines
+	Total                Fen
+	TotalKnown           bool // the amounts could be read, so Total means something
+
+	Problems []Notice
+	Warnings []Notice
+}
+
+// OK reports whether the form can become a correction.
+func (c Checked) OK() bool { return len(c.Problems) == 0 }
+
+// Check reads a form against the order it was opened on and the rules of its
+// service (product.md §4). It is pure, reports every problem at once, and never
+// reads a total that the lines determine.
+func (p Policy) Check(f Form, base Order, svc Offering) Checked {
+	c := Checked{Form: f}
+	var lineIndex, discountIndex []int
+	c.Form.Lines, c.Lines, lineIndex = c.rows("post_payments", f.Lines)
+	c.Form.Discounts, c.Discounts, discountIndex = c.rows("post_discounts", f.Discounts)
+	if len(c.Lines) == 0 {
+		c.bad(Notice{Field: "post_payments", Code: BadNoLines})
+	}
+	if len(c.Lines) > MaxLines {
+		c.bad(Notice{Field: "post_payments", Code: BadTooMany, Limit: MaxLines, Count: len(c.Lines)})
+	}
+	if len(c.Discounts) > MaxDiscounts {
+		c.bad(Notice{Field: "post_discounts", Code: BadTooMany, Limit: MaxDiscounts, Count: len(c.Discounts)})
+	}
+	c.unique("post_payments", c.Lines, lineIndex)
+	c.unique("post_discounts", c.Discounts, discountIndex)
+
+	amounts := !c.hasProblem(".amount")
+	c.total(f, base, svc, amounts)
+	c.texts(p)
+	c.device(svc)
+
+	if industry, ok := FindIndustry(svc.Industry); ok {
+		c.Warnings = append(c.Warnings, industry.warnings(c.Lines, lineIndex, c.Total)...)
+	}
+	return c
+}
+
+func (c *Checked) bad(n Notice) { c.Problems = append(c.Problems, n) }
+
+func (c *Checked) hasProblem(suffix string) bool {
+	for _, n := range c.Problems {
+		if strings.HasSuffix(n.Field, suffix) {
+			return true
+		}
+	}
+	return false
+}
+
+// rows reads the rows of one list; empty rows are dropped. It returns the rows as
+// understood, the lines, and the field index of each line.
+func (c *Checked) rows(list string, rows []FormLine) ([]FormLine, []Line, []int) {
+	var shown []FormLine
+	var lines []Line
+	var index []int
+	for _, row := range rows {
+		if row.Empty() {
+			continue
+		}
+		field := func(name string) string { return lineField(list, row.Index, name) }
+		l := Line{}
+		before := len(c.Problems)
+		l.Name, row.Name = c.text(field("name"), row.Name, MaxName, true)
+		l.Description, row.Description = c.text(field("description"), row.Description, MaxDescription, false)
+		amountBad := false
+		if trimBlank(row.Amount) != "" {
+			if a, err := ParseYuan(row.Amount); err != nil {
+				c.bad(Notice{Field: field("amount"), Code: yuanCode(err), Text: suggestYuan(row.Amount)})
+				amountBad = true
+			} else {
+				l.Amount, l.HasAmount, row.Amount = a, true, a.Yuan()
+			}
+		} else {
+			row.Amount = ""
+		}
+		if n := HalfWidth(row.Count); n != "" {
+			v, err := strconv.Atoi(n)
+			if err != nil || !digits(n) || v < 1 || v > MaxCount {
+				c.bad(Notice{Field: field("count"), Code: BadCount, Limit: MaxCount})
+			} else {
+				l.Count, row.Count = v, strconv.Itoa(v)
+			}
+		} else {
+			row.Count = ""
+		}
+		switch {
+		case list == "post_discounts" && !l.HasAmount && !amountBad:
+			c.bad(Notice{Field: field("amount"), Code: BadRequired})
+		case l.Description == "" && !l.HasAmount && !amountBad && len(c.Problems) == before:
+			c.bad(Notice{Field: field("amount"), Code: BadContent})
+		}
+		shown, lines, index = append(shown, row), append(lines, l), append(index, row.Index)
+	}
+	return shown, lines, index
+}
+
+func lineField(list string, index int, name string) string {
+	return list + "." + strconv.Itoa(index) + "." + name
+}
+
+func (c *Checked) unique(list string, lines []Line, index []int) {
+	seen := map[string]bool{}
+	for i, l := range lines {
+		if l.Name == "" || (list == "post_payments" && l.Name == RepeatableName) {
+			continue
+		}
+		if seen[l.Name] {
+			c.bad(Notice{Field: lineField(list, index[i], "name"), Code: BadDuplicate, Text: l.Name})
+		}
+		seen[l.Name] = true
+	}
+}
+
+// total works out the new total (product.md §4.2–4.4).
+func (c *Checked) total(f Form, base Order, svc Offering, amountsRead bool) {
+	c.Summed = AnyAmount(c.Lines)
+	c.Form.Total = trimBlank(f.Total)
+	at := "total_amount"
+	var err, err2 error
+	c.LineSum, err = sumLines(c.Lines)
+	c.DiscountSum, err2 = sumLines(c.Discounts)
+	switch {
+	case err != nil || err2 != nil:
+		c.bad(Notice{Field: "post_payments", Code: BadOverflow})
+		return
+	case !amountsRead:
+		return
+	case c.Summed:
+		c.Form.Total = ""
+		c.Total = c.LineSum - c.DiscountSum // both within ±10^12
+		at = "post_payments"
+	case len(c.Lines) == 0:
+		return
+	case c.Form.Total == "":
+		c.bad(Notice{Field: at, Code: BadRequired})
+		return
+	default:
+		t, err := ParseYuan(f.Total)
+		if err != nil {
+			c.bad(Notice{Field: at, Code: yuanCode(err), Text: suggestYuan(f.Total)})
+			return
+		}
+		c.Total, c.Form.Total = t, t.Yuan()
+	}
+	c.TotalKnown = true
+	switch {
+	case c.Total < 0:
+		c.bad(Notice{Field: at, Code: BadNegative, Amount: c.Total})
+	case c.Total >= base.Total:
+		code := BadNotLower
+		if c.Total == base.Total && SameLines(c.Lines, base.Lines) && SameLines(c.Discounts, base.Discounts) {
+			code = BadUnchanged
+		}
+		c.bad(Notice{Field: at, Code: code, Amount: base.Total})
+	case c.Total == 0 && !svc.AllowZero:
+		c.bad(Notice{Field: at, Code: BadZero})
+	case svc.Cap > 0 && c.Total > svc.Cap:
+		c.bad(Notice{Field: at, Code: BadOverCap, Amount: svc.Cap})
+	}
+}
+
+func sumLines(lines []Line) (Fen, error) {
+	amounts := make([]Fen, 0, len(lines))
+	for _, l := range lines {
+		if l.HasAmount {
+			amounts = append(amounts, l.Amount)
+		}
+	}
+	return Sum(amounts...)
+}
+
+var (
+	longDigits = regexp.MustCompile(`[0-9][0-9 \-]{9,}[0-9Xx]`)
+	httpURL    = regexp.MustCompile(`^https?://[^\s/?#]+([/?#]\S*)?$`)
+)
+
+func (c *Checked) texts(p Policy) {
+	f := &c.Form
+	f.ReasonCode = trimBlank(f.ReasonCode)
+	reason, known := FindReason(p.Reasons, f.ReasonCode)
+	switch {
+	case f.ReasonCode == "":
+		c.bad(Notice{Field: "reason_code", Code: BadRequired})
+	case !known:
+		c.bad(Notice{Field: "reason_code", Code: BadReasonCode})
+	default:
+		c.Reason = reason
+	}
+	if trimBlank(f.Reason) == "" {
+		f.Reason = reason.Outgoing
+	}
+	c.Outgoing, f.Reason = c.text("reason", f.Reason, MaxReason, true)
+	if m := longDigits.FindString(HalfWidth(c.Outgoing)); m != "" {
+		c.Warnings = append(c.Warnings, Notice{Field: "reason", Code: WarnPersonal, Text: m})
+	}
+	c.Ticket, f.Ticket = c.text("ticket", f.Ticket, MaxTicket, false)
+	c.Note, f.Note = c.noteText("note", f.Note)
+	if reason.NeedsNote && c.Note == "" && !c.hasProblem("note") {
+		c.bad(Notice{Field: "note", Code: BadNoteRequired})
+	}
+}
+
+func (c *Checked) device(svc Offering) {
+	d, f := &c.Device, &c.Form.Device
+	d.Start, f.Start = c.text("device.start_device_id", f.Start, MaxDeviceID, false)
+	d.End, f.End = c.text("device.end_device_id", f.End, MaxDeviceID, false)
+	d.Materiel, f.Materiel = c.text("device.materiel_no", f.Materiel, MaxMateriel, false)
+	if d.Materiel != "" && !httpURL.MatchString(d.Materiel) {
+		c.bad(Notice{Field: "device.materiel_no", Code: BadURL})
+	}
+	industry, _ := FindIndustry(svc.Industry)
+	if !industry.Unattended {
+		return
+	}
+	for _, id := range []struct{ field, value string }{{"device.start_device_id", d.Start}, {"device.end_device_id", d.End}} {
+		if id.value != "" || c.hasProblem(id.field) {
+			continue
+		}
+		c.Warnings = append(c.Warnings, Notice{Field: id.field, Code: WarnNoDevice})
+		if !c.Form.NoDevice && !c.hasProblem("no_device") {
+			c.bad(Notice{Field: "no_device", Code: BadDeviceTick})
+		}
+	}
+}
+
+// text cleans one single-line text and reports what is wrong with it. It returns
+// the value and what the field shows: the cleaned text when it is good, the typed
+// one otherwise.
+func (c *Checked) text(field, typed string, limit int, required bool) (value, shown string) {
+	clean, n := CleanText(typed, limit)
+	if n.Code == "" && clean == "" && required {
+		n.Code = BadRequired
+	}
+	if n.Code != "" {
+		n.Field = field
+		c.bad(n)
+		return clean, typed
+	}
+	return clean, clean
+}
+
+// noteText is text that never leaves the house: it may have several lines and
+// characters outside the basic plane.
+func (c *Checked) noteText(field, typed string) (value, shown string) {
+	clean, n := cleanText(strings.ReplaceAll(typed, "\r\n", "\n"), MaxNote, true)
+	if n.Code != "" {
+		n.Field = field
+		c.bad(n)
+		return clean, typed
+	}
+	return clean, clean
+}
+
+// CleanText normalises text to NFC, trims it, and finds the first thing wrong with
+// it: too long (in code points), not UTF-8, above U+FFFF, or a control,
+// bidirectional-control or invisible character (domain.md §1.2, trust.md §3.4).
+// The Notice has no Field, and an empty Code when the text is good.
+func CleanText(s string, limit int) (string, Notice) { return cleanText(s, limit, false) }
+
+func cleanText(s string, limit int, note bool) (string, Notice) {
+	if !utf8.ValidString(s) {
+		return "", Notice{Code: BadUTF8}
+	}
+	s = trimBlank(norm.NFC.String(s))
+	marks, visible := 0, false
+	for _, r := range s {
+		switch {
+		case note && (r == '\n' || r == '\t'):
+			continue
+		case r > 0xFFFF && !note:
+			return s, Notice{Code: BadEmoji, Text: string(r)}
+		case forbidden(r):
+			return s, Notice{Code: BadCharacter, Text: charName(r)}
+		}
+		if unicode.In(r, unicode.Mn, unicode.Me) {
+			if marks++; marks > 2 {
+				return s, Notice{Code: BadCharacter, Text: charName(r)}
+			}
+			continue
+		}
+		marks = 0
+		visible = visible || !unicode.IsSpace(r)
+	}
+	if s != "" && !visible {
+		return s, Notice{Code: BadRequired}
+	}
+	if n := utf8.RuneCountInString(s); n > limit {
+		return s, Notice{Code: BadTooLong, Limit: limit, Count: n}
+	}
+	return s, Notice{}
+}
+
+// forbidden reports characters that cannot be seen or that change how others are
+// shown.
+func forbidden(r rune) bool {
+	switch r {
+	case 0x2028, 0x2029, 0x3164, 0x115F, 0x1160, 0xFFA0, 0x034F, 0x2800, utf8.RuneError:
+		return true
+	}
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs, unicode.Variation_Selector) ||
+		r&0xFFFE == 0xFFFE || (r >= 0xFDD0 && r <= 0xFDEF) ||
+		!unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Zs)
+}
+
+func charName(r rune) string {
+	h := strings.ToUpper(strconv.FormatInt(int64(r), 16))
+	for len(h) < 4 {
+		h = "0" + h
+	}
+	return "U+" + h
+}
+
+func yuanCode(err error) string {
+	for _, m := range []struct {
+		err  error
+		code string
+	}{
+		{ErrYuanThousands, BadThousands}, {ErrYuanDecimals, BadDecimals}, {ErrYuanSign, BadSign},
+		{ErrYuanExponent, BadExponent}, {ErrYuanZeros, BadZeros}, {ErrYuanTooLarge, BadTooLarge}, {ErrYuanEmpty, BadRequired},
+	} {
+		if errors.Is(err, m.err) {
+			return m.code
+		}
+	}
+	return BadYuan
+}
+
+// suggestYuan guesses the text that a person may have meant: without separators,
+// with two decimals. Empty when there is no good guess.
+func suggestYuan(s string) string {
+	t := strings.NewReplacer(",", "", "，", "", " ", "", "'", "", "元", "").Replace(NormaliseYuan(s))
+	if whole, frac, ok := strings.Cut(t, "."); ok && len(frac) > 2 && digits(frac) {
+		t = whole + "." + frac[:2]
+	}
+	if len(t) > 1 && digits(t) {
+		t = strings.TrimLeft(t[:len(t)-1], "0") + t[len(t)-1:]
+	}
+	f, err := ParseYuan(t)
+	if err != nil {
+		return ""
+	}
+	return f.Yuan()
+}

@@ -1,0 +1,81 @@
+package correction
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Kind sorts errors by what a page must answer.
+type Kind int
+
+// Kinds of errors.
+const (
+	Internal    Kind = iota // ours: 500
+	Invalid                 // what was asked makes no sense: 422
+	NotFound                // 404, also for what is out of scope
+	Conflict                // somebody or something was faster: 409
+	Forbidden               // 403
+	Upstream                // WeChat answered and refused: 502
+	Unavailable             // WeChat or the store cannot be reached: 503
+)
+
+// Error is an error with a kind and a stable code that pages have words for.
+type Error struct {
+	Kind Kind
+	Code string
+	Err  error // cause, for the log only; may be nil
+
+	Holder *Holder // set with CodeBusy: who holds the order
+	Remote *Remote // set when WeChat answered
+}
+
+// Codes of errors that pages have words for.
+const (
+	CodeNotFound      = "not_found"
+	CodeForbidden     = "forbidden"
+	CodeBusy          = "busy"         // another correction of the order is open
+	CodeTokenUsed     = "token_used"   // this correction is no longer to be confirmed
+	CodeTokenWrong    = "token_wrong"  // the confirmation token does not belong to it
+	CodeTypedTotal    = "typed_total"  // the typed total is missing or not the new total
+	CodeExpired       = "expired"      // the ten minutes are over
+	CodeBaseUnknown   = "base_unknown" // the form's base was never shown by this console
+	CodeOrderMoved    = "order_moved"  // the order is no longer what the form was opened on
+	CodeNotCorrecting = "not_correctable"
+	CodeUnreachable   = "unreachable"  // WeChat could not be reached; nothing was sent
+	CodeRefused       = "refused"      // WeChat answered with an error
+	CodeUnverified    = "unverified"   // an answer whose signature does not hold
+	CodeNoRecord      = "no_record"    // the record cannot be written: nothing is sent
+	CodeBadSettings   = "bad_settings" // WeChat refuses our key, certificate or number
+	CodeSlowDown      = "slow_down"    // too many look-ups
+)
+
+func (e *Error) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("%s: %v", e.Code, e.Err)
+	}
+	return e.Code
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// KindOf returns the kind of err, Internal when it carries none.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return Internal
+}
+
+// CodeOf returns the code of err, empty when it carries none.
+func CodeOf(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+func fail(kind Kind, code string, cause error) *Error {
+	return &Error{Kind: kind, Code: code, Err: cause}
+}

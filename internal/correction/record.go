@@ -1,0 +1,203 @@
+package correction
+
+import "time"
+
+// Ref names an order. ServiceID may be empty in a look-up; it is always sent when
+// known (domain.md §1.1).
+type Ref struct {
+	SubMchID   string
+	ServiceID  string
+	OutOrderNo string
+}
+
+// Correction is the record of one proposed change of one order. Everything but
+// State and Events is written once, when it is prepared, and never changes.
+type Correction struct {
+	ID         int64
+	Ref        Ref
+	Base       Order
+	BaseSHA256 [32]byte
+	Target     Fen
+	Body       []byte // the exact bytes to send
+	BodySHA256 [32]byte
+	Reason     Reason // frozen by value; Outgoing is the text that is sent
+	Ticket     string
+	Note       string
+	Warnings   []Notice // shown when it was prepared
+	AsksTotal  bool     // the new total must be typed to confirm
+	AuthorID   int64
+	AuthorName string
+	SessionID  int64
+	RetryOf    int64 // 0 = none
+
+	PreparedAt   time.Time
+	ConfirmUntil time.Time
+	ConfirmNonce []byte   // the confirmation token is derived from it
+	ConfirmHash  [32]byte // SHA-256 of the token
+
+	MerchantName string
+	ServiceName  string
+
+	State  State
+	Events []Event
+}
+
+// Reduction is what the correction gives up.
+func (c Correction) Reduction() Fen { return c.Base.Total - c.Target }
+
+// Last returns the newest event.
+func (c Correction) Last() Event {
+	if len(c.Events) == 0 {
+		return Event{}
+	}
+	return c.Events[len(c.Events)-1]
+}
+
+// Find returns the newest event in the state.
+func (c Correction) Find(s State) (Event, bool) {
+	for i := len(c.Events) - 1; i >= 0; i-- {
+		if c.Events[i].State == s {
+			return c.Events[i], true
+		}
+	}
+	return Event{}, false
+}
+
+// Event is one entry of a correction's record. N counts from 1 and is the
+// compare-and-set key.
+type Event struct {
+	N         int
+	State     State
+	At        time.Time
+	ActorID   int64 // 0 = the console itself
+	ActorName string
+	SessionID int64
+	Detail    Detail
+}
+
+// Detail is what an event knows, stored as JSON. Never holds a secret.
+type Detail struct {
+	Class     Class    `json:"class,omitempty"`   // of WeChat's answer
+	Finding   Finding  `json:"finding,omitempty"` // of the reading that decided
+	Obstacle  Obstacle `json:"obstacle,omitempty"`
+	Cause     string   `json:"cause,omitempty"` // a Cause* code: why nothing was sent, or why the answer is uncertain
+	Alarm     string   `json:"alarm,omitempty"` // an Alarm* code
+	Status    int      `json:"status,omitempty"`
+	Code      string   `json:"code,omitempty"`
+	Message   string   `json:"message,omitempty"` // WeChat's words
+	RequestID string   `json:"request_id,omitempty"`
+	TookMS    int64    `json:"took_ms,omitempty"`
+	// Reading is the order as a verified query showed it, and when.
+	Reading *Order `json:"reading,omitempty"`
+	ReadMS  int64  `json:"read_ms,omitempty"`
+	// Typed is the total that the author typed to confirm.
+	Typed string `json:"typed,omitempty"`
+	// SignMS is the signature time of the POST; the quiet time counts from it.
+	SignMS int64 `json:"sign_ms,omitempty"`
+}
+
+// Causes: why nothing was sent, or why an answer says nothing certain.
+const (
+	CauseQueryFailed = "query_failed" // the order could not be read again before sending
+	CauseNoRecord    = "no_record"    // the intent could not be put on record
+	CauseCrash       = "crash"        // the console stopped in between
+	CauseUnreachable = "unreachable"  // no connection; nothing was written
+	CauseTimeout     = "timeout"
+	CauseReset       = "reset"
+	CauseServer      = "server_error" // 5xx
+	CauseRate        = "rate_limited"
+	CauseSignature   = "signature" // an answer that is not provably WeChat's
+	CauseGarbage     = "garbage"   // an answer that is not WeChat's API
+	CauseRedirect    = "redirect"
+	CauseAccepted    = "accepted_202"
+	CauseNotVisible  = "not_visible" // accepted, but the order does not show it yet
+	CauseUnread      = "unread"      // refused, but the order could not be read to be sure
+)
+
+// Alarms: what an operator must look at.
+const (
+	AlarmSignature = "signature"
+	AlarmRedirect  = "redirect"
+	AlarmAuth      = "auth" // WeChat does not accept our signature or number
+)
+
+// Class sorts WeChat's answers to a modify call (trust.md §1.5).
+type Class string
+
+// Classes of answers.
+const (
+	Accepted    Class = "accepted"     // 2xx with a valid signature
+	Refused     Class = "refused"      // 4xx with a WeChat code: to be confirmed by a query
+	NothingSent Class = "nothing_sent" // certainly never left
+	Uncertain   Class = "uncertain"    // everything else
+)
+
+// Holder says who holds an order.
+type Holder struct {
+	CorrectionID int64
+	UserID       int64
+	Name         string
+	State        State
+	Since        time.Time
+}
+
+// Remote is what WeChat answered, for the record and for its support.
+type Remote struct {
+	Status    int
+	Code      string
+	Message   string
+	RequestID string
+}
+
+// Summary is one row of a list of corrections.
+type Summary struct {
+	ID           int64
+	Ref          Ref
+	MerchantName string
+	ServiceName  string
+	AuthorID     int64
+	AuthorLogin  string
+	AuthorName   string
+	Reason       Reason
+	Outgoing     string
+	Ticket       string
+	Note         string
+	BaseTotal    Fen
+	Target       Fen
+	State        State
+	PreparedAt   time.Time
+	ChangedAt    time.Time // of the newest event
+	ConfirmUntil time.Time
+	RequestID    string // of the newest answer of WeChat
+}
+
+// Reduction is what the correction gives up, or would.
+func (s Summary) Reduction() Fen { return s.BaseTotal - s.Target }
+
+// LogFilter selects corrections for the change log. Zero fields do not filter.
+// Scope always does.
+type LogFilter struct {
+	Scope      Scope
+	OutOrderNo string
+	SubMchID   string
+	AuthorID   int64
+	Agent      string // login name of the author
+	State      State
+	From, To   time.Time // prepared at or after From and before To
+}
+
+// Page asks for one page of a list, newest first, by key. At most one of Before
+// and After is set.
+type Page struct {
+	Before int64 // ids below
+	After  int64 // ids above: the page just newer than After
+	Limit  int
+}
+
+// SavedDraft is a form that was typed and not submitted yet.
+type SavedDraft struct {
+	UserID  int64
+	Ref     Ref
+	Form    string // as the browser would post it
+	SavedAt time.Time
+}

@@ -1,0 +1,834 @@
+package correction
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Store keeps everything. Its operations decide by constraints, not by reading
+// first; a nil error means durably recorded.
+type Store interface {
+	Merchant(ctx context.Context, subMchID string) (Merchant, error) // ErrNoRow
+	Merchants(ctx context.Context) ([]Merchant, error)
+	Offering(ctx context.Context, serviceID string) (Offering, error) // ErrNoRow
+
+	SaveSnapshot(ctx context.Context, hash [32]byte, blob []byte, at time.Time) error
+	Snapshot(ctx context.Context, hash [32]byte) ([]byte, error) // ErrNoRow
+
+	SaveDraft(ctx context.Context, d SavedDraft) error
+	Draft(ctx context.Context, userID int64, ref Ref) (SavedDraft, error) // ErrNoRow
+	DeleteDraft(ctx context.Context, userID int64, ref Ref) error
+
+	// Prepare stores the correction with its first event and returns its id.
+	Prepare(ctx context.Context, c Correction) (int64, error)
+	// Claim takes the order for the correction and appends the event claimed, in one
+	// transaction. ErrTaken when another correction holds the order, ErrMoved when the
+	// correction is no longer prepared.
+	Claim(ctx context.Context, id int64, ref Ref, e Event) error
+	// MarkSending records the one intent to send. After any error nothing may be sent;
+	// ErrCommitUnknown when the record may exist all the same.
+	MarkSending(ctx context.Context, id int64, s Signing, e Event) error
+	// Append adds an event if the correction is still in state from, whose newest
+	// event has number n; ErrMoved otherwise. It releases the order when the new state
+	// does not hold it. For states after sending it also checks that the correction
+	// still holds the order.
+	Append(ctx context.Context, id int64, from State, n int, e Event) error
+
+	Correction(ctx context.Context, id int64) (Correction, error) // with events; ErrNoRow
+	Holder(ctx context.Context, ref Ref) (*Holder, error)         // nil when nobody holds it
+	Preparing(ctx context.Context, ref Ref, now time.Time) ([]Holder, error)
+	OfOrder(ctx context.Context, ref Ref, limit int) ([]Summary, error)
+	LastDevice(ctx context.Context, ref Ref) (Device, error) // zero when never sent
+	LastRefusal(ctx context.Context, ref Ref) (*Refusal, error)
+	MerchantsOfOrder(ctx context.Context, outOrderNo string, scope Scope) ([]Ref, error)
+	Log(ctx context.Context, f LogFilter, p Page) (rows []Summary, more bool, err error)
+	Export(ctx context.Context, f LogFilter, each func(Summary) error) error
+	Attention(ctx context.Context, f LogFilter, now time.Time, limit int) ([]Summary, error)
+	InState(ctx context.Context, states ...State) ([]int64, error)
+	Expired(ctx context.Context, now time.Time, limit int) ([]int64, error)
+	Authors(ctx context.Context, scope Scope) ([]Author, error)
+	AppendAudit(ctx context.Context, a AuditEntry) error
+}
+
+// Author is a person who has corrected something, for filters.
+type Author struct {
+	ID    int64
+	Login string
+	Name  string
+}
+
+// AuditEntry records an act that is no correction: signing in, an export, a
+// setting.
+type AuditEntry struct {
+	At     time.Time
+	UserID int64 // 0 = nobody signed in, or the command line
+	Action string
+	Detail string
+	IP     string
+}
+
+// Errors of a Store.
+var (
+	ErrNoRow         = errors.New("no such record")
+	ErrTaken         = errors.New("the order is held by another correction")
+	ErrMoved         = errors.New("the correction is no longer in that state")
+	ErrCommitUnknown = errors.New("it is not known whether the record was written")
+)
+
+// Signing is the time and the nonce that a request is signed with. They are chosen
+// and recorded before it is sent.
+type Signing struct {
+	At    time.Time // whole seconds
+	Nonce string
+}
+
+// NewSigning picks the time and a nonce of 32 characters for a request.
+func NewSigning(now time.Time) Signing {
+	b := make([]byte, 16)
+	rand.Read(b)
+	return Signing{At: now.Truncate(time.Second), Nonce: hex.EncodeToString(b)}
+}
+
+// Reading is a verified answer to a query.
+type Reading struct {
+	Order     Order
+	At        time.Time
+	RequestID string
+}
+
+// Answer is WeChat's answer to a modify call, sorted into a class.
+type Answer struct {
+	Class    Class
+	Cause    string
+	Alarm    string
+	Obstacle Obstacle // Charging or Deposit when the words say so
+	Remote   Remote
+	Took     time.Duration
+}
+
+// Gateway talks to WeChat Pay.
+type Gateway interface {
+	// Query reads an order. Errors are *Error of kind NotFound, Upstream or
+	// Unavailable; a Reading is always signature-verified.
+	Query(ctx context.Context, ref Ref) (Reading, error)
+	// Modify makes the call once, with exactly these bytes, and never repeats it.
+	Modify(ctx context.Context, ref Ref, body []byte, s Signing) Answer
+}
+
+// Service is the use cases of correcting. Safe for concurrent use.
+type Service struct {
+	Store   Store
+	Gateway Gateway
+	Policy  Policy
+	Key     []byte // derives confirmation tokens; 32 bytes
+	Now     func() time.Time
+	Log     *slog.Logger
+
+	inFlight sync.Map // ids of corrections whose confirmation runs in this process
+}
+
+// Timeouts of the steps of a confirmation. Together they stay below the server's
+// write timeout.
+const (
+	readAgainWithin = 12 * time.Second
+	storeWithin     = 10 * time.Second
+)
+
+// pageOfOrder bounds the list of earlier corrections on an order's page.
+const pageOfOrder = 20
+
+// OrderView is all that the page of an order shows.
+type OrderView struct {
+	Order     Order
+	ReadAt    time.Time
+	RequestID string
+	Base      [32]byte
+	Merchant  Merchant
+	Offering  Offering
+	Obstacle  Obstacle
+	Refusal   *Refusal
+	Holder    *Holder  // who holds the order, if anybody
+	Preparing []Holder // corrections waiting to be confirmed
+	Earlier   []Summary
+	CanEdit   bool
+}
+
+// ReadOrder reads the live order for the actor. Orders of merchants out of scope
+// are not found. This and correctionFor are the only ways to an order or a
+// correction.
+func (s *Service) ReadOrder(ctx context.Context, a Actor, ref Ref) (OrderView, error) {
+	m, err := s.merchantFor(ctx, a, ref)
+	if err != nil {
+		return OrderView{}, err
+	}
+	r, err := s.Gateway.Query(ctx, ref)
+	if err != nil {
+		return OrderView{}, err
+	}
+	return s.View(ctx, a, m, r)
+}
+
+// View completes a reading of an order with what the console knows about it.
+func (s *Service) View(ctx context.Context, a Actor, m Merchant, r Reading) (OrderView, error) {
+	o := r.Order
+	ref := Ref{SubMchID: o.SubMchID, ServiceID: o.ServiceID, OutOrderNo: o.OutOrderNo}
+	v := OrderView{Order: o, ReadAt: r.At, RequestID: r.RequestID, Merchant: m}
+	_, v.Base = o.Snapshot()
+	var err error
+	if v.Offering, err = s.offering(ctx, o.ServiceID); err != nil {
+		return v, err
+	}
+	if v.Earlier, err = s.Store.OfOrder(ctx, ref, pageOfOrder); err != nil {
+		return v, err
+	}
+	if len(v.Earlier) > 0 { // everything below only exists where a correction does
+		if v.Holder, err = s.Store.Holder(ctx, ref); err != nil {
+			return v, err
+		}
+		if v.Preparing, err = s.Store.Preparing(ctx, ref, s.Now()); err != nil {
+			return v, err
+		}
+		if v.Refusal, err = s.Store.LastRefusal(ctx, ref); err != nil {
+			return v, err
+		}
+	}
+	v.Obstacle = o.WhyNot(v.Refusal, s.Now())
+	v.CanEdit = v.Obstacle == NoObstacle && v.Holder == nil && a.Can(Correct)
+	return v, nil
+}
+
+func (s *Service) merchantFor(ctx context.Context, a Actor, ref Ref) (Merchant, error) {
+	if !a.Can(ReadOrders) {
+		return Merchant{}, fail(Forbidden, CodeForbidden, nil)
+	}
+	if !a.Scope.Allows(ref.SubMchID) || !ValidOrderNo(ref.OutOrderNo) {
+		return Merchant{}, fail(NotFound, CodeNotFound, nil)
+	}
+	m, err := s.Store.Merchant(ctx, ref.SubMchID)
+	if errors.Is(err, ErrNoRow) {
+		return Merchant{}, fail(NotFound, CodeNotFound, err)
+	}
+	return m, err
+}
+
+func (s *Service) offering(ctx context.Context, serviceID string) (Offering, error) {
+	o, err := s.Store.Offering(ctx, serviceID)
+	if errors.Is(err, ErrNoRow) {
+		return Offering{ServiceID: serviceID}, nil
+	}
+	return o, err
+}
+
+// maxLookups is how many merchants a look-up without a merchant may ask.
+const maxLookups = 8
+
+// Found is the result of a look-up without a merchant.
+type Found struct {
+	Refs  []Ref // where the order was found
+	Asked int   // merchants that were asked; 0 when there are too many
+}
+
+// FindOrder looks for an order number among the console's own records, then, if
+// there are few, among the merchants in scope, one after the other.
+func (s *Service) FindOrder(ctx context.Context, a Actor, serviceID, outOrderNo string) (Found, error) {
+	if !a.Can(ReadOrders) {
+		return Found{}, fail(Forbidden, CodeForbidden, nil)
+	}
+	refs, err := s.Store.MerchantsOfOrder(ctx, outOrderNo, a.Scope)
+	if err != nil || len(refs) > 0 {
+		return Found{Refs: refs}, err
+	}
+	merchants, err := s.MerchantsFor(ctx, a)
+	if err != nil || len(merchants) > maxLookups {
+		return Found{}, err
+	}
+	var f Found
+	for _, m := range merchants {
+		r, err := s.Gateway.Query(ctx, Ref{SubMchID: m.SubMchID, ServiceID: serviceID, OutOrderNo: outOrderNo})
+		f.Asked++
+		switch {
+		case err == nil:
+			f.Refs = append(f.Refs, Ref{SubMchID: m.SubMchID, ServiceID: r.Order.ServiceID, OutOrderNo: outOrderNo})
+		case KindOf(err) != NotFound:
+			return f, err
+		}
+	}
+	return f, nil
+}
+
+// MerchantsFor lists the merchants in the actor's scope.
+func (s *Service) MerchantsFor(ctx context.Context, a Actor) ([]Merchant, error) {
+	all, err := s.Store.Merchants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []Merchant
+	for _, m := range all {
+		if a.Scope.Allows(m.SubMchID) {
+			out = append(out, m)
+		}
+	}
+	return out, nil
+}
+
+// OpenForm reads the live order for a new form, remembers it as its base, and
+// returns the device ids of our own last correction of it (product.md §4.7).
+func (s *Service) OpenForm(ctx context.Context, a Actor, ref Ref) (OrderView, Device, error) {
+	if !a.Can(Correct) {
+		return OrderView{}, Device{}, fail(Forbidden, CodeForbidden, nil)
+	}
+	v, err := s.ReadOrder(ctx, a, ref)
+	if err != nil {
+		return v, Device{}, err
+	}
+	blob, hash := v.Order.Snapshot()
+	if err := s.Store.SaveSnapshot(ctx, hash, blob, s.Now()); err != nil {
+		return v, Device{}, fail(Unavailable, CodeNoRecord, err)
+	}
+	d, err := s.Store.LastDevice(ctx, ref)
+	return v, d, err
+}
+
+// Preview checks a form against the order it was opened on, without asking WeChat.
+func (s *Service) Preview(ctx context.Context, a Actor, ref Ref, f Form) (Order, Offering, Checked, error) {
+	if !a.Can(Correct) {
+		return Order{}, Offering{}, Checked{}, fail(Forbidden, CodeForbidden, nil)
+	}
+	if _, err := s.merchantFor(ctx, a, ref); err != nil {
+		return Order{}, Offering{}, Checked{}, err
+	}
+	base, err := s.base(ctx, ref, f.Base)
+	if err != nil {
+		return Order{}, Offering{}, Checked{}, err
+	}
+	svc, err := s.offering(ctx, base.ServiceID)
+	if err != nil {
+		return base, svc, Checked{}, err
+	}
+	return base, svc, s.Policy.Check(f, base, svc), nil
+}
+
+// base finds the order that a form was opened on by the hash that the form
+// carries. A hash of another order, or one never shown, is refused.
+func (s *Service) base(ctx context.Context, ref Ref, hash string) (Order, error) {
+	var h [32]byte
+	if raw, err := hex.DecodeString(hash); err != nil || copy(h[:], raw) != len(h) || len(raw) != len(h) {
+		return Order{}, fail(Conflict, CodeBaseUnknown, nil)
+	}
+	blob, err := s.Store.Snapshot(ctx, h)
+	if errors.Is(err, ErrNoRow) {
+		return Order{}, fail(Conflict, CodeBaseUnknown, err)
+	}
+	if err != nil {
+		return Order{}, err
+	}
+	o, err := ParseSnapshot(blob)
+	if err == nil && (o.SubMchID != ref.SubMchID || o.OutOrderNo != ref.OutOrderNo) {
+		err = fail(Conflict, CodeBaseUnknown, nil)
+	}
+	return o, err
+}
+
+// Prepared is the result of Prepare: the new correction's id, or what stands in
+// its way. Now is set with an error of code CodeOrderMoved or CodeNotCorrecting.
+type PrepareResult struct {
+	ID       int64
+	Base     Order
+	Offering Offering
+	Checked  Checked
+	Now      *OrderView
+}
+
+// Prepare turns a form into a correction that waits to be confirmed. The order is
+// read again: if it is not what the form was opened on, nothing is prepared. An
+// error of kind Invalid comes with Checked.Problems.
+func (s *Service) Prepare(ctx context.Context, a Actor, ref Ref, f Form, retryOf int64) (PrepareResult, error) {
+	var r PrepareResult
+	var err error
+	r.Base, r.Offering, r.Checked, err = s.Preview(ctx, a, ref, f)
+	if err != nil {
+		return r, err
+	}
+	if !r.Checked.OK() {
+		return r, fail(Invalid, "invalid", nil)
+	}
+	now, err := s.ReadOrder(ctx, a, Ref{SubMchID: ref.SubMchID, ServiceID: r.Base.ServiceID, OutOrderNo: ref.OutOrderNo})
+	if err != nil {
+		return r, err
+	}
+	r.Now = &now
+	switch {
+	case now.Holder != nil:
+		return r, &Error{Kind: Conflict, Code: CodeBusy, Holder: now.Holder}
+	case now.Obstacle != NoObstacle:
+		return r, fail(Conflict, CodeNotCorrecting, nil)
+	case !now.Order.SameMoney(r.Base):
+		return r, fail(Conflict, CodeOrderMoved, nil)
+	}
+	c := s.compose(a, now, r.Checked, retryOf)
+	r.ID, err = s.Store.Prepare(context.WithoutCancel(ctx), c)
+	if err != nil {
+		return r, fail(Unavailable, CodeNoRecord, err)
+	}
+	if err := s.Store.DeleteDraft(ctx, a.UserID, ref); err != nil {
+		s.Log.Warn("delete draft", "err", err)
+	}
+	return r, nil
+}
+
+func (s *Service) compose(a Actor, v OrderView, ch Checked, retryOf int64) Correction {
+	o := v.Order
+	req := Request{
+		ServiceID: o.ServiceID, SubMchID: o.SubMchID,
+		Lines: ch.Lines, Discounts: ch.Discounts, Total: ch.Total, Reason: ch.Outgoing, Device: ch.Device,
+		ClearDiscounts: len(o.Discounts) > 0 && len(ch.Discounts) == 0,
+	}
+	reason := ch.Reason
+	reason.Outgoing = ch.Outgoing
+	now := s.Now()
+	c := Correction{
+		Ref:  Ref{SubMchID: o.SubMchID, ServiceID: o.ServiceID, OutOrderNo: o.OutOrderNo},
+		Base: o, BaseSHA256: v.Base, Target: ch.Total, Body: req.Body(),
+		Reason: reason, Ticket: ch.Ticket, Note: ch.Note, Warnings: ch.Warnings,
+		AsksTotal: s.Policy.AsksTotal(o.Total, ch.Total),
+		AuthorID:  a.UserID, AuthorName: a.Name, SessionID: a.SessionID, RetryOf: retryOf,
+		PreparedAt: now, ConfirmUntil: now.Add(s.Policy.ConfirmWithin),
+		ConfirmNonce: make([]byte, 16),
+	}
+	c.BodySHA256 = sha256.Sum256(c.Body)
+	rand.Read(c.ConfirmNonce)
+	c.ConfirmHash = sha256.Sum256([]byte(s.Token(c)))
+	c.Events = []Event{{N: 1, State: Prepared, At: now, ActorID: a.UserID, SessionID: a.SessionID}}
+	return c
+}
+
+// Token is the single-use confirmation token of a prepared correction. It is
+// derived, so that a reloaded page shows the same one; the store holds its hash
+// only. The correction's state makes it single-use.
+func (s *Service) Token(c Correction) string {
+	mac := hmac.New(sha256.New, s.Key)
+	io.WriteString(mac, "confirm\x00")
+	mac.Write(c.ConfirmNonce)
+	mac.Write(c.BodySHA256[:])
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// Correction reads a correction for the actor, as it stands now.
+func (s *Service) Correction(ctx context.Context, a Actor, id int64) (Correction, error) {
+	c, err := s.correctionFor(ctx, a, id)
+	if err == nil && c.State == Prepared && !s.Now().Before(c.ConfirmUntil) {
+		return s.expire(ctx, c)
+	}
+	return c, err
+}
+
+// correctionFor is the one place where a correction is read for a person: what is
+// out of scope, or somebody else's for an agent, is not found.
+func (s *Service) correctionFor(ctx context.Context, a Actor, id int64) (Correction, error) {
+	if !a.Can(ReadCorrections) {
+		return Correction{}, fail(Forbidden, CodeForbidden, nil)
+	}
+	c, err := s.Store.Correction(ctx, id)
+	if errors.Is(err, ErrNoRow) {
+		return c, fail(NotFound, CodeNotFound, err)
+	}
+	if err != nil {
+		return c, err
+	}
+	if !a.Scope.Allows(c.Ref.SubMchID) || (c.AuthorID != a.UserID && !a.Can(ReadAllOf)) {
+		return Correction{}, fail(NotFound, CodeNotFound, nil)
+	}
+	return c, nil
+}
+
+func (s *Service) expire(ctx context.Context, c Correction) (Correction, error) {
+	err := s.Store.Append(ctx, c.ID, Prepared, c.Last().N, Event{State: Expiry, At: s.Now()})
+	if err != nil && !errors.Is(err, ErrMoved) {
+		return c, err
+	}
+	return s.Store.Correction(ctx, c.ID)
+}
+
+// ExpireOverdue expires every prepared correction whose time is over.
+func (s *Service) ExpireOverdue(ctx context.Context) error {
+	ids, err := s.Store.Expired(ctx, s.Now(), 500)
+	for _, id := range ids {
+		c, err := s.Store.Correction(ctx, id)
+		if err != nil {
+			return err
+		}
+		if _, err := s.expire(ctx, c); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// Withdraw takes back a correction that was not confirmed.
+func (s *Service) Withdraw(ctx context.Context, a Actor, id int64) error {
+	c, err := s.Correction(ctx, a, id)
+	if err != nil {
+		return err
+	}
+	if c.AuthorID != a.UserID || !a.Can(Correct) {
+		return fail(Forbidden, CodeForbidden, nil)
+	}
+	if c.State != Prepared {
+		return fail(Conflict, CodeTokenUsed, nil)
+	}
+	err = s.Store.Append(context.WithoutCancel(ctx), id, Prepared, c.Last().N,
+		Event{State: Withdrawn, At: s.Now(), ActorID: a.UserID, SessionID: a.SessionID})
+	if errors.Is(err, ErrMoved) {
+		return fail(Conflict, CodeTokenUsed, err)
+	}
+	return err
+}
+
+// Confirm carries out a prepared correction: trust.md §1.4, step by step. The POST
+// is made at most once for a correction, ever. When it returns nil, or an error of
+// code CodeTokenUsed or CodeExpired, the correction's page tells what happened.
+func (s *Service) Confirm(ctx context.Context, a Actor, id int64, token, typedTotal string) error {
+	ctx = context.WithoutCancel(ctx) // a closed browser tab must not reach the database or the POST
+	c, err := s.Correction(ctx, a, id)
+	if err != nil {
+		return err
+	}
+	if c.AuthorID != a.UserID || !a.Can(Correct) {
+		return fail(Forbidden, CodeForbidden, nil)
+	}
+	sum := sha256.Sum256([]byte(token))
+	if subtle.ConstantTimeCompare(sum[:], c.ConfirmHash[:]) != 1 {
+		return fail(Conflict, CodeTokenWrong, nil)
+	}
+	switch c.State {
+	case Prepared:
+	case Expiry:
+		return fail(Conflict, CodeExpired, nil)
+	default:
+		return fail(Conflict, CodeTokenUsed, nil)
+	}
+	if c.AsksTotal {
+		if t, err := ParseYuan(typedTotal); err != nil || t != c.Target {
+			return fail(Invalid, CodeTypedTotal, err)
+		}
+	} else {
+		typedTotal = ""
+	}
+
+	s.inFlight.Store(id, true)
+	defer s.inFlight.Delete(id)
+
+	claim := Event{State: Claimed, At: s.Now(), ActorID: a.UserID, SessionID: a.SessionID, Detail: Detail{Typed: typedTotal}}
+	switch err := s.storing(ctx, func(ctx context.Context) error { return s.Store.Claim(ctx, id, c.Ref, claim) }); {
+	case errors.Is(err, ErrTaken):
+		h, err := s.Store.Holder(ctx, c.Ref)
+		return &Error{Kind: Conflict, Code: CodeBusy, Holder: h, Err: err}
+	case errors.Is(err, ErrMoved):
+		return fail(Conflict, CodeTokenUsed, err)
+	case err != nil:
+		return fail(Unavailable, CodeNoRecord, err)
+	}
+	return s.send(ctx, c, c.Last().N+1)
+}
+
+// send carries out a claimed correction whose newest event has number n.
+func (s *Service) send(ctx context.Context, c Correction, n int) error {
+	now, err := s.read(ctx, c.Ref)
+	if err != nil {
+		return s.conclude(ctx, c, Claimed, n, NotSent, s.failure(err, CauseQueryFailed))
+	}
+	reading := func(d Detail) Detail {
+		d.Reading, d.ReadMS = &now.Order, now.At.UnixMilli()
+		return d
+	}
+	if !now.Order.SameMoney(c.Base) || !now.Order.Completed() {
+		return s.conclude(ctx, c, Claimed, n, Stale, reading(Detail{}))
+	}
+
+	sign := NewSigning(s.Now())
+	intent := Event{State: Sending, At: s.Now(), Detail: Detail{SignMS: sign.At.UnixMilli()}}
+	if err := s.storing(ctx, func(ctx context.Context) error { return s.Store.MarkSending(ctx, c.ID, sign, intent) }); err != nil {
+		s.Log.Error("the intent is not on record; nothing is sent", "correction", c.ID, "err", err)
+		s.abandon(ctx, c.ID)
+		return fail(Unavailable, CodeNoRecord, err)
+	}
+	n++
+
+	answer := s.Gateway.Modify(ctx, c.Ref, c.Body, sign)
+	d := Detail{
+		Class: answer.Class, Cause: answer.Cause, Alarm: answer.Alarm, Obstacle: answer.Obstacle,
+		Status: answer.Remote.Status, Code: answer.Remote.Code, Message: answer.Remote.Message,
+		RequestID: answer.Remote.RequestID, TookMS: answer.Took.Milliseconds(), SignMS: sign.At.UnixMilli(),
+	}
+	if d.Alarm != "" {
+		s.Log.Error("alarm", "kind", d.Alarm, "correction", c.ID, "status", d.Status, "request_id", d.RequestID)
+	}
+	switch answer.Class {
+	case NothingSent:
+		return s.conclude(ctx, c, Sending, n, NotSent, d)
+	case Accepted, Refused:
+		state, d := s.readBack(ctx, c, answer.Class, d)
+		return s.conclude(ctx, c, Sending, n, state, d)
+	}
+	d.Class = Uncertain
+	return s.conclude(ctx, c, Sending, n, Unknown, d)
+}
+
+// readBack confirms a certain answer by reading the order again. WeChat documents
+// neither that error bodies are authentic (they are not signed) nor how soon a
+// query shows a change: what cannot be confirmed stays unknown.
+func (s *Service) readBack(ctx context.Context, c Correction, class Class, d Detail) (State, Detail) {
+	now, err := s.read(ctx, c.Ref)
+	if err != nil {
+		if class == Accepted { // the verified answer alone is proof
+			return Applied, d
+		}
+		d.Cause = CauseUnread
+		return Unknown, d
+	}
+	e := s.evidence(c, now.Order, d)
+	v := e.Decide(s.Policy.Quiet)
+	d.Finding, d.Reading, d.ReadMS = v.Finding, &now.Order, now.At.UnixMilli()
+	if v.Wait {
+		d.Cause = CauseNotVisible
+		return Unknown, d
+	}
+	return v.State, d
+}
+
+func (s *Service) evidence(c Correction, now Order, d Detail) Evidence {
+	req, err := ParseBody(c.Body)
+	if err != nil { // our own bytes, protected by their hash
+		panic(err)
+	}
+	return Evidence{
+		Base: c.Base, Lines: req.Lines, Discounts: req.Discounts, Target: c.Target, Now: now,
+		Age: s.Now().Sub(time.UnixMilli(d.SignMS)), Accepted: d.Class == Accepted, Rejected: d.Class == Refused,
+	}
+}
+
+// read queries the order within the time that a confirmation leaves for it.
+func (s *Service) read(ctx context.Context, ref Ref) (Reading, error) {
+	ctx, cancel := context.WithTimeout(ctx, readAgainWithin)
+	defer cancel()
+	return s.Gateway.Query(ctx, ref)
+}
+
+func (s *Service) storing(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, storeWithin)
+	defer cancel()
+	return f(ctx)
+}
+
+func (s *Service) failure(err error, cause string) Detail {
+	d := Detail{Cause: cause}
+	var e *Error
+	if errors.As(err, &e) {
+		d.Code = e.Code
+		if e.Remote != nil {
+			d.Status, d.Code, d.Message, d.RequestID = e.Remote.Status, e.Remote.Code, e.Remote.Message, e.Remote.RequestID
+		}
+	}
+	return d
+}
+
+// conclude records where a correction went. If the record fails, the correction
+// stays as it is: sending is resumed by Check or at the next start.
+func (s *Service) conclude(ctx context.Context, c Correction, from State, n int, to State, d Detail) error {
+	err := s.storing(ctx, func(ctx context.Context) error {
+		return s.Store.Append(ctx, c.ID, from, n, Event{State: to, At: s.Now(), Detail: d})
+	})
+	if err != nil {
+		s.Log.Error("outcome is not on record yet", "correction", c.ID, "from", from, "to", to, "request_id", d.RequestID, "err", err)
+		return fail(Unavailable, CodeNoRecord, err)
+	}
+	s.Log.Info("correction", "correction", c.ID, "state", to, "class", d.Class, "cause", d.Cause, "request_id", d.RequestID)
+	return nil
+}
+
+// abandon settles a claimed correction whose intent may or may not be on record.
+// Nothing was sent: without a record of the intent that is certain and is said;
+// with one, it is decided later by reading the order, like after a crash.
+func (s *Service) abandon(ctx context.Context, id int64) {
+	c, err := s.Store.Correction(ctx, id)
+	if err == nil && c.State == Claimed {
+		err = s.conclude(ctx, c, Claimed, c.Last().N, NotSent, Detail{Cause: CauseNoRecord})
+	}
+	if err != nil {
+		s.Log.Error("correction stays open until the next start", "correction", id, "err", err)
+	}
+}
+
+// Recover settles what a stop or crash left behind: a claimed correction was
+// certainly never sent; a sending one may have been.
+func (s *Service) Recover(ctx context.Context) error {
+	ids, err := s.Store.InState(ctx, Claimed, Sending)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		c, err := s.Store.Correction(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := s.resume(ctx, c); err != nil && !errors.Is(err, ErrMoved) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) resume(ctx context.Context, c Correction) error {
+	d := Detail{Cause: CauseCrash, SignMS: c.Last().Detail.SignMS}
+	to := Unknown
+	if c.State == Claimed {
+		to, d.SignMS = NotSent, 0
+	} else {
+		d.Class = Uncertain
+	}
+	return s.conclude(ctx, c, c.State, c.Last().N, to, d)
+}
+
+// Check reads the order of an uncertain correction now and decides by the verdict
+// table. A reading that does not decide is recorded too.
+func (s *Service) Check(ctx context.Context, a Actor, id int64) error {
+	c, err := s.Correction(ctx, a, id)
+	if err != nil {
+		return err
+	}
+	if !a.Can(Correct) {
+		return fail(Forbidden, CodeForbidden, nil)
+	}
+	ctx = context.WithoutCancel(ctx)
+	_, busy := s.inFlight.Load(id)
+	if (c.State == Sending || c.State == Claimed) && !busy {
+		if err := s.resume(ctx, c); err != nil {
+			return err
+		}
+		if c, err = s.Store.Correction(ctx, id); err != nil {
+			return err
+		}
+	}
+	if c.State != Unknown {
+		return nil // decided in the meantime, or still under way: the page tells
+	}
+	now, err := s.read(ctx, c.Ref)
+	if err != nil {
+		return err
+	}
+	first, _ := firstUnknown(c)
+	e := s.evidence(c, now.Order, first.Detail)
+	e.QuietRead = s.quietRead(c, first.Detail, now.At)
+	v := e.Decide(s.Policy.Quiet)
+	d := Detail{
+		Finding: v.Finding, Reading: &now.Order, ReadMS: now.At.UnixMilli(), RequestID: now.RequestID, SignMS: first.Detail.SignMS,
+	}
+	to := v.State
+	if v.Wait {
+		to = Unknown
+	}
+	err = s.storing(ctx, func(ctx context.Context) error {
+		return s.Store.Append(ctx, id, Unknown, c.Last().N, Event{State: to, At: s.Now(), ActorID: a.UserID, SessionID: a.SessionID, Detail: d})
+	})
+	if errors.Is(err, ErrMoved) {
+		return nil // somebody else decided at the same moment
+	}
+	return err
+}
+
+// firstUnknown is the event that made the correction uncertain: it carries the
+// answer and the signature time.
+func firstUnknown(c Correction) (Event, bool) {
+	for _, e := range c.Events {
+		if e.State == Unknown {
+			return e, true
+		}
+	}
+	return Event{}, false
+}
+
+// quietRead is how long before now the order was first read unchanged after the
+// quiet time, with no other finding since.
+func (s *Service) quietRead(c Correction, sent Detail, now time.Time) time.Duration {
+	var oldest time.Duration
+	quietAt := time.UnixMilli(sent.SignMS).Add(s.Policy.Quiet)
+	for i := len(c.Events) - 1; i >= 0; i-- {
+		e := c.Events[i]
+		if e.State != Unknown || e.Detail.Reading == nil || e.Detail.Finding != FoundBase {
+			break
+		}
+		at := time.UnixMilli(e.Detail.ReadMS)
+		if at.Before(quietAt) {
+			break
+		}
+		oldest = now.Sub(at)
+	}
+	return oldest
+}
+
+// QuietUntil tells from when "not applied" may be said of an uncertain correction;
+// zero when it is not uncertain.
+func (s *Service) QuietUntil(c Correction) time.Time {
+	e, ok := firstUnknown(c)
+	if !ok {
+		return time.Time{}
+	}
+	return time.UnixMilli(e.Detail.SignMS).Add(s.Policy.Quiet)
+}
+
+// List returns one page of the change log as the actor may see it.
+func (s *Service) List(ctx context.Context, a Actor, f LogFilter, p Page) ([]Summary, bool, error) {
+	f, err := s.narrow(a, f)
+	if err != nil {
+		return nil, false, err
+	}
+	return s.Store.Log(ctx, f, p)
+}
+
+// ExportLog calls each for every correction that List would show. The export
+// itself is recorded first.
+func (s *Service) ExportLog(ctx context.Context, a Actor, f LogFilter, what, ip string, each func(Summary) error) error {
+	if !a.Can(Export) {
+		return fail(Forbidden, CodeForbidden, nil)
+	}
+	f, err := s.narrow(a, f)
+	if err != nil {
+		return err
+	}
+	if err := s.Store.AppendAudit(ctx, AuditEntry{At: s.Now(), UserID: a.UserID, Action: "export", Detail: what, IP: ip}); err != nil {
+		return fail(Unavailable, CodeNoRecord, err)
+	}
+	return s.Store.Export(ctx, f, each)
+}
+
+// Attention lists the actor's own corrections that need something from them, and
+// for those who see all, everybody's uncertain ones.
+func (s *Service) Attention(ctx context.Context, a Actor) ([]Summary, error) {
+	f, err := s.narrow(a, LogFilter{})
+	if err != nil {
+		return nil, err
+	}
+	return s.Store.Attention(ctx, f, s.Now(), 50)
+}
+
+// narrow restricts a filter to what the actor may see.
+func (s *Service) narrow(a Actor, f LogFilter) (LogFilter, error) {
+	if !a.Can(ReadCorrections) {
+		return f, fail(Forbidden, CodeForbidden, nil)
+	}
+	f.Scope = a.Scope
+	if !a.Can(ReadAllOf) {
+		f.AuthorID = a.UserID
+	}
+	return f, nil
+}

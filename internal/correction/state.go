@@ -1,0 +1,60 @@
+package correction
+
+import "slices"
+
+// State is where a correction stands: the state of its last event
+// (trust.md §1.3).
+type State string
+
+// States.
+const (
+	Prepared    State = "prepared"
+	Expiry      State = "expired"   // not confirmed in time
+	Withdrawn   State = "cancelled" // by its author, before it was confirmed
+	Claimed     State = "claimed"   // confirmed; holds the order; nothing sent yet
+	Stale       State = "stale"     // the order moved before anything was sent
+	Sending     State = "sending"   // the intent is on record; the one POST may be under way
+	Applied     State = "applied"
+	Rejected    State = "rejected"
+	NotSent     State = "not_sent"
+	Unknown     State = "unknown"
+	NotApplied  State = "not_applied"
+	NeedsPerson State = "conflict"
+)
+
+// States lists all states in the order in which people meet them.
+var States = []State{
+	Prepared, Claimed, Sending, Unknown, NeedsPerson, Applied, Rejected, NotSent, NotApplied, Stale, Expiry, Withdrawn,
+}
+
+// transitions is the one table of legal steps. The store's migrations carry the
+// same table; a test compares them.
+var transitions = map[State][]State{
+	"":       {Prepared},
+	Prepared: {Claimed, Withdrawn, Expiry},
+	Claimed:  {Sending, Stale, NotSent},
+	Sending:  {Applied, Rejected, NotSent, Unknown, NeedsPerson},
+	Unknown:  {Unknown, Applied, NotApplied, NeedsPerson},
+}
+
+// Follows reports whether a correction may go from one state to another. The
+// empty state is that of a correction that does not exist yet.
+func (s State) Follows(from State) bool { return slices.Contains(transitions[from], s) }
+
+// Transitions returns every legal (from, to) pair.
+func Transitions() [][2]State {
+	var out [][2]State
+	for from, tos := range transitions {
+		for _, to := range tos {
+			out = append(out, [2]State{from, to})
+		}
+	}
+	return out
+}
+
+// Final reports whether nothing more happens to the correction by itself.
+func (s State) Final() bool { return len(transitions[s]) == 0 }
+
+// Holds reports whether a correction in this state holds its order, so that no
+// other correction of that order can be confirmed.
+func (s State) Holds() bool { return s == Claimed || s == Sending || s == Unknown }

@@ -1,0 +1,290 @@
+// Package pages holds the pages of the console: each a pure function of its Props,
+// in which every decision is already made.
+package pages
+
+import (
+	"time"
+
+	"correction-console/internal/correction"
+	"correction-console/internal/i18n"
+	"correction-console/web/templates/layout"
+)
+
+// SignInProps is the sign-in page.
+type SignInProps struct {
+	Page     layout.Page
+	Username string
+	Problem  SignInProblem
+	Wait     time.Duration // with SignInLocked and SignInSlow: how long to wait
+	Next     string        // where to go after; a path of this console, or empty
+	Kept     string        // a form that was posted without a session, urlencoded; empty if none
+	KeptPath string        // where it belongs: the path it was posted to
+	Expired  bool          // a session has ended
+}
+
+// SignInProblem is why signing in did not work.
+type SignInProblem string
+
+// Problems of signing in.
+const (
+	SignInWrong  SignInProblem = "wrong"  // name or password; which one is not told
+	SignInLocked SignInProblem = "locked" // too many failures
+	SignInBusy   SignInProblem = "busy"   // too many sign-ins at this moment
+	SignInEmpty  SignInProblem = "empty"
+)
+
+// HomeProps is "mine": the find box, what needs me, my recent corrections.
+type HomeProps struct {
+	Page      layout.Page
+	CanFind   bool
+	Merchants []correction.Merchant
+	Find      FindProps
+	Attention []correction.Summary
+	Recent    []correction.Summary
+	All       bool // the person sees everybody's corrections, not only their own
+}
+
+// FindProps is the find box with what a look-up came to.
+type FindProps struct {
+	OutOrderNo string
+	SubMchID   string
+	ServiceID  string
+	Problem    FindProblem
+	Asked      int          // merchants that were asked, with FindNowhere
+	Choices    []FindChoice // with FindSeveral
+}
+
+// FindChoice is one of several orders of the same number.
+type FindChoice struct {
+	Ref          correction.Ref
+	MerchantName string
+}
+
+// FindProblem is why a look-up led to no order.
+type FindProblem string
+
+// Problems of a look-up.
+const (
+	FindEmpty       FindProblem = "empty"
+	FindSyntax      FindProblem = "syntax"      // no order number looks like this
+	FindNowhere     FindProblem = "nowhere"     // no such order at the merchant, or at any of the few
+	FindNoMerchant  FindProblem = "no_merchant" // the merchant is not known here, or not in scope
+	FindTooMany     FindProblem = "too_many"    // too many merchants to ask: choose one
+	FindSeveral     FindProblem = "several"
+	FindBadMerchant FindProblem = "bad_merchant" // no merchant number looks like this
+)
+
+// OrderProps is the page of a live order.
+type OrderProps struct {
+	Page                 layout.Page
+	View                 correction.OrderView
+	Industry             i18n.Text // empty when not known
+	NoAmounts            bool      // no line carries an amount
+	LineSum, DiscountSum correction.Fen
+	CanCorrect           bool           // the button is there
+	CanRole              bool           // the person's role corrects orders at all
+	TryAgainAt           time.Time      // with obstacle Charging
+	ReadableIDs          map[int64]bool // corrections in Earlier that the person may open
+}
+
+// FormProps is the correction form.
+type FormProps struct {
+	Page                     layout.Page
+	Base                     correction.Order
+	Merchant                 correction.Merchant
+	Offering                 correction.Offering
+	Form                     correction.Form // Base is the hash; rows keep their Index
+	Lines                    []Row
+	Discounts                []Row
+	NoAmounts                bool     // the amount column is not offered and the total is entered by itself
+	NameChoices              []string // names of the industry, empty = free text
+	Reasons                  []correction.Reason
+	Summary                  SummaryProps
+	ShowProblems             bool      // after a submit: error summary on top and messages at the fields
+	Draft                    time.Time // when the draft was last saved; zero = none yet
+	Restored                 bool      // the form was filled from a saved draft
+	MovedSince               bool      // the order changed since that draft; the base is the new order
+	From                     int64     // id of the correction it was filled from, 0 = none
+	MoreLines, MoreDiscounts int       // rows that may still be added
+	DeviceExpected           bool      // unattended industry
+	CanRecompute             bool
+}
+
+// Row is one row of the editor.
+type Row struct {
+	Form     correction.FormLine
+	Kind     correction.ChangeKind // against the order's line
+	Was      correction.Line       // the order's line, when there is one
+	Delta    correction.Fen
+	HasDelta bool
+}
+
+// SummaryProps is the card with the new amount, computed by the server.
+type SummaryProps struct {
+	Current          correction.Fen
+	Checked          correction.Checked
+	At               time.Time
+	AsksTotal        bool // the next step asks to type the new total
+	ThresholdPercent int
+	KeptPermille     int  // share kept, when TotalKnown
+	Touched          bool // something differs from the order, so problems are worth telling
+}
+
+// MovedProps is the page "then / now / yours": the order changed under a form or
+// before sending.
+type MovedProps struct {
+	Page             layout.Page
+	Merchant         correction.Merchant
+	Then             correction.Order
+	Now              correction.Order
+	ReadAt           time.Time
+	Lines, Discounts []correction.Line // yours
+	Target           correction.Fen
+	Obstacle         correction.Obstacle // why the order cannot be corrected now, if so
+	CanRedo          bool
+	RedoURL          string // opens the form on the order of now with yours filled in
+	Kept             string // hidden form of what was typed, urlencoded; posted to RedoURL when not empty
+}
+
+// CorrectionProps is the page of one correction in any state.
+type CorrectionProps struct {
+	Page                   layout.Page
+	C                      correction.Correction
+	Request                correction.Request // read from the stored bytes
+	LineDiff, DiscountDiff []correction.Change
+	NoAmounts              bool
+	Lowered                int // reduction in thousandths of the base
+
+	// To confirm
+	CanConfirm       bool
+	CanWithdraw      bool
+	Token            string
+	TypedTotal       string
+	TypedProblem     bool               // the typed total was missing or different
+	Busy             *correction.Holder // somebody else holds the order
+	ThresholdPercent int
+
+	// Being checked
+	CanCheck    bool
+	QuietUntil  time.Time
+	Quiet       time.Duration
+	CheckFailed string // code of the error of the last "check now", empty if none
+
+	// Afterwards
+	CanRedo       bool // offer a new correction of the order
+	RedoURL       string
+	TryAgainAt    time.Time   // with a busy refusal
+	Moved         *MovedProps // with state stale
+	IsAuthor      bool
+	CanReadOrder  bool
+	SeesInternals bool // supervisors and auditors: raw body, answers, times in full
+	RequestID     string
+	BodyText      string // the stored bytes, as text
+}
+
+// LogProps is the change log.
+type LogProps struct {
+	Page               layout.Page
+	Filter             LogForm
+	Merchants          []correction.Merchant
+	Authors            []correction.Author // empty when the person sees only their own
+	Rows               []correction.Summary
+	NewerURL, OlderURL string         // empty when there is no such page
+	ExportURL          string         // empty when not allowed
+	AppliedCount       int            // on this page
+	AppliedSum         correction.Fen // reduction of the applied ones on this page
+	Chips              []Chip
+	ClearURL           string
+}
+
+// LogForm is the filter as typed, with what is wrong with it.
+type LogForm struct {
+	OutOrderNo, SubMchID, Agent, State, From, To string
+	Problems                                     map[string]LogProblem // by parameter
+}
+
+// LogProblem is why a filter value was not used.
+type LogProblem string
+
+// Problems of filter values.
+const (
+	LogBadDate  LogProblem = "date"
+	LogDates    LogProblem = "dates" // from after to
+	LogBadOrder LogProblem = "order"
+	LogUnknown  LogProblem = "unknown" // not one of the choices
+)
+
+// Chip is one condition in force, with the address that removes it.
+type Chip struct {
+	Label string
+	URL   string
+}
+
+// AccountProps is the person's own page.
+type AccountProps struct {
+	Page            layout.Page
+	Username        string
+	Sessions        []SessionRow
+	PasswordProblem PasswordProblem
+	MinPassword     int
+}
+
+// SessionRow is one session of the person.
+type SessionRow struct {
+	Row           int64
+	Current       bool
+	Created, Seen time.Time
+	IP, Agent     string // user agent, shortened
+}
+
+// PasswordProblem is why a new password was not taken.
+type PasswordProblem string
+
+// Problems of a new password.
+const (
+	PasswordWrong  PasswordProblem = "wrong" // the current one
+	PasswordShort  PasswordProblem = "short"
+	PasswordLong   PasswordProblem = "long"
+	PasswordCommon PasswordProblem = "common"
+	PasswordRepeat PasswordProblem = "repeat" // the two differ
+	PasswordText   PasswordProblem = "text"   // characters that cannot be used
+	PasswordSlow   PasswordProblem = "slow"   // too many tries
+)
+
+// ErrorProps is a page that says what went wrong.
+type ErrorProps struct {
+	Page        layout.Page
+	Problem     ErrorProblem
+	Status      int
+	ID          string             // error number: the request id
+	Order       string             // order number it was about, if any
+	Remote      *correction.Remote // what WeChat answered, if it did
+	Holder      *correction.Holder
+	NothingSent bool // say that nothing was sent and no amount changed
+	RetryURL    string
+	BackURL     string
+}
+
+// ErrorProblem is what an error page is about.
+type ErrorProblem string
+
+// Problems of error pages.
+const (
+	ErrorNotFound       ErrorProblem = "not_found"
+	ErrorForbidden      ErrorProblem = "forbidden"
+	ErrorMethod         ErrorProblem = "method"
+	ErrorBadRequest     ErrorProblem = "bad_request" // a form with unknown or repeated fields, a wrong content type
+	ErrorTooLarge       ErrorProblem = "too_large"
+	ErrorCrossSite      ErrorProblem = "cross_site"   // an unsafe request that does not come from a page of the console
+	ErrorUnreachable    ErrorProblem = "unreachable"  // WeChat cannot be reached
+	ErrorRefused        ErrorProblem = "refused"      // WeChat answered with an error
+	ErrorUnverified     ErrorProblem = "unverified"   // an answer that is not provably WeChat's
+	ErrorSettings       ErrorProblem = "settings"     // WeChat does not accept our key, number or signature
+	ErrorNoRecord       ErrorProblem = "no_record"    // the record cannot be written
+	ErrorPending        ErrorProblem = "pending"      // sent, the outcome is not on record yet
+	ErrorBaseUnknown    ErrorProblem = "base_unknown" // a form that this console did not show
+	ErrorBusy           ErrorProblem = "busy"         // the order is being corrected by somebody
+	ErrorTokenWrong     ErrorProblem = "token_wrong"
+	ErrorNotCorrectable ErrorProblem = "not_correctable"
+	ErrorInternal       ErrorProblem = "internal"
+)
