@@ -31,22 +31,23 @@ type Error struct {
 
 // Codes of errors that pages have words for.
 const (
-	CodeNotFound      = "not_found"
-	CodeForbidden     = "forbidden"
-	CodeBusy          = "busy"         // another correction of the order is open
-	CodeTokenUsed     = "token_used"   // this correction is no longer to be confirmed
-	CodeTokenWrong    = "token_wrong"  // the confirmation token does not belong to it
-	CodeTypedTotal    = "typed_total"  // the typed total is missing or not the new total
-	CodeExpired       = "expired"      // the ten minutes are over
-	CodeBaseUnknown   = "base_unknown" // the form's base was never shown by this console
-	CodeOrderMoved    = "order_moved"  // the order is no longer what the form was opened on
-	CodeNotCorrecting = "not_correctable"
-	CodeUnreachable   = "unreachable"  // WeChat could not be reached; nothing was sent
-	CodeRefused       = "refused"      // WeChat answered with an error
-	CodeUnverified    = "unverified"   // an answer whose signature does not hold
-	CodeNoRecord      = "no_record"    // the record cannot be written: nothing is sent
-	CodeBadSettings   = "bad_settings" // WeChat refuses our key, certificate or number
-	CodeSlowDown      = "slow_down"    // too many look-ups
+	CodeNotFound       = "not_found"
+	CodeForbidden      = "forbidden"
+	CodeBusy           = "busy"         // another correction of the order is open
+	CodeTokenUsed      = "token_used"   // this correction is no longer to be confirmed
+	CodeTokenWrong     = "token_wrong"  // the confirmation token does not belong to it
+	CodeTypedTotal     = "typed_total"  // the typed total is missing or not the new total
+	CodeExpired        = "expired"      // the ten minutes are over
+	CodeBaseUnknown    = "base_unknown" // the form's base was never shown by this console
+	CodeOrderMoved     = "order_moved"  // the order is no longer what the form was opened on
+	CodeNotCorrecting  = "not_correctable"
+	CodeUnreachable    = "unreachable"     // WeChat could not be reached; nothing was sent
+	CodeRefused        = "refused"         // WeChat answered with an error
+	CodeUnverified     = "unverified"      // an answer whose signature does not hold
+	CodeNoRecord       = "no_record"       // the record cannot be written: nothing is sent
+	CodeOutcomePending = "outcome_pending" // sent; the outcome is not on record yet
+	CodeBadSettings    = "bad_settings"    // WeChat refuses our key, certificate or number
+	CodeSlowDown       = "slow_down"       // too many look-ups
 )
 
 func (e *Error) Error() string {

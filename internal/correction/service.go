@@ -300,15 +300,16 @@ func (s *Service) OpenForm(ctx context.Context, a Actor, ref Ref) (OrderView, De
 }
 
 // Preview checks a form against the order it was opened on, without asking WeChat.
-func (s *Service) Preview(ctx context.Context, a Actor, ref Ref, f Form) (Order, Offering, Checked, error) {
+// The order is known by the hash that the form carries as its base.
+func (s *Service) Preview(ctx context.Context, a Actor, f Form) (Order, Offering, Checked, error) {
 	if !a.Can(Correct) {
 		return Order{}, Offering{}, Checked{}, fail(Forbidden, CodeForbidden, nil)
 	}
-	if _, err := s.merchantFor(ctx, a, ref); err != nil {
-		return Order{}, Offering{}, Checked{}, err
-	}
-	base, err := s.base(ctx, ref, f.Base)
+	base, err := s.base(ctx, f.Base)
 	if err != nil {
+		return base, Offering{}, Checked{}, err
+	}
+	if _, err := s.merchantFor(ctx, a, Ref{SubMchID: base.SubMchID, OutOrderNo: base.OutOrderNo}); err != nil {
 		return Order{}, Offering{}, Checked{}, err
 	}
 	svc, err := s.offering(ctx, base.ServiceID)
@@ -318,29 +319,24 @@ func (s *Service) Preview(ctx context.Context, a Actor, ref Ref, f Form) (Order,
 	return base, svc, s.Policy.Check(f, base, svc), nil
 }
 
-// base finds the order that a form was opened on by the hash that the form
-// carries. A hash of another order, or one never shown, is refused.
-func (s *Service) base(ctx context.Context, ref Ref, hash string) (Order, error) {
-	var h [32]byte
-	if raw, err := hex.DecodeString(hash); err != nil || copy(h[:], raw) != len(h) || len(raw) != len(h) {
-		return Order{}, fail(Conflict, CodeBaseUnknown, nil)
+// base finds the order that a form was opened on by its hash. One that this
+// console never showed is refused.
+func (s *Service) base(ctx context.Context, hash string) (Order, error) {
+	raw, err := hex.DecodeString(hash)
+	if err != nil || len(raw) != sha256.Size {
+		return Order{}, fail(Conflict, CodeBaseUnknown, err)
 	}
-	blob, err := s.Store.Snapshot(ctx, h)
+	blob, err := s.Store.Snapshot(ctx, [32]byte(raw))
 	if errors.Is(err, ErrNoRow) {
 		return Order{}, fail(Conflict, CodeBaseUnknown, err)
 	}
 	if err != nil {
 		return Order{}, err
 	}
-	o, err := ParseSnapshot(blob)
-	if err == nil && (o.SubMchID != ref.SubMchID || o.OutOrderNo != ref.OutOrderNo) {
-		err = fail(Conflict, CodeBaseUnknown, nil)
-	}
-	return o, err
+	return ParseSnapshot(blob)
 }
 
-// Prepared is the result of Prepare: the new correction's id, or what stands in
-// its way. Now is set with an error of code CodeOrderMoved or CodeNotCorrecting.
+// PrepareResult is the new correction's id, or what stands in its way. Now is set with an error of code CodeOrderMoved or CodeNotCorrecting.
 type PrepareResult struct {
 	ID       int64
 	Base     Order
@@ -355,9 +351,12 @@ type PrepareResult struct {
 func (s *Service) Prepare(ctx context.Context, a Actor, ref Ref, f Form, retryOf int64) (PrepareResult, error) {
 	var r PrepareResult
 	var err error
-	r.Base, r.Offering, r.Checked, err = s.Preview(ctx, a, ref, f)
+	r.Base, r.Offering, r.Checked, err = s.Preview(ctx, a, f)
 	if err != nil {
 		return r, err
+	}
+	if r.Base.SubMchID != ref.SubMchID || r.Base.OutOrderNo != ref.OutOrderNo {
+		return r, fail(Conflict, CodeBaseUnknown, nil)
 	}
 	if !r.Checked.OK() {
 		return r, fail(Invalid, "invalid", nil)
@@ -423,13 +422,19 @@ func (s *Service) Token(c Correction) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// Correction reads a correction for the actor, as it stands now.
+// Correction reads a correction for the actor, as it stands now: one whose time to
+// confirm is over counts as expired, whether that is on record already or not.
 func (s *Service) Correction(ctx context.Context, a Actor, id int64) (Correction, error) {
 	c, err := s.correctionFor(ctx, a, id)
-	if err == nil && c.State == Prepared && !s.Now().Before(c.ConfirmUntil) {
-		return s.expire(ctx, c)
+	if err == nil && s.overdue(c) {
+		c.State = Expiry
+		c.Events = append(c.Events, Event{N: c.Last().N + 1, State: Expiry, At: c.ConfirmUntil})
 	}
 	return c, err
+}
+
+func (s *Service) overdue(c Correction) bool {
+	return c.State == Prepared && !s.Now().Before(c.ConfirmUntil)
 }
 
 // correctionFor is the one place where a correction is read for a person: what is
@@ -451,27 +456,22 @@ func (s *Service) correctionFor(ctx context.Context, a Actor, id int64) (Correct
 	return c, nil
 }
 
-func (s *Service) expire(ctx context.Context, c Correction) (Correction, error) {
-	err := s.Store.Append(ctx, c.ID, Prepared, c.Last().N, Event{State: Expiry, At: s.Now()})
-	if err != nil && !errors.Is(err, ErrMoved) {
-		return c, err
-	}
-	return s.Store.Correction(ctx, c.ID)
-}
-
 // ExpireOverdue expires every prepared correction whose time is over.
 func (s *Service) ExpireOverdue(ctx context.Context) error {
 	ids, err := s.Store.Expired(ctx, s.Now(), 500)
+	if err != nil {
+		return err
+	}
 	for _, id := range ids {
 		c, err := s.Store.Correction(ctx, id)
-		if err != nil {
-			return err
+		if err == nil && s.overdue(c) {
+			err = s.Store.Append(ctx, id, Prepared, c.Last().N, Event{State: Expiry, At: s.Now()})
 		}
-		if _, err := s.expire(ctx, c); err != nil {
+		if err != nil && !errors.Is(err, ErrMoved) {
 			return err
 		}
 	}
-	return err
+	return nil
 }
 
 // Withdraw takes back a correction that was not confirmed.
@@ -525,7 +525,9 @@ func (s *Service) Confirm(ctx context.Context, a Actor, id int64, token, typedTo
 		typedTotal = ""
 	}
 
-	s.inFlight.Store(id, true)
+	if _, running := s.inFlight.LoadOrStore(id, true); running {
+		return fail(Conflict, CodeTokenUsed, nil)
+	}
 	defer s.inFlight.Delete(id)
 
 	claim := Event{State: Claimed, At: s.Now(), ActorID: a.UserID, SessionID: a.SessionID, Detail: Detail{Typed: typedTotal}}
@@ -650,6 +652,9 @@ func (s *Service) conclude(ctx context.Context, c Correction, from State, n int,
 	})
 	if err != nil {
 		s.Log.Error("outcome is not on record yet", "correction", c.ID, "from", from, "to", to, "request_id", d.RequestID, "err", err)
+		if from == Sending {
+			return fail(Unavailable, CodeOutcomePending, err)
+		}
 		return fail(Unavailable, CodeNoRecord, err)
 	}
 	s.Log.Info("correction", "correction", c.ID, "state", to, "class", d.Class, "cause", d.Cause, "request_id", d.RequestID)
@@ -784,6 +789,34 @@ func (s *Service) QuietUntil(c Correction) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMilli(e.Detail.SignMS).Add(s.Policy.Quiet)
+}
+
+// SaveDraft keeps a form that was typed and not submitted, one for each person and
+// order.
+func (s *Service) SaveDraft(ctx context.Context, a Actor, ref Ref, form string) error {
+	if _, err := s.merchantFor(ctx, a, ref); err != nil {
+		return err
+	}
+	return s.Store.SaveDraft(context.WithoutCancel(ctx), SavedDraft{UserID: a.UserID, Ref: ref, Form: form, SavedAt: s.Now()})
+}
+
+// Draft returns the actor's draft for the order, or ErrNoRow.
+func (s *Service) Draft(ctx context.Context, a Actor, ref Ref) (SavedDraft, error) {
+	return s.Store.Draft(ctx, a.UserID, ref)
+}
+
+// DropDraft deletes the actor's draft for the order, if there is one.
+func (s *Service) DropDraft(ctx context.Context, a Actor, ref Ref) error {
+	return s.Store.DeleteDraft(ctx, a.UserID, ref)
+}
+
+// AuthorsFor lists the people whose corrections the actor may see, for a filter;
+// empty when they see only their own.
+func (s *Service) AuthorsFor(ctx context.Context, a Actor) ([]Author, error) {
+	if !a.Can(ReadAllOf) {
+		return nil, nil
+	}
+	return s.Store.Authors(ctx, a.Scope)
 }
 
 // List returns one page of the change log as the actor may see it.

@@ -63,9 +63,9 @@ func (e Evidence) Find() Finding {
 	case o.Paid():
 		paid := o.Collection.Paid
 		switch {
-		case paid == e.Target && o.Total == e.Target:
+		case paid == e.Target && (!o.HasTotal || o.Total == e.Target):
 			return FoundPaidTarget
-		case paid == e.Base.Total && o.Total == e.Base.Total:
+		case paid == e.Base.Total && (!o.HasTotal || o.Total == e.Base.Total):
 			return FoundPaidBase
 		}
 		return FoundPaidOther

@@ -24,6 +24,8 @@ type Page struct {
 	Version  string
 	DemoURL  string   // the demo's page of faults; empty outside the demo
 	Scripts  []string // names of modules below web/static/js, such as "form.js"
+	OwnFind  bool     // the page has a find box itself, so the top bar has none
+	Narrow   bool     // a page of text: one narrow column
 }
 
 // User is the person who is signed in.
@@ -58,4 +60,10 @@ func (p Page) Stamp(t time.Time) string {
 		return t.Format("2006-01-02 15:04:05")
 	}
 	return t.Format("01-02 15:04:05")
+}
+
+// Short is Stamp without the seconds.
+func (p Page) Short(t time.Time) string {
+	s := p.Stamp(t)
+	return s[:len(s)-len(":05")]
 }

@@ -248,6 +248,7 @@ const (
 	PasswordCommon PasswordProblem = "common"
 	PasswordRepeat PasswordProblem = "repeat" // the two differ
 	PasswordText   PasswordProblem = "text"   // characters that cannot be used
+	PasswordSame   PasswordProblem = "same"   // the new one is the old one
 	PasswordSlow   PasswordProblem = "slow"   // too many tries
 )
 

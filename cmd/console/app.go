@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/net/netutil"
+
+	"correction-console/internal/auth"
+	"correction-console/internal/config"
+	"correction-console/internal/correction"
+	"correction-console/internal/handlers"
+	"correction-console/internal/store"
+	"correction-console/internal/wechat"
+)
+
+// usageError is a fault of the command line or the settings: exit code 2.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// lines are the lines in which an error is told.
+func lines(err error) []string { return strings.Split(strings.TrimSpace(err.Error()), "\n") }
+
+// settingsError tells every problem of the settings, a line each.
+func settingsError(problems []config.Problem) error {
+	var all []string
+	for _, p := range problems {
+		all = append(all, p.String())
+	}
+	return usageError{errors.New(strings.Join(all, "\n"))}
+}
+
+// openStore opens the database of the data folder, making both when they are
+// missing.
+func openStore(ctx context.Context, data string) (*store.Store, error) {
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return nil, fmt.Errorf("CONSOLE_DATA=%q: the folder cannot be made: %w", data, err)
+	}
+	st, err := store.Open(ctx, config.DatabasePath(data))
+	if err != nil {
+		return nil, fmt.Errorf("CONSOLE_DATA=%q: %w", data, err)
+	}
+	return st, nil
+}
+
+// app is a running console.
+type app struct {
+	cfg     config.Config
+	store   *store.Store
+	service *correction.Service
+	server  *http.Server
+	log     *slog.Logger
+}
+
+// appOptions is what the demo does differently.
+type appOptions struct {
+	gateway correction.Gateway
+	demoURL string
+	log     *slog.Logger
+}
+
+// newApp puts the parts together. The caller closes the store.
+func newApp(st *store.Store, cfg config.Config, o appOptions) (*app, error) {
+	keyFile := cfg.SessionKeyFile
+	if keyFile == "" {
+		keyFile = filepath.Join(cfg.Data, "session.key")
+	}
+	secret, err := auth.LoadOrCreateKey(keyFile)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("CONSOLE_SESSION_KEY_FILE=%q: %w", keyFile, err)}
+	}
+	keys, err := auth.DeriveKeys(secret)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	policy := correction.DefaultPolicy()
+	policy.Quiet = cfg.Quiet
+	service := &correction.Service{
+		Store: st, Gateway: o.gateway, Policy: policy, Key: keys.Confirm, Now: time.Now, Log: o.log,
+	}
+	sessions := auth.NewSessions(st, keys, cfg.Secure(), time.Now, o.log)
+	handler, err := handlers.New(handlers.Config{
+		Corrections: service, Sessions: sessions, Preferences: st.SetPreferences,
+		SignIn: auth.NewAuthenticator(st, auth.NewHasher(), sessions, keys, time.Now, o.log), Ready: st.Ping, Audit: st.AppendAudit, Log: o.log, Now: time.Now, Zone: cfg.Zone,
+		Version: version, PublicURL: cfg.PublicURL, Proxies: cfg.TrustedProxies, Secure: cfg.Secure(), DemoURL: o.demoURL,
+	})
+	if err != nil {
+		return nil, usageError{fmt.Errorf("CONSOLE_PUBLIC_URL: %w", err)}
+	}
+	return &app{cfg: cfg, store: st, service: service, server: handlers.NewHTTPServer(handler, o.log), log: o.log}, nil
+}
+
+// gateway builds the way to WeChat Pay from the settings, telling every problem at
+// once.
+func gateway(cfg config.Config) (correction.Gateway, error) {
+	var problems []string
+	note := func(setting string, err error) {
+		if err != nil {
+			problems = append(problems, setting+": "+err.Error())
+		}
+	}
+	w := wechat.Config{Host: cfg.APIHost, MchID: cfg.MchID, CertSerial: cfg.CertSerial, Timeout: cfg.Timeout, Now: time.Now}
+	var err error
+	w.PrivateKey, err = wechat.LoadPrivateKey(cfg.PrivateKeyFile)
+	note("CONSOLE_WECHAT_PRIVATE_KEY_FILE", err)
+	if cfg.PublicKeyFile != "" {
+		w.PublicKeyID = cfg.PublicKeyID
+		w.PublicKey, err = wechat.LoadPublicKey(cfg.PublicKeyFile)
+		note("CONSOLE_WECHAT_PUBLIC_KEY_FILE", err)
+	}
+	if len(cfg.PlatformCertFiles) > 0 {
+		w.PlatformCerts, err = wechat.LoadCertificates(cfg.PlatformCertFiles)
+		note("CONSOLE_WECHAT_PLATFORM_CERT_FILES", err)
+	}
+	if cfg.CAFile != "" {
+		w.CA, err = wechat.LoadCA(cfg.CAFile)
+		note("CONSOLE_WECHAT_CA_FILE", err)
+	}
+	if len(problems) > 0 {
+		return nil, usageError{errors.New(strings.Join(problems, "\n"))}
+	}
+	g, err := wechat.New(w)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return g, nil
+}
+
+// maxConnections bounds the open connections (trust.md §3.3).
+const maxConnections = 512
+
+// drainWithin is how long a stop waits for requests that are under way. A
+// confirmation takes at most about 45 s, and its outcome must be recorded.
+const drainWithin = 50 * time.Second
+
+// run serves until ctx ends or a signal asks to stop, then finishes what is under
+// way. It settles what an earlier stop left open before the first request.
+func (a *app) run(ctx context.Context, l net.Listener) error {
+	if err := a.service.Recover(ctx); err != nil {
+		return fmt.Errorf("settle open corrections: %w", err)
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	l = netutil.LimitListener(l, maxConnections)
+	served := make(chan error, 1)
+	go func() {
+		if a.cfg.TLS() {
+			served <- a.server.ServeTLS(l, a.cfg.TLSCertFile, a.cfg.TLSKeyFile)
+		} else {
+			served <- a.server.Serve(l)
+		}
+	}()
+	housekeeping := time.NewTicker(time.Minute)
+	defer housekeeping.Stop()
+	for {
+		select {
+		case err := <-served:
+			return fmt.Errorf("serve: %w", err)
+		case <-housekeeping.C:
+			if err := a.service.ExpireOverdue(ctx); err != nil {
+				a.log.Error("expire corrections", "err", err)
+			}
+		case <-ctx.Done():
+			a.log.Info("stopping")
+			drain, cancel := context.WithTimeout(context.Background(), drainWithin)
+			defer cancel()
+			return a.server.Shutdown(drain)
+		}
+	}
+}
+
+// listen opens the address; a taken port is told with its setting.
+func listen(address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		var op *net.OpError
+		if errors.As(err, &op) {
+			err = op.Err
+		}
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return nil, fmt.Errorf("CONSOLE_LISTEN=%q: the port is taken by another program", address)
+		}
+		return nil, fmt.Errorf("CONSOLE_LISTEN=%q: %w", address, err)
+	}
+	return l, nil
+}
+
+// checkTLS reads the certificate before serving, so that a fault is told at once.
+func checkTLS(cfg config.Config) error {
+	if !cfg.TLS() {
+		return nil
+	}
+	if _, err := tls.LoadX509KeyPair(cfg.TLSCertFile, cfg.TLSKeyFile); err != nil {
+		return usageError{fmt.Errorf("CONSOLE_TLS_CERT_FILE=%q: %w", cfg.TLSCertFile, err)}
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"correction-console/internal/auth"
+	"correction-console/internal/config"
+	"correction-console/internal/correction"
+	"correction-console/internal/store"
+	"correction-console/internal/wechat"
+	"correction-console/internal/wechat/simulator"
+)
+
+type demoCommand struct {
+	Listen    string `name:"listen" env:"CONSOLE_LISTEN" default:"127.0.0.1:8080" help:"Address to listen on."`
+	Keep      string `name:"data" type:"path" help:"Folder to keep the demo's data in. Default: a temporary folder, deleted at the end."`
+	QuietTime string `name:"quiet-time" env:"CONSOLE_QUIET_TIME" default:"30s" help:"Time before \"not applied\" may be said; short, so that it can be watched."`
+}
+
+// demoPeople are the demo's people, one a role.
+var demoPeople = []struct {
+	login, name string
+	role        correction.Role
+}{
+	{"agent", "林晓雯", correction.Agent},
+	{"supervisor", "周启明", correction.Supervisor},
+	{"operator", "何川", correction.Operator},
+	{"auditor", "沈静", correction.Auditor},
+}
+
+// Run sets up a throw-away installation with its own Pay Score and serves it.
+func (d *demoCommand) Run() error {
+	ctx := context.Background()
+	quiet, err := time.ParseDuration(d.QuietTime)
+	if err != nil || quiet <= 0 {
+		return usageError{fmt.Errorf("CONSOLE_QUIET_TIME=%q: write a duration, such as 30s", d.QuietTime)}
+	}
+	data := d.Keep
+	if data == "" {
+		if data, err = os.MkdirTemp("", "console-demo-"); err != nil {
+			return fmt.Errorf("make a temporary folder: %w", err)
+		}
+		defer os.RemoveAll(data)
+	}
+	l, err := listen(d.Listen)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	st, err := openStore(ctx, data)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	unlock, err := lock(data)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+
+	sim, err := simulator.Start("127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("start the simulator: %w", err)
+	}
+	defer sim.Close()
+	for _, o := range simulator.Samples(time.Now()) {
+		sim.Put(o)
+	}
+	faults, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("open the page of faults: %w", err)
+	}
+	defer faults.Close()
+	go http.Serve(faults, sim.PageHandler()) //nolint:gosec // the demo's own page, on the loopback range
+
+	password := demoPassword()
+	if err := seedDemo(ctx, st, password); err != nil {
+		return err
+	}
+	gw, err := wechat.New(sim.Config())
+	if err != nil {
+		return err
+	}
+	zone, err := time.LoadLocation("Asia/Shanghai")
+	if err != nil {
+		return err
+	}
+	a, err := newApp(st, config.Config{Listen: d.Listen, Data: data, Zone: zone, Quiet: quiet}, appOptions{
+		gateway: gw, demoURL: "http://" + faults.Addr().String() + "/",
+		log: slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+	if err != nil {
+		return err
+	}
+	announce(l.Addr(), faults.Addr(), password)
+	return a.run(ctx, l)
+}
+
+// demoPassword is made anew at each start, so that a demo that listens on the
+// network is not open to everybody. It can be read aloud.
+func demoPassword() string {
+	const letters = "abcdefghjkmnpqrstuvwxyz23456789"
+	b := make([]byte, 12)
+	rand.Read(b)
+	var out []byte
+	for i, x := range b {
+		if i > 0 && i%4 == 0 {
+			out = append(out, '-')
+		}
+		out = append(out, letters[int(x)%len(letters)])
+	}
+	return string(out)
+}
+
+// seedDemo puts the sample merchants, services and people in place. In a folder
+// that was kept, the people get the new password.
+func seedDemo(ctx context.Context, st *store.Store, password string) error {
+	for _, m := range simulator.DemoMerchants() {
+		if err := st.PutMerchant(ctx, m); err != nil {
+			return err
+		}
+	}
+	for _, o := range simulator.DemoOfferings() {
+		if err := st.PutOffering(ctx, o); err != nil {
+			return err
+		}
+	}
+	hash, err := auth.NewHasher().Hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	existing, err := st.Users(ctx)
+	if err != nil {
+		return err
+	}
+	there := map[string]bool{}
+	for _, u := range existing {
+		there[u.Username] = true
+	}
+	for _, p := range demoPeople {
+		if there[p.login] {
+			err = st.ResetPassword(ctx, p.login, hash)
+		} else {
+			err = st.AddUser(ctx, store.UserSpec{Username: p.login, Name: p.name, Role: p.role, All: true, PasswordHash: hash})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func announce(console, faults net.Addr, password string) {
+	fmt.Printf(`
+改价台 demo: a throw-away console with a simulated WeChat Pay.
+
+  open       http://%s/
+  password   %s   (the same for everybody)
+`, console, password)
+	for _, p := range demoPeople {
+		fmt.Printf("  %-10s %s, %s\n", p.login, p.name, p.role)
+	}
+	fmt.Printf(`
+  try        order PB_20261123_0099: billed ¥99.00, real use ¥10.00
+  faults     http://%s/   (what "WeChat" does with the next call)
+
+Stop with Ctrl+C.
+`, faults)
+}

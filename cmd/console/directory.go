@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"correction-console/internal/correction"
+	"correction-console/internal/store"
+)
+
+type merchantCommands struct {
+	Add  merchantAdd  `cmd:"" help:"Add a merchant, or give it another name."`
+	List merchantList `cmd:"" help:"List the merchants."`
+}
+
+type merchantAdd struct {
+	SubMchID string `arg:"" name:"sub-mchid" help:"Sub-merchant number."`
+	Name     string `arg:"" help:"Name that people see."`
+}
+
+func (m *merchantAdd) Run(c *commands) error {
+	if !correction.ValidMchID(m.SubMchID) {
+		return usageError{fmt.Errorf("%q is no sub-merchant number: digits only", m.SubMchID)}
+	}
+	name, err := displayName(m.Name)
+	if err != nil {
+		return err
+	}
+	return withStore(c, func(ctx context.Context, st *store.Store) error {
+		if err := st.PutMerchant(ctx, correction.Merchant{SubMchID: m.SubMchID, Name: name}); err != nil {
+			return err
+		}
+		fmt.Printf("merchant %s: %s\n", m.SubMchID, name)
+		return nil
+	})
+}
+
+func displayName(s string) (string, error) {
+	name, problem := correction.CleanText(s, 40)
+	if name == "" || problem.Code != "" {
+		return "", usageError{fmt.Errorf("%q is no name: 1 to 40 visible characters", s)}
+	}
+	return name, nil
+}
+
+type merchantList struct{}
+
+func (*merchantList) Run(c *commands) error {
+	return withStore(c, func(ctx context.Context, st *store.Store) error {
+		all, err := st.Merchants(ctx)
+		if err != nil {
+			return err
+		}
+		return table("NUMBER\tNAME", len(all), func(i int) string { return all[i].SubMchID + "\t" + all[i].Name })
+	})
+}
+
+type serviceCommands struct {
+	Add  serviceAdd  `cmd:"" help:"Add a Pay Score service, or describe it anew."`
+	List serviceList `cmd:"" help:"List the services."`
+}
+
+type serviceAdd struct {
+	ServiceID string `arg:"" name:"service-id" help:"Pay Score service id."`
+	Name      string `arg:"" help:"Name that people see."`
+	Industry  string `help:"Industry, for its rules: ${industries}."`
+	Cap       string `help:"Risk cap of the service in yuan."`
+	AllowZero bool   `name:"allow-zero" help:"Allow corrections to zero."`
+}
+
+func (s *serviceAdd) Run(c *commands) error {
+	if !correction.ValidServiceID(s.ServiceID) {
+		return usageError{fmt.Errorf("%q is no service id: 1 to 32 digits or letters", s.ServiceID)}
+	}
+	o := correction.Offering{ServiceID: s.ServiceID, Industry: s.Industry, AllowZero: s.AllowZero}
+	var err error
+	if o.Name, err = displayName(s.Name); err != nil {
+		return err
+	}
+	if _, ok := correction.FindIndustry(s.Industry); s.Industry != "" && !ok {
+		return usageError{fmt.Errorf("--industry %q: one of %s", s.Industry, industryCodes())}
+	}
+	if s.Cap != "" {
+		if o.Cap, err = correction.ParseYuan(s.Cap); err != nil || o.Cap == 0 {
+			return usageError{fmt.Errorf("--cap %q: write yuan, such as 99.00", s.Cap)}
+		}
+	}
+	return withStore(c, func(ctx context.Context, st *store.Store) error {
+		if err := st.PutOffering(ctx, o); err != nil {
+			return err
+		}
+		fmt.Printf("service %s: %s\n", o.ServiceID, o.Name)
+		return nil
+	})
+}
+
+func industryCodes() string {
+	var codes []string
+	for _, i := range correction.Industries {
+		codes = append(codes, i.Code)
+	}
+	return strings.Join(codes, ", ")
+}
+
+type serviceList struct{}
+
+func (*serviceList) Run(c *commands) error {
+	return withStore(c, func(ctx context.Context, st *store.Store) error {
+		all, err := st.Offerings(ctx)
+		if err != nil {
+			return err
+		}
+		return table("SERVICE\tNAME\tINDUSTRY\tCAP\tZERO", len(all), func(i int) string {
+			o := all[i]
+			limit, zero := "-", "no"
+			if o.Cap > 0 {
+				limit = o.Cap.Yuan()
+			}
+			if o.AllowZero {
+				zero = "yes"
+			}
+			return strings.Join([]string{o.ServiceID, o.Name, o.Industry, limit, zero}, "\t")
+		})
+	})
+}

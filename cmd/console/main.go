@@ -1,0 +1,55 @@
+// Console is the correction console: see README.md.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	_ "time/tzdata" // the zone of the settings works on machines without a zone database
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set when the binary is built.
+var version = "dev"
+
+// commands is the command line (product.md §7).
+type commands struct {
+	Data     string          `name:"data" env:"CONSOLE_DATA" default:"data" type:"path" help:"Folder of the database, console.db."`
+	Settings kong.ConfigFlag `name:"settings" env:"CONSOLE_SETTINGS" help:"Settings file, JSON; names as the flags, with _ for -."`
+
+	Serve       serveCommand       `cmd:"" help:"Run the console."`
+	Demo        demoCommand        `cmd:"" help:"Run a throw-away console with a built-in simulator and sample orders."`
+	User        userCommands       `cmd:"" help:"People."`
+	Merchant    merchantCommands   `cmd:"" help:"Merchants."`
+	Service     serviceCommands    `cmd:"" help:"Pay Score services."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running console whether it is ready; exit code 1 if not."`
+}
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run carries out one command and returns the exit code: 0, 2 for what was asked
+// wrongly or configured wrongly, 1 for everything else.
+func run(args []string) int {
+	var c commands
+	parser := kong.Must(&c, kong.Name("console"), kong.Description("The correction console (改价台)."),
+		kong.Configuration(kong.JSON), kong.Vars{"industries": industryCodes()}, kong.UsageOnError(), kong.Exit(os.Exit))
+	ctx, err := parser.Parse(args)
+	if err == nil {
+		err = ctx.Run(&c)
+	} else {
+		err = usageError{err}
+	}
+	if err == nil {
+		return 0
+	}
+	for _, line := range lines(err) {
+		fmt.Fprintln(os.Stderr, "console: "+line)
+	}
+	var usage usageError
+	if errors.As(err, &usage) {
+		return 2
+	}
+	return 1
+}

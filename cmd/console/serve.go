@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"correction-console/internal/config"
+	"correction-console/internal/store"
+)
+
+type serveCommand struct {
+	config.Settings
+}
+
+func (s *serveCommand) Run(c *commands) error {
+	cfg, problems := s.Check(c.Data)
+	if len(problems) > 0 {
+		return settingsError(problems)
+	}
+	gw, err := gateway(cfg)
+	if err != nil {
+		return err
+	}
+	if err := checkTLS(cfg); err != nil {
+		return err
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	ctx := context.Background()
+	st, err := openStore(ctx, cfg.Data)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	unlock, err := lock(cfg.Data)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	a, err := newApp(st, cfg, appOptions{gateway: gw, log: log})
+	if err != nil {
+		return err
+	}
+	l, err := listen(cfg.Listen)
+	if err != nil {
+		return err
+	}
+	log.Info("listening", "address", l.Addr().String(), "version", version, "api_host", cfg.APIHost, "trusted_proxies", cfg.TrustedProxies, "https", cfg.Secure())
+	return a.run(ctx, l)
+}
+
+// lock makes sure that one console serves a data folder.
+func lock(data string) (func() error, error) {
+	unlock, err := store.Lock(filepath.Join(data, "console.lock"))
+	if errors.Is(err, store.ErrLocked) {
+		return nil, fmt.Errorf("CONSOLE_DATA=%q: another console serves this folder", data)
+	}
+	return unlock, err
+}

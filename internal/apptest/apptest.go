@@ -1,0 +1,237 @@
+// Package apptest boots the whole console for tests and benchmarks: a real SQLite
+// file, the signed simulator, real HTTP on the loopback range.
+package apptest
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"correction-console/internal/auth"
+	"correction-console/internal/correction"
+	"correction-console/internal/handlers"
+	"correction-console/internal/store"
+	"correction-console/internal/wechat"
+	"correction-console/internal/wechat/simulator"
+)
+
+// Password is the password of every person of the tests.
+const Password = "correct horse battery staple"
+
+// Clock is a clock that tests set forward.
+type Clock struct {
+	mu  sync.Mutex
+	off time.Duration
+}
+
+// Now is the real time plus what the clock was set forward.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.off)
+}
+
+// Advance sets the clock forward.
+func (c *Clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.off += d
+}
+
+// App is a running console.
+type App struct {
+	URL     string
+	Clock   *Clock
+	Store   *store.Store
+	Sim     *simulator.Server
+	Service *correction.Service
+	Handler http.Handler
+	Data    string
+	t       testing.TB
+}
+
+// Options change what Start sets up.
+type Options struct {
+	Quiet   time.Duration // default: the real 7 minutes
+	Timeout time.Duration // of one call; default: the gateway's
+	Log     io.Writer     // default: nowhere
+	Data    string        // default: a new folder
+}
+
+var hash = sync.OnceValues(func() (string, error) {
+	return auth.NewHasher().Hash(context.Background(), Password)
+})
+
+// People of the tests: user name and role. wang may touch one merchant only.
+var People = []struct {
+	Login, Name string
+	Role        correction.Role
+	Merchants   []string
+}{
+	{"lin", "林晓雯", correction.Agent, nil},
+	{"wu", "吴思源", correction.Agent, nil},
+	{"wang", "王小北", correction.Agent, []string{"1900021408"}},
+	{"zhou", "周启明", correction.Supervisor, nil},
+	{"he", "何川", correction.Operator, nil},
+	{"shen", "沈静", correction.Auditor, nil},
+}
+
+// Start boots a console with the simulator's sample orders and the people above.
+func Start(t testing.TB, o Options) *App {
+	t.Helper()
+	ctx := context.Background()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := &App{t: t, Clock: &Clock{}, Data: o.Data}
+	if a.Data == "" {
+		a.Data = t.TempDir()
+	}
+	if o.Log == nil {
+		o.Log = io.Discard
+	}
+	log := slog.New(slog.NewJSONHandler(o.Log, nil))
+	var err error
+	a.Store, err = store.Open(ctx, filepath.Join(a.Data, "console.db"))
+	must(err)
+	t.Cleanup(func() { a.Store.Close() })
+	a.Sim, err = simulator.Start("127.0.0.1:0")
+	must(err)
+	t.Cleanup(func() { a.Sim.Close() })
+	a.Sim.SetNow(a.Clock.Now)
+	for _, order := range simulator.Samples(time.Now()) {
+		a.Sim.Put(order)
+	}
+	phc, err := hash()
+	must(err)
+	if users, err := a.Store.Users(ctx); err == nil && len(users) == 0 {
+		for _, m := range simulator.DemoMerchants() {
+			must(a.Store.PutMerchant(ctx, m))
+		}
+		for _, s := range simulator.DemoOfferings() {
+			must(a.Store.PutOffering(ctx, s))
+		}
+		for _, p := range People {
+			must(a.Store.AddUser(ctx, store.UserSpec{
+				Username: p.Login, Name: p.Name, Role: p.Role, All: p.Merchants == nil, Merchants: p.Merchants, PasswordHash: phc,
+			}))
+		}
+	}
+	cfg := a.Sim.Config()
+	cfg.Now = a.Clock.Now
+	if o.Timeout > 0 {
+		cfg.Timeout = o.Timeout
+	}
+	gateway, err := wechat.New(cfg)
+	must(err)
+	secret, err := auth.LoadOrCreateKey(filepath.Join(a.Data, "session.key"))
+	must(err)
+	keys, err := auth.DeriveKeys(secret)
+	must(err)
+	policy := correction.DefaultPolicy()
+	if o.Quiet > 0 {
+		policy.Quiet = o.Quiet
+	}
+	a.Service = &correction.Service{Store: a.Store, Gateway: gateway, Policy: policy, Key: keys.Confirm, Now: a.Clock.Now, Log: log}
+	sessions := auth.NewSessions(a.Store, keys, false, a.Clock.Now, log)
+	zone, err := time.LoadLocation("Asia/Shanghai")
+	must(err)
+	a.Handler, err = handlers.New(handlers.Config{
+		Corrections: a.Service, Sessions: sessions, SignIn: auth.NewAuthenticator(a.Store, auth.NewHasher(), sessions, keys, a.Clock.Now, log),
+		Preferences: a.Store.SetPreferences, Ready: a.Store.Ping, Audit: a.Store.AppendAudit, Log: log, Now: a.Clock.Now, Zone: zone, Version: "test",
+	})
+	must(err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(err)
+	srv := handlers.NewHTTPServer(a.Handler, log)
+	go srv.Serve(l)
+	t.Cleanup(func() { srv.Close() })
+	a.URL = "http://" + l.Addr().String()
+	return a
+}
+
+// Client is a browser of one person, as far as HTTP goes.
+type Client struct {
+	HTTP *http.Client
+	app  *App
+}
+
+// Client returns a browser that is not signed in. It does not follow redirects.
+func (a *App) Client() *Client {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return &Client{app: a, HTTP: &http.Client{
+		Jar: jar, Timeout: time.Minute,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// As returns a browser in which the person is signed in.
+func (a *App) As(login string) *Client {
+	a.t.Helper()
+	c := a.Client()
+	res := c.Post("/login", url.Values{"username": {login}, "password": {Password}})
+	if res.Status != http.StatusSeeOther {
+		a.t.Fatalf("sign in %s: %d\n%s", login, res.Status, res.Body)
+	}
+	return c
+}
+
+// Answer is an answer, read to its end.
+type Answer struct {
+	Status   int
+	Header   http.Header
+	Location string
+	Body     string
+}
+
+// Get fetches a path.
+func (c *Client) Get(path string) Answer { return c.Do(http.MethodGet, path, nil, nil) }
+
+// Post posts a form as a page of the console does.
+func (c *Client) Post(path string, form url.Values) Answer {
+	return c.Do(http.MethodPost, path, form, http.Header{"Sec-Fetch-Site": {"same-origin"}})
+}
+
+// Do makes a request with a form (or none) and more headers.
+func (c *Client) Do(method, path string, form url.Values, header http.Header) Answer {
+	c.app.t.Helper()
+	var body io.Reader
+	if form != nil {
+		body = strings.NewReader(form.Encode())
+	}
+	req, err := http.NewRequest(method, c.app.URL+path, body)
+	if err != nil {
+		c.app.t.Fatal(err)
+	}
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for k, v := range header {
+		req.Header[k] = v
+	}
+	res, err := c.HTTP.Do(req)
+	if err != nil {
+		c.app.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		c.app.t.Fatal(err)
+	}
+	return Answer{Status: res.StatusCode, Header: res.Header, Location: res.Header.Get("Location"), Body: string(b)}
+}

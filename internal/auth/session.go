@@ -1,0 +1,268 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/securecookie"
+	"github.com/gorilla/sessions"
+)
+
+// Life of a session.
+const (
+	IdleTimeout     = 15 * time.Minute
+	AbsoluteTimeout = 10 * time.Hour
+	MaxSessions     = 3 // a user; beyond, the oldest is revoked
+	// seenEvery is how often a session in use is written: sessions may end up to
+	// this much before IdleTimeout, never after it.
+	seenEvery = time.Minute
+)
+
+const maxUserAgent = 256 // bytes kept of a User-Agent
+
+// Sessions is a gorilla sessions.Store over the table of sessions. The browser
+// holds an opaque random id under a MAC and nothing else; the MAC only keeps junk
+// away from the database. Safe for concurrent use; make it with NewSessions.
+type Sessions struct {
+	store   Store
+	secure  bool
+	now     func() time.Time
+	log     *slog.Logger
+	name    string
+	codec   *securecookie.SecureCookie
+	strange atomic.Uint64
+}
+
+var _ sessions.Store = (*Sessions)(nil)
+
+// NewSessions returns the session store. secure says that browsers reach the
+// console over https: the cookie is then __Host-console with Secure, else console
+// without (plain http on the loopback range).
+func NewSessions(store Store, keys Keys, secure bool, now func() time.Time, log *slog.Logger) *Sessions {
+	s := &Sessions{store: store, secure: secure, now: now, log: log, name: cookieName("console", secure)}
+	// Without an age: the table has both ends of a session, by one clock. An old
+	// cookie is one look-up, and the page can say that the session has ended.
+	s.codec = securecookie.New(keys.Cookie, nil).SetSerializer(idSerializer{}).MaxAge(0).MaxLength(256)
+	return s
+}
+
+// CookieName is the name of the session cookie.
+func (s *Sessions) CookieName() string { return s.name }
+
+// Strange counts the session cookies that were not made by this console since it
+// started.
+func (s *Sessions) Strange() uint64 { return s.strange.Load() }
+
+func cookieName(name string, secure bool) string {
+	if secure {
+		return "__Host-" + name
+	}
+	return name
+}
+
+// sessionID is what the browser holds.
+type sessionID [32]byte
+
+func (id sessionID) hash() [32]byte { return sha256.Sum256(id[:]) }
+
+// idSerializer is a securecookie.Serializer of a *sessionID.
+type idSerializer struct{}
+
+var errNotAnID = errors.New("not a session id")
+
+func (idSerializer) Serialize(src any) ([]byte, error) {
+	id, ok := src.(*sessionID)
+	if !ok {
+		return nil, errNotAnID
+	}
+	return id[:], nil
+}
+
+func (idSerializer) Deserialize(src []byte, dst any) error {
+	id, ok := dst.(*sessionID)
+	if !ok || len(src) != len(id) {
+		return errNotAnID
+	}
+	copy(id[:], src)
+	return nil
+}
+
+// valuesKey is the only key in the Values of a session of this store.
+type valuesKey struct{}
+
+// identity is who a request comes from.
+type identity struct {
+	user    User
+	session Session
+	in      bool // signed in
+	ended   bool // a cookie of ours was there, but its session has ended
+	begin   bool // Save makes a new session of user and session
+	pushed  int  // sessions that Save revoked because there were too many
+}
+
+// Get returns the session of the request, once per request.
+func (s *Sessions) Get(r *http.Request, name string) (*sessions.Session, error) {
+	return sessions.GetRegistry(r).Get(s, name)
+}
+
+// New reads the session of the request. A missing, undecodable or ended cookie is
+// a new session and no error; an error means that the store could not be asked.
+func (s *Sessions) New(r *http.Request, name string) (*sessions.Session, error) {
+	sess := sessions.NewSession(s, name)
+	sess.Options = &sessions.Options{Path: "/", Secure: s.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	who, err := s.identify(r, name)
+	sess.Values[valuesKey{}] = who
+	sess.IsNew = !who.in
+	return sess, err
+}
+
+func (s *Sessions) identify(r *http.Request, name string) (*identity, error) {
+	who := new(identity)
+	for _, cookie := range r.CookiesNamed(name) {
+		id, ok := s.decode(name, cookie.Value)
+		if !ok {
+			s.strange.Add(1)
+			continue
+		}
+		now := s.now()
+		session, user, err := s.store.SessionUser(r.Context(), id.hash(), now, now.Add(-IdleTimeout))
+		if errors.Is(err, ErrNoSession) {
+			who.ended = true
+			continue
+		}
+		if err != nil {
+			return who, fmt.Errorf("load session: %w", err)
+		}
+		*who = identity{user: user, session: session, in: true}
+		if now.Sub(session.SeenAt) >= seenEvery {
+			s.touch(r.Context(), session.Row, now)
+		}
+		return who, nil
+	}
+	return who, nil
+}
+
+// touch only logs a failure: the worst is that the session ends early.
+func (s *Sessions) touch(ctx context.Context, row int64, now time.Time) {
+	if err := s.store.TouchSession(ctx, row, now); err != nil {
+		s.log.WarnContext(ctx, "session not marked as used", "session", row, "err", err)
+	}
+}
+
+func (s *Sessions) encode(name string, id *sessionID) (string, error) {
+	value, err := s.codec.Encode(name, id)
+	if err != nil {
+		return "", fmt.Errorf("encode session cookie: %w", err)
+	}
+	return value, nil
+}
+
+func (s *Sessions) decode(name, value string) (id sessionID, ok bool) {
+	// securecookie decodes base64 loosely: several texts would be one cookie.
+	if len(value) > 256 || strings.ContainsAny(value, "\r\n") {
+		return id, false
+	}
+	if _, err := base64.URLEncoding.Strict().DecodeString(value); err != nil {
+		return id, false
+	}
+	return id, s.codec.Decode(name, value, &id) == nil
+}
+
+// Save writes what changed: a sign-in makes a new session with a new id and ends
+// the one before, MaxAge < 0 ends it. Nothing else is kept in a session; other
+// values are refused, because they would be lost.
+func (s *Sessions) Save(r *http.Request, w http.ResponseWriter, sess *sessions.Session) error {
+	who, _ := sess.Values[valuesKey{}].(*identity)
+	if who == nil || len(sess.Values) != 1 {
+		return errors.New("save session: it keeps no values")
+	}
+	if sess.Options.MaxAge < 0 {
+		if err := s.revoke(r.Context(), who); err != nil {
+			return err
+		}
+		http.SetCookie(w, s.cookie(sess.Name(), "", -1))
+		return nil
+	}
+	if !who.begin {
+		return nil
+	}
+	id := new(sessionID)
+	rand.Read(id[:])
+	value, err := s.encode(sess.Name(), id)
+	if err != nil {
+		return err
+	}
+	who.session.IDHash = id.hash()
+	who.session.Row, who.pushed, err = s.store.CreateSession(r.Context(), who.session, MaxSessions)
+	if err != nil {
+		return fmt.Errorf("create session: %w", err)
+	}
+	who.begin, who.in, sess.IsNew = false, true, false
+	http.SetCookie(w, s.cookie(sess.Name(), value, 0))
+	return nil
+}
+
+// revoke ends the session of who, if there is one.
+func (s *Sessions) revoke(ctx context.Context, who *identity) error {
+	if !who.in {
+		return nil
+	}
+	err := s.store.RevokeSession(ctx, who.user.ID, who.session.Row, s.now())
+	if err != nil && !errors.Is(err, ErrNoSession) {
+		return fmt.Errorf("revoke session: %w", err)
+	}
+	who.in = false
+	return nil
+}
+
+// cookie has no Domain and, unless maxAge is set, no end: it goes with the browser.
+func (s *Sessions) cookie(name, value string, maxAge int) *http.Cookie {
+	return &http.Cookie{
+		Name: name, Value: value, Path: "/", MaxAge: maxAge,
+		Secure: s.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+}
+
+// Start begins a session of a user who has just signed in, with a new id, and sets
+// the cookie. The session that the browser had before ends first, so that it does
+// not count against MaxSessions. pushed is how many older sessions were revoked
+// because there were too many.
+func (s *Sessions) Start(w http.ResponseWriter, r *http.Request, user User, ip, userAgent string) (session Session, pushed int, err error) {
+	sess, err := s.Get(r, s.name)
+	if err != nil {
+		return Session{}, 0, err
+	}
+	before, _ := sess.Values[valuesKey{}].(*identity)
+	if before != nil {
+		if err := s.revoke(r.Context(), before); err != nil {
+			return Session{}, 0, err
+		}
+	}
+	now := s.now()
+	who := &identity{user: user, begin: true, session: Session{
+		UserID: user.ID, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(AbsoluteTimeout),
+		IP: ip, UserAgent: clip(userAgent, maxUserAgent),
+	}}
+	sess.Values[valuesKey{}] = who
+	if err := sess.Save(r, w); err != nil {
+		return Session{}, 0, err
+	}
+	return who.session, who.pushed, nil
+}
+
+// clip shortens text to at most n bytes of valid UTF-8.
+func clip(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+	}
+	return strings.ToValidUTF8(s, "")
+}

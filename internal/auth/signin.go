@@ -1,0 +1,332 @@
+package auth
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/text/secure/precis"
+
+	"correction-console/internal/correction"
+)
+
+// Actions of audit entries that this package writes. Their Detail is a JSON object
+// of strings and numbers.
+const (
+	ActionSignIn          = "sign_in"
+	ActionSignInFailed    = "sign_in_failed"
+	ActionSignInLocked    = "sign_in_locked"
+	ActionSignOut         = "sign_out"
+	ActionPasswordChanged = "password_changed"
+	ActionSessionRevoked  = "session_revoked"
+)
+
+// Errors of signing in.
+var (
+	// ErrCredentials is the one answer for an unknown user, a disabled user and a
+	// wrong password.
+	ErrCredentials = errors.New("the user name or the password is wrong")
+	ErrUsername    = errors.New("not a user name")
+)
+
+// maxUsername is the length of a user name in code points.
+const maxUsername = 64
+
+// NormalUsername brings a typed user name into its one form (RFC 8265
+// UsernameCaseMapped: lower case, half width, NFC); ErrUsername for text that no
+// user name may be: empty, with spaces or control characters, over 64 code points.
+func NormalUsername(typed string) (string, error) {
+	if len(typed) > maxPasswordBytes {
+		return "", ErrUsername
+	}
+	name, err := precis.UsernameCaseMapped.String(typed)
+	if err != nil || name == "" || utf8.RuneCountInString(name) > maxUsername {
+		return "", ErrUsername
+	}
+	return name, nil
+}
+
+// AccountKey is the key of a user's failure counter in the Store; clearing it ends
+// a lock.
+func AccountKey(username string) string { return "user:" + username }
+
+// Authenticator checks passwords. Safe for concurrent use; make it with
+// NewAuthenticator.
+type Authenticator struct {
+	store    Store
+	hasher   *Hasher
+	sessions *Sessions
+	knownKey []byte
+	now      func() time.Time
+	log      *slog.Logger
+	throttle *throttle
+	dummy    string // PHC string that is verified for who does not exist
+}
+
+// NewAuthenticator returns an Authenticator. There must be one in a process: it
+// holds the one-minute limits.
+func NewAuthenticator(store Store, hasher *Hasher, sessions *Sessions, keys Keys, now func() time.Time, log *slog.Logger) *Authenticator {
+	return &Authenticator{
+		store: store, hasher: hasher, sessions: sessions, knownKey: keys.Known,
+		now: now, log: log, throttle: newThrottle(store), dummy: dummyPHC,
+	}
+}
+
+// Result is a successful sign-in.
+type Result struct {
+	User  User
+	Known string // for Sessions.SetKnown
+}
+
+// SignIn checks a user name and a password and records the outcome. knownCookie is
+// what Sessions.KnownCookie returned: a browser that signed in as this user before
+// has a failure counter of its own and no limit by address, so that a stranger's
+// failures do not keep it out.
+//
+// The errors to expect are ErrCredentials, *WaitError (nothing was checked) and
+// ErrBusy. Any other error is of the store, and nobody is signed in.
+func (a *Authenticator) SignIn(ctx context.Context, username, password, ip, userAgent, knownCookie string) (Result, error) {
+	now := a.now()
+	user, exists, err := a.find(ctx, username)
+	if err != nil {
+		return Result{}, err
+	}
+	attempt := attempt{user: user, ip: ip, userAgent: clip(userAgent, maxUserAgent)}
+	tr := try{key: AccountKey(user.Username), from: network(ip), total: true, at: now}
+	browser, known := parseKnown(a.knownKey, user.Username, knownCookie, now)
+	switch {
+	case !exists:
+		// A password typed into the wrong field must not be kept; its digest still
+		// tells equal tries apart.
+		attempt.digest = a.digest(username)
+		tr.key, known = "unknown:"+attempt.digest, false
+	case known:
+		tr.key, tr.from, tr.total, attempt.known = browser.key(), browser.key(), false, true
+	}
+	tr, err = a.throttle.admit(ctx, tr, a.hasher.reserve, a.hasher.leave)
+	if err != nil {
+		if w, ok := isWait(err); ok && w.Locked {
+			attempt.reason = "locked"
+			if err := a.audit(ctx, ActionSignInFailed, attempt); err != nil {
+				return Result{}, err
+			}
+		}
+		return Result{}, err
+	}
+	right, err := a.check(ctx, user, password)
+	// From here on the outcome is recorded even when the browser has gone.
+	ctx = context.WithoutCancel(ctx)
+	if err != nil {
+		a.hasher.leave()
+		return Result{}, err
+	}
+	if !right || !exists || user.Disabled {
+		a.hasher.leave()
+		attempt.reason = reasonFor(exists, user.Disabled)
+		return Result{}, a.fail(ctx, tr, attempt)
+	}
+	if NeedsRehash(user.PasswordHash) {
+		a.rehash(ctx, user, password)
+	}
+	a.hasher.leave()
+	attempt.in = true
+	if err := a.audit(ctx, ActionSignIn, attempt); err != nil {
+		return Result{}, err
+	}
+	if err := a.throttle.succeeded(ctx, tr); err != nil {
+		// The next failure counts on; no reason to keep the right person out.
+		a.log.ErrorContext(ctx, "failures not cleared", "err", err)
+	}
+	if !known {
+		browser = newKnownBrowser(now)
+	}
+	browser.issued = now
+	return Result{User: user, Known: browser.encode(a.knownKey, user.Username)}, nil
+}
+
+func reasonFor(exists, disabled bool) string {
+	switch {
+	case !exists:
+		return "unknown_user"
+	case disabled:
+		return "disabled"
+	}
+	return "wrong_password"
+}
+
+// find looks a typed user name up. What cannot be a user name is looked up all the
+// same, so that it takes as long.
+func (a *Authenticator) find(ctx context.Context, typed string) (User, bool, error) {
+	name, bad := NormalUsername(typed)
+	user, err := a.store.UserByName(ctx, name)
+	if errors.Is(err, ErrNoUser) || err == nil && bad != nil {
+		return User{}, false, nil
+	}
+	if err != nil {
+		return User{}, false, fmt.Errorf("look up user: %w", err)
+	}
+	return user, true, nil
+}
+
+// check verifies the password for the holder of a place, at equal cost for users
+// without one.
+func (a *Authenticator) check(ctx context.Context, user User, password string) (bool, error) {
+	phc := user.PasswordHash
+	if _, err := parsePHC(phc); err != nil {
+		if phc != "" {
+			a.log.ErrorContext(ctx, "stored password hash cannot be read", "user", user.ID)
+		}
+		phc = a.dummy
+	}
+	return a.hasher.verify(ctx, phc, password)
+}
+
+// rehash only logs a failure: the old hash still serves.
+func (a *Authenticator) rehash(ctx context.Context, user User, password string) {
+	phc, err := a.hasher.hash(ctx, password)
+	if err == nil {
+		err = a.store.Rehash(ctx, user.ID, user.PasswordHash, phc)
+	}
+	if err != nil {
+		a.log.WarnContext(ctx, "password not rehashed", "user", user.ID, "err", err)
+	}
+}
+
+// fail records a failed try and returns what the caller answers.
+func (a *Authenticator) fail(ctx context.Context, tr try, at attempt) error {
+	at.failures = tr.failures
+	locked, err := a.throttle.failed(ctx, tr, a.now())
+	if err != nil {
+		return err
+	}
+	if err := a.audit(ctx, ActionSignInFailed, at); err != nil {
+		return err
+	}
+	if locked {
+		if err := a.audit(ctx, ActionSignInLocked, at); err != nil {
+			return err
+		}
+	}
+	return ErrCredentials
+}
+
+// ChangePassword sets a new password for a signed-in user who knows the current
+// one, and ends all other sessions. min is MinPasswordWeb. The errors to expect are
+// those of CheckPassword, ErrPasswordSame, ErrCredentials for a wrong current
+// password, *WaitError and ErrBusy; failures have a counter of their own, so that
+// they and those of strangers do not mix.
+func (a *Authenticator) ChangePassword(ctx context.Context, user User, current, next string, keep Session, ip string) error {
+	if err := CheckPassword(next, user.Username, MinPasswordWeb); err != nil {
+		return err
+	}
+	user, err := a.store.UserByID(ctx, user.ID)
+	if err != nil {
+		return fmt.Errorf("load user: %w", err)
+	}
+	at := attempt{user: user, ip: ip, session: keep.Row, change: true, in: true}
+	key := fmt.Sprintf("change:%d", user.ID)
+	tr, err := a.throttle.admit(ctx, try{key: key, from: key, at: a.now()}, a.hasher.reserve, a.hasher.leave)
+	if err != nil {
+		return err
+	}
+	defer a.hasher.leave()
+	right, err := a.check(ctx, user, current)
+	if err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	if !right || user.Disabled {
+		at.reason = reasonFor(true, user.Disabled)
+		return a.fail(ctx, tr, at)
+	}
+	if err := a.throttle.succeeded(ctx, tr); err != nil {
+		a.log.ErrorContext(ctx, "failures not cleared", "err", err)
+	}
+	if sameText(current, next) {
+		return ErrPasswordSame
+	}
+	phc, err := a.hasher.hash(ctx, next)
+	if err != nil {
+		return fmt.Errorf("hash new password: %w", err)
+	}
+	if err := a.store.SetPassword(ctx, user.ID, phc, keep.IDHash, a.now()); err != nil {
+		return fmt.Errorf("set password: %w", err)
+	}
+	return a.audit(ctx, ActionPasswordChanged, at)
+}
+
+// Revoke ends one of the user's own sessions, asked for in the session by.
+// ErrNoSession when it is not this user's.
+func (a *Authenticator) Revoke(ctx context.Context, user User, by Session, row int64, ip string) error {
+	if err := a.store.RevokeSession(ctx, user.ID, row, a.now()); err != nil {
+		return fmt.Errorf("revoke session: %w", err)
+	}
+	return a.audit(ctx, ActionSessionRevoked, attempt{user: user, ip: ip, session: by.Row, ended: row, in: true})
+}
+
+// Sessions lists the live sessions of a user, for the account page.
+func (a *Authenticator) Sessions(ctx context.Context, userID int64) ([]Session, error) {
+	now := a.now()
+	list, err := a.store.Sessions(ctx, userID, now, now.Add(-IdleTimeout))
+	if err != nil {
+		return nil, fmt.Errorf("list sessions: %w", err)
+	}
+	return list, nil
+}
+
+// attempt is what an audit entry of this package says.
+type attempt struct {
+	user      User
+	ip        string
+	userAgent string
+	digest    string // of a name that is no user's
+	reason    string
+	failures  int
+	known     bool
+	change    bool // of the password, not a sign-in
+	in        bool // somebody is signed in
+	session   int64
+	ended     int64
+	pushed    int
+}
+
+func (a *Authenticator) audit(ctx context.Context, action string, at attempt) error {
+	detail, err := json.Marshal(struct {
+		Username  string `json:"username,omitempty"`
+		Digest    string `json:"unknown_name_digest,omitempty"`
+		Reason    string `json:"reason,omitempty"`
+		Failures  int    `json:"failures,omitempty"`
+		Known     bool   `json:"known_browser,omitempty"`
+		Change    bool   `json:"password_change,omitempty"`
+		Session   int64  `json:"session,omitempty"`
+		Ended     int64  `json:"ended_session,omitempty"`
+		Pushed    int    `json:"ended_oldest,omitempty"`
+		UserAgent string `json:"user_agent,omitempty"`
+	}{at.user.Username, at.digest, at.reason, at.failures, at.known, at.change, at.session, at.ended, at.pushed, at.userAgent})
+	if err != nil {
+		return fmt.Errorf("encode audit entry: %w", err)
+	}
+	e := correction.AuditEntry{At: a.now(), Action: action, Detail: string(detail), IP: at.ip}
+	if at.in {
+		e.UserID = at.user.ID
+	}
+	if err := a.store.AppendAudit(ctx, e); err != nil {
+		return fmt.Errorf("record %s: %w", action, err)
+	}
+	return nil
+}
+
+// digest is a keyed digest of text that may be a secret.
+func (a *Authenticator) digest(text string) string {
+	m := hmac.New(sha256.New, a.knownKey)
+	m.Write([]byte("name\x00"))
+	m.Write([]byte(text))
+	return hex.EncodeToString(m.Sum(nil)[:8])
+}

@@ -1,0 +1,273 @@
+// Package config reads the settings of the console: flags, environment variables
+// CONSOLE_… and an optional settings file name the same things. Check reports every
+// problem at once.
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"correction-console/internal/correction"
+)
+
+// Settings are the settings as given. The tags are those of the kong command-line
+// parser; all are text, so that Check can judge them together.
+type Settings struct {
+	Listen         string   `name:"listen" env:"CONSOLE_LISTEN" default:"127.0.0.1:8080" help:"Address to listen on."`
+	PublicURL      string   `name:"public-url" env:"CONSOLE_PUBLIC_URL" help:"Address that people's browsers use, such as https://console.example.com."`
+	SessionKeyFile string   `name:"session-key-file" env:"CONSOLE_SESSION_KEY_FILE" help:"File of 32 random bytes that signs sessions. Without it one is made in the data folder."`
+	TLSCertFile    string   `name:"tls-cert-file" env:"CONSOLE_TLS_CERT_FILE" help:"TLS certificate chain, PEM."`
+	TLSKeyFile     string   `name:"tls-key-file" env:"CONSOLE_TLS_KEY_FILE" help:"TLS private key, PEM."`
+	TrustedProxies []string `name:"trusted-proxies" env:"CONSOLE_TRUSTED_PROXIES" help:"Addresses or ranges whose X-Forwarded-For is believed."`
+	TimeZone       string   `name:"time-zone" env:"CONSOLE_TIME_ZONE" default:"Asia/Shanghai" help:"Time zone that times are shown in."`
+
+	APIHost           string   `name:"wechat-api-host" env:"CONSOLE_WECHAT_API_HOST" default:"https://api.mch.weixin.qq.com" help:"WeChat Pay API host."`
+	BackupHost        string   `name:"wechat-backup-host" env:"CONSOLE_WECHAT_BACKUP_HOST" help:"Second WeChat Pay API host, for fail-over."`
+	MchID             string   `name:"wechat-mchid" env:"CONSOLE_WECHAT_MCHID" help:"Service provider's merchant number."`
+	CertSerial        string   `name:"wechat-cert-serial" env:"CONSOLE_WECHAT_CERT_SERIAL" help:"Serial number of the service provider's API certificate."`
+	PrivateKeyFile    string   `name:"wechat-private-key-file" env:"CONSOLE_WECHAT_PRIVATE_KEY_FILE" help:"Private key of that certificate, PEM (PKCS#8)."`
+	PublicKeyID       string   `name:"wechat-public-key-id" env:"CONSOLE_WECHAT_PUBLIC_KEY_ID" help:"Id of WeChat Pay's public key, PUB_KEY_ID_…."`
+	PublicKeyFile     string   `name:"wechat-public-key-file" env:"CONSOLE_WECHAT_PUBLIC_KEY_FILE" help:"WeChat Pay's public key, PEM."`
+	PlatformCertFiles []string `name:"wechat-platform-cert-files" env:"CONSOLE_WECHAT_PLATFORM_CERT_FILES" help:"Platform certificates, PEM, instead of or beside the public key."`
+	APIv3KeyFile      string   `name:"wechat-apiv3-key-file" env:"CONSOLE_WECHAT_APIV3_KEY_FILE" help:"APIv3 key, 32 characters. Not needed for correcting."`
+	CAFile            string   `name:"wechat-ca-file" env:"CONSOLE_WECHAT_CA_FILE" help:"Certificate authorities for the API host, PEM. Default: the system's."`
+	Timeout           string   `name:"wechat-timeout" env:"CONSOLE_WECHAT_TIMEOUT" default:"20s" help:"Limit of one call."`
+
+	QuietTime       string `name:"quiet-time" env:"CONSOLE_QUIET_TIME" default:"7m" help:"Time before \"not applied\" may be said of an uncertain correction."`
+	RecheckInterval string `name:"recheck-interval" env:"CONSOLE_RECHECK_INTERVAL" default:"1s" help:"First wait between re-queries."`
+}
+
+// Config is what the settings mean.
+type Config struct {
+	Listen         string
+	Data           string
+	PublicURL      *url.URL // nil when not set
+	SessionKeyFile string
+	TLSCertFile    string
+	TLSKeyFile     string
+	TrustedProxies []netip.Prefix
+	Zone           *time.Location
+
+	APIHost           string // without a slash at its end
+	BackupHost        string
+	MchID             string
+	CertSerial        string
+	PrivateKeyFile    string
+	PublicKeyID       string
+	PublicKeyFile     string
+	PlatformCertFiles []string
+	APIv3KeyFile      string
+	CAFile            string
+	Timeout           time.Duration
+	Quiet             time.Duration
+	Recheck           time.Duration
+}
+
+// TLS reports whether the console serves https itself.
+func (c Config) TLS() bool { return c.TLSCertFile != "" }
+
+// Secure reports whether browsers reach the console over https.
+func (c Config) Secure() bool {
+	return c.TLS() || (c.PublicURL != nil && c.PublicURL.Scheme == "https")
+}
+
+// Problem is one thing wrong with the settings: which, its value, and the fix. A
+// value is never a secret: secrets are only named by file.
+type Problem struct {
+	Setting string // environment variable
+	Value   string
+	Fix     string
+}
+
+func (p Problem) String() string {
+	if p.Value == "" {
+		return p.Setting + ": " + p.Fix
+	}
+	return fmt.Sprintf("%s=%q: %s", p.Setting, p.Value, p.Fix)
+}
+
+// Check reads the settings and returns every problem. dataDir is the data folder
+// (CONSOLE_DATA).
+func (s Settings) Check(dataDir string) (Config, []Problem) {
+	c := Config{
+		Listen: s.Listen, Data: dataDir, SessionKeyFile: s.SessionKeyFile, TLSCertFile: s.TLSCertFile, TLSKeyFile: s.TLSKeyFile,
+		MchID: s.MchID, CertSerial: s.CertSerial, PrivateKeyFile: s.PrivateKeyFile, PublicKeyID: s.PublicKeyID, PublicKeyFile: s.PublicKeyFile,
+		PlatformCertFiles: s.PlatformCertFiles, APIv3KeyFile: s.APIv3KeyFile, CAFile: s.CAFile,
+	}
+	k := checker{}
+	k.local(&c, s)
+	k.wechat(&c, s)
+	return c, k.problems
+}
+
+type checker struct{ problems []Problem }
+
+func (k *checker) add(setting, value, fix string) {
+	k.problems = append(k.problems, Problem{Setting: setting, Value: value, Fix: fix})
+}
+
+func (k *checker) local(c *Config, s Settings) {
+	host, port, err := net.SplitHostPort(s.Listen)
+	if n, perr := strconv.Atoi(port); err != nil || perr != nil || n < 0 || n > 65535 {
+		k.add("CONSOLE_LISTEN", s.Listen, "write host:port, such as 127.0.0.1:8080")
+	} else if host != "" && host != "localhost" && net.ParseIP(host) == nil {
+		k.add("CONSOLE_LISTEN", s.Listen, "write an IP address of this machine before the colon")
+	}
+	if c.Data == "" {
+		k.add("CONSOLE_DATA", "", "name the folder that holds the database")
+	}
+	if s.PublicURL != "" {
+		u, err := url.Parse(s.PublicURL)
+		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
+			k.add("CONSOLE_PUBLIC_URL", s.PublicURL, "write scheme and host only, such as https://console.example.com")
+		} else {
+			c.PublicURL = u
+		}
+	}
+	if (s.TLSCertFile == "") != (s.TLSKeyFile == "") {
+		k.add("CONSOLE_TLS_CERT_FILE", s.TLSCertFile, "set CONSOLE_TLS_CERT_FILE and CONSOLE_TLS_KEY_FILE together")
+	}
+	k.file("CONSOLE_TLS_CERT_FILE", s.TLSCertFile)
+	k.file("CONSOLE_TLS_KEY_FILE", s.TLSKeyFile)
+	k.file("CONSOLE_SESSION_KEY_FILE", s.SessionKeyFile)
+	for _, p := range s.TrustedProxies {
+		if p = strings.TrimSpace(p); p == "" {
+			continue
+		}
+		prefix, err := netip.ParsePrefix(p)
+		if addr, aerr := netip.ParseAddr(p); err != nil && aerr == nil {
+			prefix, err = addr.Prefix(addr.BitLen())
+		}
+		if err != nil {
+			k.add("CONSOLE_TRUSTED_PROXIES", p, "write an address or a range, such as 10.0.0.5 or 10.0.0.0/24")
+			continue
+		}
+		c.TrustedProxies = append(c.TrustedProxies, prefix)
+	}
+	if c.Zone, err = time.LoadLocation(s.TimeZone); err != nil || s.TimeZone == "" {
+		k.add("CONSOLE_TIME_ZONE", s.TimeZone, "write a zone name, such as Asia/Shanghai")
+	}
+}
+
+func (k *checker) wechat(c *Config, s Settings) {
+	c.APIHost = k.host("CONSOLE_WECHAT_API_HOST", s.APIHost)
+	if s.BackupHost != "" {
+		c.BackupHost = k.host("CONSOLE_WECHAT_BACKUP_HOST", s.BackupHost)
+	}
+	if !correction.ValidMchID(s.MchID) {
+		k.add("CONSOLE_WECHAT_MCHID", s.MchID, "write the service provider's merchant number, digits only")
+	}
+	if s.CertSerial == "" {
+		k.add("CONSOLE_WECHAT_CERT_SERIAL", "", "write the serial number of the API certificate")
+	}
+	if s.PrivateKeyFile == "" {
+		k.add("CONSOLE_WECHAT_PRIVATE_KEY_FILE", "", "name the file of the API certificate's private key")
+	}
+	k.file("CONSOLE_WECHAT_PRIVATE_KEY_FILE", s.PrivateKeyFile)
+	switch {
+	case s.PublicKeyFile == "" && len(s.PlatformCertFiles) == 0:
+		k.add("CONSOLE_WECHAT_PUBLIC_KEY_FILE", "", "name WeChat Pay's public key, or the platform certificates in CONSOLE_WECHAT_PLATFORM_CERT_FILES")
+	case s.PublicKeyFile != "" && s.PublicKeyID == "":
+		k.add("CONSOLE_WECHAT_PUBLIC_KEY_ID", "", "write the id that belongs to the public key, PUB_KEY_ID_…")
+	}
+	k.file("CONSOLE_WECHAT_PUBLIC_KEY_FILE", s.PublicKeyFile)
+	for _, f := range s.PlatformCertFiles {
+		k.file("CONSOLE_WECHAT_PLATFORM_CERT_FILES", f)
+	}
+	k.file("CONSOLE_WECHAT_CA_FILE", s.CAFile)
+	if k.file("CONSOLE_WECHAT_APIV3_KEY_FILE", s.APIv3KeyFile) && s.APIv3KeyFile != "" {
+		if b, err := os.ReadFile(s.APIv3KeyFile); err != nil || len(strings.TrimSpace(string(b))) != 32 {
+			k.add("CONSOLE_WECHAT_APIV3_KEY_FILE", s.APIv3KeyFile, "the file must hold the 32 characters of the APIv3 key")
+		}
+	}
+	local := loopback(c.APIHost) && (c.BackupHost == "" || loopback(c.BackupHost))
+	c.Timeout = k.duration("CONSOLE_WECHAT_TIMEOUT", s.Timeout, time.Second, 30*time.Second, local)
+	c.Quiet = k.duration("CONSOLE_QUIET_TIME", s.QuietTime, correction.QuietTime, time.Hour, local)
+	c.Recheck = k.duration("CONSOLE_RECHECK_INTERVAL", s.RecheckInterval, time.Second, time.Hour, local)
+}
+
+// host checks an API host: https, or http on the loopback range only.
+func (k *checker) host(setting, value string) string {
+	u, err := url.Parse(value)
+	switch {
+	case err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil || (u.Scheme != "https" && u.Scheme != "http"):
+		k.add(setting, value, "write scheme and host only, such as https://api.mch.weixin.qq.com")
+		return ""
+	case u.Scheme == "http" && !loopback(value):
+		k.add(setting, value, "use https; http is accepted on the loopback range only")
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+func loopback(host string) bool {
+	u, err := url.Parse(host)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+// duration reads a duration. Values outside the safe bounds are accepted only with
+// an API host on the loopback range, which is no real WeChat.
+func (k *checker) duration(setting, value string, floor, ceiling time.Duration, local bool) time.Duration {
+	d, err := time.ParseDuration(value)
+	switch {
+	case err != nil || d <= 0:
+		k.add(setting, value, "write a duration, such as "+short(floor))
+	case !local && d < floor:
+		k.add(setting, value, "at least "+short(floor))
+	case d > ceiling:
+		k.add(setting, value, "at most "+short(ceiling))
+	}
+	return d
+}
+
+func short(d time.Duration) string {
+	s := d.String()
+	s = strings.TrimSuffix(s, "0s")
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	if s == "" || !strings.ContainsAny(s, "hms") {
+		return d.String()
+	}
+	return s
+}
+
+// file checks that a named file is there and can be read.
+func (k *checker) file(setting, path string) bool {
+	if path == "" {
+		return true
+	}
+	info, err := os.Stat(path)
+	switch {
+	case os.IsNotExist(err):
+		k.add(setting, path, "there is no such file")
+		return false
+	case err != nil:
+		k.add(setting, path, "the file cannot be read")
+		return false
+	case info.IsDir():
+		k.add(setting, path, "that is a folder; name a file")
+		return false
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		k.add(setting, path, "the file cannot be read: check its permissions")
+		return false
+	}
+	f.Close()
+	return true
+}
+
+// DatabasePath is the database file below the data folder.
+func DatabasePath(data string) string { return filepath.Join(data, "console.db") }

@@ -1,0 +1,154 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"correction-console/internal/auth"
+	"correction-console/internal/i18n"
+	"correction-console/web/templates/layout"
+	"correction-console/web/templates/pages"
+)
+
+var accountTitle = i18n.Text{ZH: "我的账号", EN: "My account"}
+
+func (s *server) account(c echo.Context) error { return s.accountPage(c, http.StatusOK, "") }
+
+func (s *server) accountPage(c echo.Context, status int, problem pages.PasswordProblem) error {
+	u, current, _ := auth.From(c)
+	sessions, err := s.SignIn.Sessions(c.Request().Context(), u.ID)
+	if err != nil {
+		return err
+	}
+	p := pages.AccountProps{Page: s.page(c, accountTitle), Username: u.Username, PasswordProblem: problem, MinPassword: auth.MinPasswordWeb}
+	p.Page.Nav = layout.NavAccount
+	p.Page.Path = "/account"
+	if problem != "" {
+		p.Page.Problems = 1
+	}
+	s.takeFlash(c, &p.Page)
+	for _, x := range sessions {
+		p.Sessions = append(p.Sessions, pages.SessionRow{
+			Row: x.Row, Current: x.Row == current.Row, Created: x.CreatedAt, Seen: x.SeenAt, IP: x.IP, Agent: x.UserAgent,
+		})
+	}
+	return s.render(c, status, pages.Account(p))
+}
+
+func (s *server) setPreferences(c echo.Context) error {
+	v, err := postForm(c, fields("lang", "theme", "next"))
+	if err != nil {
+		return err
+	}
+	u, _, _ := auth.From(c)
+	lang, theme := u.Lang, u.Theme
+	if v.Has("lang") {
+		l, ok := i18n.Parse(v.Get("lang"))
+		if !ok {
+			return errBadForm
+		}
+		lang = string(l)
+		s.rememberLang(c, lang)
+	}
+	if v.Has("theme") {
+		theme = v.Get("theme")
+		if theme != "" && theme != "light" && theme != "dark" {
+			return errBadForm
+		}
+	}
+	if err := s.Preferences(context.WithoutCancel(c.Request().Context()), u.ID, lang, theme); err != nil {
+		return err
+	}
+	next := safeNext(v.Get("next"))
+	if next == "/account" {
+		s.flash(c, "saved")
+	}
+	return seeOther(c, next)
+}
+
+func (s *server) changePassword(c echo.Context) error {
+	v, err := postForm(c, fields("current", "new", "again"))
+	if err != nil {
+		return err
+	}
+	u, session, _ := auth.From(c)
+	if v.Get("new") != v.Get("again") {
+		return s.accountPage(c, http.StatusUnprocessableEntity, pages.PasswordRepeat)
+	}
+	err = s.SignIn.ChangePassword(context.WithoutCancel(c.Request().Context()), u, v.Get("current"), v.Get("new"), session, c.RealIP())
+	if problem := passwordProblem(err); problem != "" {
+		return s.accountPage(c, http.StatusUnprocessableEntity, problem)
+	}
+	if err != nil {
+		return err
+	}
+	s.flash(c, "password")
+	return seeOther(c, "/account")
+}
+
+func (s *server) revokeSession(c echo.Context) error {
+	row, err := strconv.ParseInt(c.Param("row"), 10, 64)
+	if err != nil {
+		return echo.ErrNotFound
+	}
+	return s.revoke(c, func(x auth.Session, _ auth.Session) bool { return x.Row == row })
+}
+
+func (s *server) revokeOthers(c echo.Context) error {
+	return s.revoke(c, func(x, current auth.Session) bool { return x.Row != current.Row })
+}
+
+// revoke ends those of the person's sessions that are chosen.
+func (s *server) revoke(c echo.Context, chosen func(x, current auth.Session) bool) error {
+	if _, err := postForm(c, fields()); err != nil {
+		return err
+	}
+	u, current, _ := auth.From(c)
+	ctx := context.WithoutCancel(c.Request().Context())
+	sessions, err := s.SignIn.Sessions(ctx, u.ID)
+	if err != nil {
+		return err
+	}
+	found := false
+	for _, x := range sessions {
+		if !chosen(x, current) {
+			continue
+		}
+		found = true
+		if err := s.SignIn.Revoke(ctx, u, current, x.Row, c.RealIP()); err != nil && !errors.Is(err, auth.ErrNoSession) {
+			return err
+		}
+	}
+	if !found && c.Param("row") != "" {
+		return echo.ErrNotFound
+	}
+	s.flash(c, "revoked")
+	return seeOther(c, "/account")
+}
+
+// passwordProblem is what a person is told about an error of ChangePassword; empty
+// for others.
+func passwordProblem(err error) pages.PasswordProblem {
+	var wait *auth.WaitError
+	switch {
+	case errors.Is(err, auth.ErrCredentials):
+		return pages.PasswordWrong
+	case errors.Is(err, auth.ErrPasswordShort):
+		return pages.PasswordShort
+	case errors.Is(err, auth.ErrPasswordLong):
+		return pages.PasswordLong
+	case errors.Is(err, auth.ErrPasswordText):
+		return pages.PasswordText
+	case errors.Is(err, auth.ErrPasswordCommon), errors.Is(err, auth.ErrPasswordPattern), errors.Is(err, auth.ErrPasswordUsername):
+		return pages.PasswordCommon
+	case errors.Is(err, auth.ErrPasswordSame):
+		return pages.PasswordSame
+	case errors.As(err, &wait), errors.Is(err, auth.ErrBusy):
+		return pages.PasswordSlow
+	}
+	return ""
+}

@@ -1,0 +1,181 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"correction-console/internal/correction"
+	"correction-console/internal/i18n"
+	"correction-console/web/templates/layout"
+	"correction-console/web/templates/pages"
+)
+
+var (
+	correctionTitle = i18n.Text{ZH: "改价", EN: "Correction"}
+	confirmTitle    = i18n.Text{ZH: "核对并提交", EN: "Review and submit"}
+)
+
+func correctionID(c echo.Context) (int64, error) {
+	id, err := strconv.ParseInt(c.Param("id"), 10, 64)
+	if err != nil || id < 1 || strconv.FormatInt(id, 10) != c.Param("id") {
+		return 0, echo.ErrNotFound
+	}
+	return id, nil
+}
+
+func (s *server) correction(c echo.Context) error {
+	id, err := correctionID(c)
+	if err != nil {
+		return err
+	}
+	return s.correctionPage(c, http.StatusOK, id, func(*pages.CorrectionProps) {})
+}
+
+// correctionPage renders a correction from its stored bytes; change adds what the
+// last request came to.
+func (s *server) correctionPage(c echo.Context, status int, id int64, change func(*pages.CorrectionProps)) error {
+	ctx, a := c.Request().Context(), actor(c)
+	cor, err := s.Corrections.Correction(ctx, a, id)
+	if err != nil {
+		return err
+	}
+	req, err := correction.ParseBody(cor.Body)
+	if err != nil {
+		return err
+	}
+	policy := s.Corrections.Policy
+	title := correctionTitle
+	if cor.State == correction.Prepared {
+		title = confirmTitle
+	}
+	p := pages.CorrectionProps{
+		Page: s.page(c, title), C: cor, Request: req,
+		LineDiff: correction.Diff(cor.Base.Lines, req.Lines), DiscountDiff: correction.Diff(cor.Base.Discounts, req.Discounts),
+		NoAmounts: !correction.AnyAmount(cor.Base.Lines) && !correction.AnyAmount(req.Lines),
+		Lowered:   correction.Permille(cor.Reduction(), cor.Base.Total), ThresholdPercent: policy.TypeAbovePermille / 10,
+		Quiet: policy.Quiet, IsAuthor: cor.AuthorID == a.UserID, CanReadOrder: a.Can(correction.ReadOrders),
+		SeesInternals: a.Can(correction.ReadAllOf), BodyText: string(cor.Body), CheckFailed: c.QueryParam("checked"),
+	}
+	p.Page.Title += " #" + strconv.FormatInt(id, 10)
+	p.Page.Nav = layout.NavLog
+	p.Page.Scripts = []string{"once.js"}
+	s.takeFlash(c, &p.Page)
+	for _, e := range cor.Events {
+		if e.Detail.RequestID != "" && (e.Detail.Class != "" || p.RequestID == "") {
+			p.RequestID = e.Detail.RequestID
+		}
+	}
+	mayAct := p.IsAuthor && a.Can(correction.Correct)
+	again := pages.FormURL(cor.Ref) + "?from=" + strconv.FormatInt(id, 10)
+	switch cor.State {
+	case correction.Prepared:
+		p.CanConfirm, p.CanWithdraw, p.RedoURL = mayAct, mayAct, again
+		if mayAct {
+			p.Token = s.Corrections.Token(cor)
+		}
+	case correction.Unknown, correction.Sending, correction.Claimed:
+		p.CanCheck = a.Can(correction.Correct)
+		p.QuietUntil = s.Corrections.QuietUntil(cor)
+	case correction.Stale, correction.Expiry, correction.Withdrawn, correction.NotSent, correction.NotApplied, correction.Rejected:
+		p.CanRedo, p.RedoURL = a.Can(correction.Correct), again
+	}
+	last := cor.Last().Detail
+	switch {
+	case cor.State == correction.Stale && last.Reading != nil:
+		moved := s.movedProps(c, cor.Base, *last.Reading, time.UnixMilli(last.ReadMS), req.Lines, req.Discounts, cor.Target)
+		moved.Merchant = correction.Merchant{SubMchID: cor.Ref.SubMchID, Name: cor.MerchantName}
+		moved.Obstacle = last.Reading.WhyNot(nil, s.Now())
+		moved.CanRedo, moved.RedoURL = p.CanRedo && moved.Obstacle == correction.NoObstacle, again
+		p.Moved, p.CanRedo = &moved, moved.CanRedo
+	case cor.State == correction.Rejected && last.Obstacle == correction.Charging:
+		p.TryAgainAt = cor.Last().At.Add(correction.ChargingWait)
+		p.CanRedo = p.CanRedo && !s.Now().Before(p.TryAgainAt)
+	}
+	if o := last.Reading; o != nil && p.CanRedo && o.WhyNot(nil, s.Now()) != correction.NoObstacle {
+		p.CanRedo = false
+	}
+	change(&p)
+	return s.render(c, status, pages.Correction(p))
+}
+
+// confirm carries out the one act that moves money. Whatever happened, the answer
+// is the correction's own page: a second confirmation finds the same one.
+func (s *server) confirm(c echo.Context) error {
+	id, err := correctionID(c)
+	if err != nil {
+		return err
+	}
+	v, err := postForm(c, fields("token", "typed_total"))
+	if err != nil {
+		return err
+	}
+	err = s.Corrections.Confirm(c.Request().Context(), actor(c), id, v.Get("token"), v.Get("typed_total"))
+	switch correction.CodeOf(err) {
+	case correction.CodeTokenUsed, correction.CodeExpired:
+		err = nil
+	case correction.CodeTypedTotal:
+		return s.correctionPage(c, http.StatusUnprocessableEntity, id, func(p *pages.CorrectionProps) {
+			p.TypedTotal, p.TypedProblem, p.Page.Problems = v.Get("typed_total"), true, 1
+		})
+	case correction.CodeBusy:
+		holder := holderOf(err)
+		return s.correctionPage(c, http.StatusConflict, id, func(p *pages.CorrectionProps) { p.Busy = holder })
+	}
+	if err != nil {
+		return err
+	}
+	return seeOther(c, pages.CorrectionURL(id))
+}
+
+func (s *server) withdraw(c echo.Context) error {
+	id, err := correctionID(c)
+	if err != nil {
+		return err
+	}
+	if _, err := postForm(c, fields()); err != nil {
+		return err
+	}
+	err = s.Corrections.Withdraw(c.Request().Context(), actor(c), id)
+	switch correction.CodeOf(err) {
+	case correction.CodeTokenUsed: // its page says how it stands
+	default:
+		if err != nil {
+			return err
+		}
+		s.flash(c, "withdrawn")
+	}
+	return seeOther(c, pages.CorrectionURL(id))
+}
+
+// checkNow reads the order of an uncertain correction. A look that did not work
+// changes nothing; the page says so.
+func (s *server) checkNow(c echo.Context) error {
+	id, err := correctionID(c)
+	if err != nil {
+		return err
+	}
+	if _, err := postForm(c, fields()); err != nil {
+		return err
+	}
+	err = s.Corrections.Check(c.Request().Context(), actor(c), id)
+	switch correction.KindOf(err) {
+	case correction.Upstream, correction.Unavailable:
+		return seeOther(c, pages.CorrectionURL(id)+"?checked="+correction.CodeOf(err))
+	}
+	if err != nil {
+		return err
+	}
+	return seeOther(c, pages.CorrectionURL(id))
+}
+
+func holderOf(err error) *correction.Holder {
+	var e *correction.Error
+	if errors.As(err, &e) {
+		return e.Holder
+	}
+	return nil
+}

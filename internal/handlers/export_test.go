@@ -1,0 +1,27 @@
+package handlers
+
+import "correction-console/internal/correction"
+
+// Row is a row of the route table, for tests that walk it.
+type Row struct {
+	Method, Path string
+	Public       bool
+	Roles        []correction.Role
+}
+
+// Rows returns the route table.
+func Rows() []Row {
+	var out []Row
+	for _, r := range table {
+		out = append(out, Row{r.method, r.path, r.access.public, r.access.roles})
+	}
+	return out
+}
+
+var (
+	SafeNext   = safeNext
+	DecodeForm = decodeForm
+	EncodeForm = encodeForm
+	WriteCSV   = writeCSV
+	Renumber   = renumber
+)

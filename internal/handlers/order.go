@@ -1,0 +1,429 @@
+package handlers
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"correction-console/internal/correction"
+	"correction-console/internal/i18n"
+	"correction-console/web/templates/layout"
+	"correction-console/web/templates/pages"
+)
+
+var (
+	orderTitle = i18n.Text{ZH: "订单", EN: "Order"}
+	formTitle  = i18n.Text{ZH: "修改金额", EN: "Correct amount"}
+	movedTitle = i18n.Text{ZH: "订单已变化", EN: "Order changed"}
+)
+
+func (s *server) order(c echo.Context) error {
+	sub, no, err := orderParams(c)
+	if err != nil {
+		return err
+	}
+	v, err := s.Corrections.ReadOrder(c.Request().Context(), actor(c), correction.Ref{SubMchID: sub, OutOrderNo: no})
+	if err != nil {
+		return err
+	}
+	return s.render(c, http.StatusOK, pages.Order(s.orderProps(c, v)))
+}
+
+func (s *server) orderProps(c echo.Context, v correction.OrderView) pages.OrderProps {
+	a := actor(c)
+	p := pages.OrderProps{
+		Page: s.page(c, orderTitle), View: v, NoAmounts: !correction.AnyAmount(v.Order.Lines),
+		CanCorrect: v.CanEdit, CanRole: a.Can(correction.Correct), ReadableIDs: map[int64]bool{},
+	}
+	p.Page.Title += " " + v.Order.OutOrderNo
+	p.Page.Nav = layout.NavMine
+	s.takeFlash(c, &p.Page)
+	if industry, ok := correction.FindIndustry(v.Offering.Industry); ok {
+		p.Industry = i18n.Text{ZH: industry.ZH, EN: industry.EN}
+	}
+	p.LineSum, p.DiscountSum = sum(v.Order.Lines), sum(v.Order.Discounts)
+	if v.Obstacle == correction.Charging {
+		p.TryAgainAt = v.Refusal.At.Add(correction.ChargingWait)
+	}
+	for _, e := range v.Earlier {
+		p.ReadableIDs[e.ID] = e.AuthorID == a.UserID || a.Can(correction.ReadAllOf)
+	}
+	return p
+}
+
+// sum adds line amounts for display; an order whose amounts overflow shows 0.
+func sum(lines []correction.Line) correction.Fen {
+	var amounts []correction.Fen
+	for _, l := range lines {
+		if l.HasAmount {
+			amounts = append(amounts, l.Amount)
+		}
+	}
+	total, err := correction.Sum(amounts...)
+	if err != nil {
+		return 0
+	}
+	return total
+}
+
+func (s *server) form(c echo.Context) error {
+	sub, no, err := orderParams(c)
+	if err != nil {
+		return err
+	}
+	ctx, a := c.Request().Context(), actor(c)
+	ref := correction.Ref{SubMchID: sub, OutOrderNo: no}
+	v, device, err := s.Corrections.OpenForm(ctx, a, ref)
+	if err != nil {
+		return err
+	}
+	if !v.CanEdit {
+		return seeOther(c, pages.OrderURL(ref)) // that page says why not
+	}
+	e := editor{base: v.Order, offering: v.Offering, merchant: v.Merchant, form: correction.FormOf(v.Order, device)}
+	e.form.Base = hex.EncodeToString(v.Base[:])
+	switch from, _ := strconv.ParseInt(c.QueryParam("from"), 10, 64); {
+	case from > 0:
+		err = s.fillFrom(ctx, a, from, &e)
+	default:
+		err = s.fillDraft(ctx, a, ref, &e)
+	}
+	if err != nil {
+		return err
+	}
+	e.checked = s.Corrections.Policy.Check(e.form, e.base, e.offering)
+	return s.render(c, http.StatusOK, pages.Form(s.formProps(c, e)))
+}
+
+// editor is the state of one form between reading and rendering it.
+type editor struct {
+	base     correction.Order
+	offering correction.Offering
+	merchant correction.Merchant
+	form     correction.Form
+	checked  correction.Checked
+	show     bool // problems at their fields
+	focus    string
+	draft    time.Time
+	restored bool
+	moved    bool
+	from     int64
+}
+
+// fillFrom fills the form from an earlier correction of the same order.
+func (s *server) fillFrom(ctx context.Context, a correction.Actor, id int64, e *editor) error {
+	old, err := s.Corrections.Correction(ctx, a, id)
+	if err != nil {
+		return err
+	}
+	if old.Ref.SubMchID != e.base.SubMchID || old.Ref.OutOrderNo != e.base.OutOrderNo {
+		return nil
+	}
+	req, err := correction.ParseBody(old.Body)
+	if err != nil {
+		return err
+	}
+	f := correction.FormOf(correction.Order{Lines: req.Lines, Discounts: req.Discounts}, req.Device)
+	f.Lines = renumber(f.Lines, e.base.Lines, req.Lines)
+	f.Discounts = renumber(f.Discounts, e.base.Discounts, req.Discounts)
+	f.Base, f.ReasonCode, f.Reason, f.Ticket, f.Note = e.form.Base, old.Reason.Code, old.Reason.Outgoing, old.Ticket, old.Note
+	if !correction.AnyAmount(req.Lines) {
+		f.Total = req.Total.Yuan()
+	}
+	e.form, e.from = f, id
+	e.moved = !old.Base.SameMoney(e.base)
+	return nil
+}
+
+// renumber gives rows the numbers of the order's lines that they stand for, so
+// that the editor pairs them by identity and not by position.
+func renumber(rows []correction.FormLine, was, lines []correction.Line) []correction.FormLine {
+	next := len(was)
+	used := map[int]bool{}
+	for i := range rows {
+		rows[i].Index = -1
+	}
+	for pass := range 3 {
+		for i, l := range lines {
+			if rows[i].Index >= 0 {
+				continue
+			}
+			at := slices.IndexFunc(indexed(was), func(j int) bool {
+				w := was[j]
+				return !used[j] && (w.Same(l) || pass > 0 && w.Name == l.Name && (pass > 1 || w.Description == l.Description))
+			})
+			if at >= 0 {
+				rows[i].Index, used[at] = at, true
+			}
+		}
+	}
+	for i := range rows {
+		if rows[i].Index < 0 {
+			rows[i].Index = next
+			next++
+		}
+	}
+	slices.SortFunc(rows, func(a, b correction.FormLine) int { return a.Index - b.Index })
+	return rows
+}
+
+func indexed(lines []correction.Line) []int {
+	out := make([]int, len(lines))
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}
+
+// fillDraft takes up what the person typed before and did not submit.
+func (s *server) fillDraft(ctx context.Context, a correction.Actor, ref correction.Ref, e *editor) error {
+	d, err := s.Corrections.Draft(ctx, a, ref)
+	if errors.Is(err, correction.ErrNoRow) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	v, err := url.ParseQuery(d.Form)
+	if err != nil {
+		return err
+	}
+	live := e.form.Base
+	e.form = decodeForm(v)
+	e.moved = e.form.Base != live
+	e.form.Base, e.draft, e.restored = live, d.SavedAt, true
+	return nil
+}
+
+func (s *server) formProps(c echo.Context, e editor) pages.FormProps {
+	policy := s.Corrections.Policy
+	industry, _ := correction.FindIndustry(e.offering.Industry)
+	p := pages.FormProps{
+		Page: s.page(c, formTitle), Base: e.base, Merchant: e.merchant, Offering: e.offering, Form: e.form,
+		Lines: editorRows(e.form.Lines, e.checked.Form.Lines, e.base.Lines), Discounts: editorRows(e.form.Discounts, e.checked.Form.Discounts, e.base.Discounts),
+		NoAmounts: noAmounts(e), Reasons: policy.Reasons, ShowProblems: e.show,
+		Draft: e.draft, Restored: e.restored, MovedSince: e.moved, From: e.from,
+		MoreLines: correction.MaxLines - len(e.form.Lines), MoreDiscounts: correction.MaxDiscounts - len(e.form.Discounts),
+		DeviceExpected: industry.Unattended, FocusField: e.focus,
+	}
+	for _, n := range industry.Names {
+		if !slices.Contains(p.NameChoices, n.Name) {
+			p.NameChoices = append(p.NameChoices, n.Name)
+		}
+	}
+	p.Page.Nav = layout.NavMine
+	p.Page.Path = pages.FormURL(correction.Ref{SubMchID: e.base.SubMchID, OutOrderNo: e.base.OutOrderNo})
+	p.Page.Scripts = []string{"form.js"}
+	s.takeFlash(c, &p.Page)
+	if e.show {
+		p.Page.Problems = len(e.checked.Problems)
+		keepUnderstood(&p.Form, e.checked.Form)
+	}
+	p.Summary = pages.SummaryProps{
+		Current: e.base.Total, Checked: e.checked, At: s.Now(), ThresholdPercent: policy.TypeAbovePermille / 10,
+		Touched: e.show || touched(e),
+	}
+	if e.checked.TotalKnown && e.checked.Total >= 0 && e.checked.Total < e.base.Total {
+		p.Summary.AsksTotal = policy.AsksTotal(e.base.Total, e.checked.Total)
+		p.Summary.KeptPermille = correction.Permille(e.checked.Total, e.base.Total)
+	}
+	return p
+}
+
+// keepUnderstood shows texts as they were understood; what is wrong stays as typed.
+func keepUnderstood(f *correction.Form, understood correction.Form) {
+	f.Total, f.Reason, f.Ticket, f.Note, f.Device = understood.Total, understood.Reason, understood.Ticket, understood.Note, understood.Device
+}
+
+// noAmounts reports whether the editor leaves out the amounts: the order's lines
+// have none, and nobody typed one.
+func noAmounts(e editor) bool {
+	return len(e.base.Lines) > 0 && !correction.AnyAmount(e.base.Lines) &&
+		!slices.ContainsFunc(e.form.Lines, func(r correction.FormLine) bool { return strings.TrimSpace(r.Amount) != "" })
+}
+
+func touched(e editor) bool {
+	c := e.checked
+	return e.form.Total != "" || !correction.SameLines(c.Lines, e.base.Lines) || !correction.SameLines(c.Discounts, e.base.Discounts)
+}
+
+// editorRows pairs the form's rows with the order's lines by their numbers; lines
+// without a row are shown as removed, in their place.
+func editorRows(rows, understood []correction.FormLine, was []correction.Line) []pages.Row {
+	byIndex := map[int]correction.FormLine{}
+	for _, r := range rows {
+		byIndex[r.Index] = r
+	}
+	for _, r := range understood {
+		byIndex[r.Index] = r
+	}
+	var out []pages.Row
+	for i, w := range was {
+		r, ok := byIndex[i]
+		if !ok {
+			out = append(out, pages.Row{Form: correction.FormLine{Index: i}, Kind: correction.Removed, Was: w, Delta: -w.Amount, HasDelta: w.HasAmount})
+			continue
+		}
+		out = append(out, compareRow(r, w))
+	}
+	for _, r := range rows {
+		if r.Index >= len(was) {
+			r = byIndex[r.Index]
+			row := pages.Row{Form: r, Kind: correction.Added}
+			if a, err := correction.ParseYuan(r.Amount); err == nil {
+				row.Delta, row.HasDelta = a, true
+			}
+			out = append(out, row)
+		}
+	}
+	return out
+}
+
+func compareRow(r correction.FormLine, was correction.Line) pages.Row {
+	row := pages.Row{Form: r, Kind: correction.Changed, Was: was}
+	now := correction.Line{Name: r.Name, Description: r.Description}
+	amount, err := correction.ParseYuan(r.Amount)
+	now.Amount, now.HasAmount = amount, err == nil
+	if now.HasAmount || was.HasAmount && errors.Is(err, correction.ErrYuanEmpty) {
+		row.Delta, row.HasDelta = amount-was.Amount, true
+	}
+	now.Count, _ = strconv.Atoi(correction.HalfWidth(r.Count))
+	readable := (err == nil || errors.Is(err, correction.ErrYuanEmpty)) && (now.Count != 0 || strings.TrimSpace(r.Count) == "")
+	if readable && now.Same(was) {
+		row.Kind = correction.Unchanged
+	}
+	return row
+}
+
+// submitForm takes the form: one of the editor's buttons, or the proposal itself.
+func (s *server) submitForm(c echo.Context) error {
+	sub, no, err := orderParams(c)
+	if err != nil {
+		return err
+	}
+	v, err := postForm(c, correctionField)
+	if err != nil {
+		return err
+	}
+	ctx, a := c.Request().Context(), actor(c)
+	ref := correction.Ref{SubMchID: sub, OutOrderNo: no}
+	e := editor{form: decodeForm(v)}
+	e.from, _ = strconv.ParseInt(v.Get("from"), 10, 64)
+	if act := v.Get("do"); act != "" {
+		return s.editForm(c, ref, e, act)
+	}
+	r, err := s.Corrections.Prepare(ctx, a, ref, e.form, 0)
+	e.base, e.offering, e.checked = r.Base, r.Offering, r.Checked
+	switch {
+	case err == nil:
+		return seeOther(c, pages.CorrectionURL(r.ID))
+	case correction.KindOf(err) == correction.Invalid:
+		if e.merchant, err = s.merchant(ctx, a, sub); err != nil {
+			return err
+		}
+		e.show = true
+		return s.render(c, http.StatusUnprocessableEntity, pages.Form(s.formProps(c, e)))
+	}
+	// Whatever stands in the way, nothing that was typed is lost.
+	if derr := s.Corrections.SaveDraft(ctx, a, ref, encodeForm(e.form).Encode()); derr != nil && correction.KindOf(err) != correction.NotFound {
+		s.Log.Error("save draft", "id", requestID(c), "err", derr)
+	}
+	if code := correction.CodeOf(err); code == correction.CodeOrderMoved || code == correction.CodeNotCorrecting {
+		moved := s.movedProps(c, r.Base, r.Now.Order, r.Now.ReadAt, r.Checked.Lines, r.Checked.Discounts, r.Checked.Total)
+		moved.Merchant, moved.Obstacle = r.Now.Merchant, r.Now.Obstacle
+		moved.CanRedo = r.Now.CanEdit
+		moved.RedoURL = pages.FormURL(ref) // the draft fills it
+		return s.render(c, http.StatusConflict, pages.Moved(moved))
+	}
+	return err
+}
+
+func (s *server) merchant(ctx context.Context, a correction.Actor, subMchID string) (correction.Merchant, error) {
+	all, err := s.Corrections.MerchantsFor(ctx, a)
+	for _, m := range all {
+		if m.SubMchID == subMchID {
+			return m, nil
+		}
+	}
+	return correction.Merchant{SubMchID: subMchID, Name: subMchID}, err
+}
+
+// editForm answers one of the editor's buttons with the form as it is then.
+func (s *server) editForm(c echo.Context, ref correction.Ref, e editor, act string) error {
+	ctx, a := c.Request().Context(), actor(c)
+	if act == actDiscard {
+		if err := s.Corrections.DropDraft(ctx, a, ref); err != nil {
+			return err
+		}
+		s.flash(c, "discarded")
+		return seeOther(c, pages.OrderURL(ref))
+	}
+	if err := s.check(c, &e, func(base correction.Order) error {
+		var err error
+		e.focus, err = edit(&e.form, base, act)
+		return err
+	}); err != nil {
+		return err
+	}
+	if e.base.SubMchID != ref.SubMchID || e.base.OutOrderNo != ref.OutOrderNo {
+		return &correction.Error{Kind: correction.Conflict, Code: correction.CodeBaseUnknown}
+	}
+	e.show = act == actRecompute
+	return s.render(c, http.StatusOK, pages.Form(s.formProps(c, e)))
+}
+
+// preview answers the summary for the form's current values. The fragment's parts
+// replace those of the page.
+func (s *server) preview(c echo.Context) error {
+	v, err := postForm(c, correctionField)
+	if err != nil {
+		return err
+	}
+	e := editor{form: decodeForm(v)}
+	if err := s.check(c, &e, nil); err != nil {
+		return err
+	}
+	return s.render(c, http.StatusOK, pages.Parts(s.formProps(c, e)))
+}
+
+// check works out what the form means, after change was applied to it, and keeps
+// it as the person's draft.
+func (s *server) check(c echo.Context, e *editor, change func(base correction.Order) error) error {
+	ctx, a := c.Request().Context(), actor(c)
+	var err error
+	if e.base, e.offering, e.checked, err = s.Corrections.Preview(ctx, a, e.form); err != nil {
+		return err
+	}
+	if change != nil {
+		if err := change(e.base); err != nil {
+			return err
+		}
+		e.checked = s.Corrections.Policy.Check(e.form, e.base, e.offering)
+	}
+	if e.merchant, err = s.merchant(ctx, a, e.base.SubMchID); err != nil {
+		return err
+	}
+	ref := correction.Ref{SubMchID: e.base.SubMchID, OutOrderNo: e.base.OutOrderNo}
+	if err := s.Corrections.SaveDraft(ctx, a, ref, encodeForm(e.form).Encode()); err != nil {
+		s.Log.Error("save draft", "id", requestID(c), "err", err)
+		return nil
+	}
+	e.draft = s.Now()
+	return nil
+}
+
+func (s *server) movedProps(c echo.Context, then, now correction.Order, at time.Time, lines, discounts []correction.Line, target correction.Fen) pages.MovedProps {
+	p := pages.MovedProps{
+		Page: s.page(c, movedTitle), Then: then, Now: now, ReadAt: at, Lines: lines, Discounts: discounts, Target: target,
+	}
+	p.Page.Nav = layout.NavMine
+	return p
+}

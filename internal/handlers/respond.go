@@ -1,0 +1,373 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+	"github.com/labstack/echo/v4"
+
+	"correction-console/internal/auth"
+	"correction-console/internal/correction"
+	"correction-console/internal/i18n"
+	"correction-console/web/templates/layout"
+	"correction-console/web/templates/pages"
+)
+
+var errForbidden = &correction.Error{Kind: correction.Forbidden, Code: correction.CodeForbidden}
+
+// contentPolicy is the CSP of every page (trust.md §3.1): no script and no style
+// but our own files, nothing in a frame, nothing from elsewhere.
+const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; " +
+	"connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'; " +
+	"require-trusted-types-for 'script'; trusted-types 'none'; report-uri /csp-report"
+
+const requestIDKey = "request-id"
+
+// frame gives each request its number and each answer the headers of
+// trust.md §3.2, and logs it.
+func (s *server) frame(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		start := s.Now()
+		id := newRequestID()
+		c.Set(requestIDKey, id)
+		h := c.Response().Header()
+		h.Set("X-Request-Id", id)
+		h.Set("Content-Security-Policy", contentPolicy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+		h.Set("Cache-Control", "no-store")
+		if s.Secure {
+			h.Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+		}
+		err := next(c)
+		if err != nil {
+			c.Error(err)
+		}
+		if s.Log.Enabled(c.Request().Context(), slog.LevelInfo) {
+			var user int64
+			if u, _, ok := auth.From(c); ok {
+				user = u.ID
+			}
+			s.Log.LogAttrs(c.Request().Context(), slog.LevelInfo, "request",
+				slog.String("id", id), slog.String("method", c.Request().Method), slog.String("path", c.Request().URL.Path),
+				slog.Int("status", c.Response().Status), slog.Int64("user", user), slog.String("ip", c.RealIP()),
+				slog.Duration("took", s.Now().Sub(start)))
+		}
+		return nil
+	}
+}
+
+// newRequestID is a number that can be read aloud: E-7K2Q-0319.
+func newRequestID() string {
+	const letters = "0123456789ABCDEFGHJKMNPQRSTVWXYZ" // Crockford: no I, L, O, U
+	b := make([]byte, 8)
+	rand.Read(b)
+	for i := range b {
+		b[i] = letters[b[i]&31]
+	}
+	return "E-" + string(b[:4]) + "-" + string(b[4:])
+}
+
+func requestID(c echo.Context) string {
+	id, _ := c.Get(requestIDKey).(string)
+	return id
+}
+
+// recover turns a panic into an error page; the process goes on.
+func (s *server) recover(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			switch r := recover(); r {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(r)
+			default:
+				s.Log.Error("panic", "id", requestID(c), "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+				err = errors.New("panic")
+			}
+		}()
+		return next(c)
+	}
+}
+
+var errHost = echo.NewHTTPError(http.StatusMisdirectedRequest)
+
+// host refuses names that are not ours (DNS rebinding, host-header tricks). An
+// address cannot be rebound; localhost and the public URL's name are ours.
+func (s *server) host(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		host := c.Request().Host
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+		if _, err := netip.ParseAddr(host); err == nil || strings.EqualFold(host, "localhost") ||
+			(s.PublicURL != nil && strings.EqualFold(host, s.PublicURL.Hostname())) {
+			return next(c)
+		}
+		return errHost
+	}
+}
+
+// body bounds what is read and refuses encodings that browsers' forms do not use.
+func (s *server) body(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			return next(c)
+		}
+		if r.ContentLength > maxBody {
+			return echo.ErrStatusRequestEntityTooLarge
+		}
+		r.Body = http.MaxBytesReader(c.Response(), r.Body, maxBody)
+		return next(c)
+	}
+}
+
+// page is the frame of a page for the person who asks.
+func (s *server) page(c echo.Context, title i18n.Text) layout.Page {
+	p := layout.Page{
+		Lang: s.lang(c), Path: c.Request().URL.RequestURI(), Now: s.Now(), Zone: s.Zone, Version: s.Version, DemoURL: s.DemoURL,
+	}
+	p.Title = title.In(p.Lang)
+	if u, _, ok := auth.From(c); ok {
+		a := auth.Actor(u, auth.Session{})
+		p.Theme = u.Theme
+		p.User = &layout.User{Name: u.Name, Role: u.Role, CanLog: a.Can(correction.ReadCorrections), CanFind: a.Can(correction.ReadOrders)}
+	}
+	if c.Request().Method != http.MethodGet {
+		p.Path = "/"
+	}
+	return p
+}
+
+const langCookie = "lang"
+
+func (s *server) lang(c echo.Context) i18n.Lang {
+	if u, _, ok := auth.From(c); ok && u.Lang != "" {
+		l, _ := i18n.Parse(u.Lang)
+		return l
+	}
+	if l, ok := i18n.Parse(c.QueryParam("lang")); ok && c.Path() == "/login" {
+		return l
+	}
+	if ck, err := c.Cookie(langCookie); err == nil {
+		if l, ok := i18n.Parse(ck.Value); ok {
+			return l
+		}
+	}
+	for tag := range strings.SplitSeq(c.Request().Header.Get("Accept-Language"), ",") {
+		if l, ok := i18n.Parse(strings.TrimSpace(tag)); ok {
+			return l
+		}
+	}
+	return i18n.ZH
+}
+
+// render writes a page: to a buffer first, so that a fault in a template leaves no
+// half page behind.
+func (s *server) render(c echo.Context, status int, t templ.Component) error {
+	buf := templ.GetBuffer()
+	defer templ.ReleaseBuffer(buf)
+	if err := t.Render(context.WithoutCancel(c.Request().Context()), buf); err != nil {
+		return fmt.Errorf("render page: %w", err)
+	}
+	return writeHTML(c, status, buf)
+}
+
+func writeHTML(c echo.Context, status int, buf *bytes.Buffer) error {
+	c.Response().Header().Set(echo.HeaderContentType, echo.MIMETextHTMLCharsetUTF8)
+	c.Response().WriteHeader(status)
+	_, err := buf.WriteTo(c.Response())
+	return err
+}
+
+// seeOther answers a POST: 303 to a path of ours.
+func seeOther(c echo.Context, path string) error { return c.Redirect(http.StatusSeeOther, path) }
+
+// flash leaves a message for the next page.
+func (s *server) flash(c echo.Context, code string) {
+	c.SetCookie(&http.Cookie{Name: "flash", Value: code, Path: "/", HttpOnly: true, Secure: s.Secure, SameSite: http.SameSiteLaxMode, MaxAge: 60})
+}
+
+var flashes = map[string]i18n.Text{
+	"saved":     {ZH: "已保存。", EN: "Saved."},
+	"password":  {ZH: "密码已修改，其他会话已退出。", EN: "Password changed. Your other sessions are signed out."},
+	"revoked":   {ZH: "会话已退出。", EN: "Session signed out."},
+	"withdrawn": {ZH: "改价已撤回，没有发给微信。", EN: "The correction is withdrawn. Nothing was sent to WeChat."},
+	"discarded": {ZH: "草稿已删除，订单没有变化。", EN: "The draft is deleted. The order is unchanged."},
+	"kept":      {ZH: "你填写的内容已恢复，请核对后继续。", EN: "What you typed is back. Review it and go on."},
+}
+
+// takeFlash reads the message of the last request, once.
+func (s *server) takeFlash(c echo.Context, p *layout.Page) {
+	ck, err := c.Cookie("flash")
+	if err != nil {
+		return
+	}
+	c.SetCookie(&http.Cookie{Name: "flash", Path: "/", HttpOnly: true, Secure: s.Secure, SameSite: http.SameSiteLaxMode, MaxAge: -1})
+	p.Flash = flashes[ck.Value].In(p.Lang)
+}
+
+// fail is the one place where errors become pages.
+func (s *server) fail(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	props := pages.ErrorProps{Status: http.StatusInternalServerError, Problem: pages.ErrorInternal, ID: requestID(c), BackURL: "/"}
+	var he *echo.HTTPError
+	var de *correction.Error
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.Is(err, auth.ErrCrossSite):
+		props.Status, props.Problem, props.NothingSent = http.StatusForbidden, pages.ErrorCrossSite, true
+		s.security(c, "cross_site", "")
+	case errors.Is(err, errBadForm):
+		props.Status, props.Problem, props.NothingSent = http.StatusBadRequest, pages.ErrorBadRequest, true
+	case errors.As(err, &tooLarge):
+		props.Status, props.Problem, props.NothingSent = http.StatusRequestEntityTooLarge, pages.ErrorTooLarge, true
+	case errors.As(err, &de):
+		s.describe(&props, de, c)
+	case errors.As(err, &he):
+		props.Status = he.Code
+		switch he.Code {
+		case http.StatusNotFound:
+			props.Problem = pages.ErrorNotFound
+		case http.StatusMethodNotAllowed:
+			props.Problem = pages.ErrorMethod
+		case http.StatusRequestEntityTooLarge:
+			props.Problem, props.NothingSent = pages.ErrorTooLarge, true
+		case http.StatusBadRequest, http.StatusMisdirectedRequest, http.StatusUnsupportedMediaType:
+			props.Problem, props.NothingSent = pages.ErrorBadRequest, true
+		}
+	}
+	if props.Status >= 500 {
+		s.Log.Error("request failed", "id", props.ID, "status", props.Status, "err", logText(err))
+	}
+	if _, _, ok := auth.From(c); !ok && props.Problem == pages.ErrorNotFound {
+		props.BackURL = "/login"
+	}
+	props.Page = s.page(c, errorTitle)
+	if strings.HasPrefix(c.Path(), "/orders/") && props.Order == "" {
+		_, props.Order, _ = orderParams(c)
+	}
+	if c.Request().Method == http.MethodGet {
+		props.RetryURL = c.Request().URL.RequestURI()
+	}
+	if c.Request().Method == http.MethodHead {
+		c.Response().WriteHeader(props.Status)
+		return
+	}
+	if rerr := s.render(c, props.Status, pages.Error(props)); rerr != nil {
+		s.Log.Error("error page", "id", props.ID, "err", rerr)
+		if !c.Response().Committed {
+			_ = c.String(http.StatusInternalServerError, "500 "+props.ID+"\n")
+		}
+	}
+}
+
+var errorTitle = i18n.Text{ZH: "出错了", EN: "Something went wrong"}
+
+// describe fills an error page from an error of the domain.
+func (s *server) describe(p *pages.ErrorProps, e *correction.Error, c echo.Context) {
+	p.Remote, p.Holder = e.Remote, e.Holder
+	p.Status = map[correction.Kind]int{
+		correction.Invalid: http.StatusUnprocessableEntity, correction.NotFound: http.StatusNotFound,
+		correction.Conflict: http.StatusConflict, correction.Forbidden: http.StatusForbidden,
+		correction.Upstream: http.StatusBadGateway, correction.Unavailable: http.StatusServiceUnavailable,
+	}[e.Kind]
+	if p.Status == 0 {
+		p.Status = http.StatusInternalServerError
+	}
+	known := map[string]pages.ErrorProblem{
+		correction.CodeNotFound: pages.ErrorNotFound, correction.CodeForbidden: pages.ErrorForbidden,
+		correction.CodeBusy: pages.ErrorBusy, correction.CodeTokenWrong: pages.ErrorTokenWrong,
+		correction.CodeBaseUnknown: pages.ErrorBaseUnknown, correction.CodeUnreachable: pages.ErrorUnreachable,
+		correction.CodeRefused: pages.ErrorRefused, correction.CodeUnverified: pages.ErrorUnverified,
+		correction.CodeNoRecord: pages.ErrorNoRecord, correction.CodeBadSettings: pages.ErrorSettings,
+		correction.CodeNotCorrecting: pages.ErrorNotCorrectable, correction.CodeOutcomePending: pages.ErrorPending,
+	}
+	if problem, ok := known[e.Code]; ok {
+		p.Problem = problem
+	}
+	p.NothingSent = e.Kind != correction.Internal && e.Code != correction.CodeOutcomePending
+	if e.Kind == correction.Forbidden {
+		if u, _, ok := auth.From(c); ok {
+			s.denied(c, u)
+		}
+	}
+}
+
+// logText is an error for the log: never the SDK's own text, which prints headers.
+func logText(err error) string {
+	text := err.Error()
+	if i := strings.IndexByte(text, '\n'); i >= 0 {
+		text = text[:i]
+	}
+	return text
+}
+
+func (s *server) denied(c echo.Context, u auth.User) {
+	s.security(c, "denied", string(u.Role))
+}
+
+// security puts what was refused for security's sake on record.
+func (s *server) security(c echo.Context, action, detail string) {
+	var id int64
+	if u, _, ok := auth.From(c); ok {
+		id = u.ID
+	}
+	s.Log.Warn("refused", "action", action, "id", requestID(c), "method", c.Request().Method, "path", c.Request().URL.Path, "user", id, "ip", c.RealIP())
+	if id == 0 {
+		return // anybody could fill the table
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), 5*time.Second)
+	defer cancel()
+	text := c.Request().Method + " " + c.Request().URL.Path + " " + detail
+	if err := s.Audit(ctx, correction.AuditEntry{At: s.Now(), UserID: id, Action: action, Detail: strings.TrimSpace(text), IP: c.RealIP()}); err != nil {
+		s.Log.Error("audit", "err", err)
+	}
+}
+
+func ipNet(p netip.Prefix) *net.IPNet {
+	p = p.Masked()
+	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}
+
+// actor is the person who asks, for the use cases.
+func actor(c echo.Context) correction.Actor {
+	u, ss, _ := auth.From(c)
+	return auth.Actor(u, ss)
+}
+
+// orderParams reads the order from the path. Each segment is decoded exactly once.
+func orderParams(c echo.Context) (subMchID, outOrderNo string, err error) {
+	segments := strings.Split(strings.TrimPrefix(c.Request().URL.EscapedPath(), "/"), "/")
+	if len(segments) < 3 {
+		return "", "", echo.ErrNotFound
+	}
+	subMchID, err = url.PathUnescape(segments[1])
+	if err == nil {
+		outOrderNo, err = url.PathUnescape(segments[2])
+	}
+	if err != nil || !correction.ValidMchID(subMchID) || !correction.ValidOrderNo(outOrderNo) {
+		return "", "", echo.ErrNotFound
+	}
+	return subMchID, outOrderNo, nil
+}

@@ -1,0 +1,114 @@
+package handlers
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/labstack/echo/v4"
+
+	"correction-console/internal/auth"
+	"correction-console/internal/correction"
+	"correction-console/web/static"
+)
+
+// access says who may use a route. The zero value lets nobody in.
+type access struct {
+	public bool // no session needed
+	roles  []correction.Role
+}
+
+var (
+	everybody = access{public: true}
+	signedIn  = access{roles: correction.Roles}
+	readers   = access{roles: []correction.Role{correction.Agent, correction.Supervisor, correction.Auditor}}
+	editors   = access{roles: []correction.Role{correction.Agent, correction.Supervisor}}
+	exporters = access{roles: []correction.Role{correction.Supervisor, correction.Auditor}}
+)
+
+// route is one row of the route table.
+type route struct {
+	method string
+	path   string
+	access access
+	handle func(*server, echo.Context) error
+}
+
+const exportPath = "/corrections.csv"
+
+// table is the one route table. A route that is not here does not exist; a row
+// without access lets nobody in.
+var table = []route{
+	{http.MethodGet, "/healthz", everybody, (*server).healthz},
+	{http.MethodGet, "/readyz", everybody, (*server).readyz},
+	{http.MethodPost, "/csp-report", everybody, (*server).cspReport},
+
+	{http.MethodGet, "/login", everybody, (*server).signInPage},
+	{http.MethodPost, "/login", everybody, (*server).signIn},
+	{http.MethodPost, "/logout", signedIn, (*server).signOut},
+
+	{http.MethodGet, "/", signedIn, (*server).home},
+	{http.MethodGet, "/orders", readers, (*server).findOrder},
+	{http.MethodGet, "/orders/:sub_mchid/:out_order_no", readers, (*server).order},
+	{http.MethodGet, "/orders/:sub_mchid/:out_order_no/correction", editors, (*server).form},
+	{http.MethodPost, "/orders/:sub_mchid/:out_order_no/correction", editors, (*server).submitForm},
+
+	{http.MethodPost, "/corrections/preview", editors, (*server).preview},
+	{http.MethodGet, "/corrections", signedIn, (*server).log},
+	{http.MethodGet, exportPath, exporters, (*server).exportCSV},
+	{http.MethodGet, "/corrections/:id", signedIn, (*server).correction},
+	{http.MethodPost, "/corrections/:id/confirmation", editors, (*server).confirm},
+	{http.MethodPost, "/corrections/:id/withdrawal", editors, (*server).withdraw},
+	{http.MethodPost, "/corrections/:id/check", editors, (*server).checkNow},
+
+	{http.MethodGet, "/account", signedIn, (*server).account},
+	{http.MethodPost, "/account/preferences", signedIn, (*server).setPreferences},
+	{http.MethodPost, "/account/password", signedIn, (*server).changePassword},
+	{http.MethodPost, "/account/sessions/revocation", signedIn, (*server).revokeOthers},
+	{http.MethodPost, "/account/sessions/:row/revocation", signedIn, (*server).revokeSession},
+}
+
+func (s *server) routes(e *echo.Echo) error {
+	origins := []string{}
+	if s.PublicURL != nil {
+		origins = append(origins, s.PublicURL.Scheme+"://"+s.PublicURL.Host)
+	}
+	cross, err := auth.CrossOrigin(origins...)
+	if err != nil {
+		return err
+	}
+	identify := s.Sessions.Identify
+	for _, r := range table {
+		h := func(c echo.Context) error { return r.handle(s, c) }
+		chain := []echo.MiddlewareFunc{cross, identify, s.allow(r.access)}
+		e.Add(r.method, r.path, h, chain...)
+		if r.method == http.MethodGet {
+			e.Add(http.MethodHead, r.path, h, chain...)
+		}
+	}
+	files := echo.WrapHandler(static.Handler)
+	e.GET(static.Prefix+"*", files)
+	e.HEAD(static.Prefix+"*", files)
+	e.RouteNotFound("/*", func(echo.Context) error { return echo.ErrNotFound }, identify)
+	return nil
+}
+
+// allow is the gate of a route: without a session to the sign-in page, with the
+// wrong role to a page that says so.
+func (s *server) allow(a access) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if a.public {
+				return next(c)
+			}
+			u, _, ok := auth.From(c)
+			if !ok {
+				return s.askToSignIn(c)
+			}
+			if !slices.Contains(a.roles, u.Role) {
+				s.denied(c, u)
+				return errForbidden
+			}
+			return next(c)
+		}
+	}
+}

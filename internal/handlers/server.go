@@ -1,0 +1,103 @@
+// Package handlers is the console's web side on echo: one route table with roles,
+// one place that answers, and a file for each resource. Handlers return errors;
+// only render, seeOther and the error handler write.
+package handlers
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+
+	"correction-console/internal/auth"
+	"correction-console/internal/correction"
+	"correction-console/web/static"
+)
+
+// Config is what the web side needs from the rest of the program.
+type Config struct {
+	Corrections *correction.Service
+	SignIn      *auth.Authenticator
+	Sessions    *auth.Sessions
+	Preferences func(ctx context.Context, userID int64, lang, theme string) error
+	Ready       func(context.Context) error // nil error: the database answers
+	Audit       func(context.Context, correction.AuditEntry) error
+	Log         *slog.Logger
+	Now         func() time.Time
+	Zone        *time.Location
+	Version     string
+	PublicURL   *url.URL       // nil when not configured
+	Proxies     []netip.Prefix // whose X-Forwarded-For is believed
+	Secure      bool           // the browser reaches the console over https
+	DemoURL     string         // the demo's page of faults; empty outside the demo
+}
+
+// server carries the configuration through the handlers.
+type server struct {
+	Config
+}
+
+// Limits on what is accepted (trust.md §3.3). A correction has at most 100 lines and
+// 30 discounts of four fields each, and a dozen others.
+const (
+	maxBody   = 256 << 10
+	maxFields = 600
+)
+
+// New returns the console's handler; an error is of the public URL.
+func New(c Config) (http.Handler, error) {
+	s := &server{Config: c}
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.Logger.SetOutput(discard{})
+	e.HTTPErrorHandler = s.fail
+	e.IPExtractor = ipExtractor(c.Proxies)
+	e.Pre(s.frame, s.recover)
+	e.Use(middleware.GzipWithConfig(middleware.GzipConfig{Level: 5, MinLength: 1024, Skipper: skipGzip}))
+	e.Use(s.host, s.body)
+	if err := s.routes(e); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// ipExtractor believes a forwarded address only from the configured proxies; echo's
+// default believes every private network (trust.md §3.6).
+func ipExtractor(proxies []netip.Prefix) echo.IPExtractor {
+	if len(proxies) == 0 {
+		return echo.ExtractIPDirect()
+	}
+	trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, p := range proxies {
+		trust = append(trust, echo.TrustIPRange(ipNet(p)))
+	}
+	return echo.ExtractIPFromXFFHeader(trust...)
+}
+
+// NewHTTPServer is the console's server with the limits of trust.md §3.3.
+func NewHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       60 * time.Second,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// skipGzip leaves alone what is compressed already or streamed.
+func skipGzip(c echo.Context) bool {
+	p := c.Request().URL.Path
+	return len(p) > len(static.Prefix) && p[:len(static.Prefix)] == static.Prefix || p == exportPath
+}

@@ -1,0 +1,419 @@
+package i18n
+
+import (
+	"fmt"
+	"strings"
+
+	"correction-console/internal/correction"
+)
+
+// OutcomeWords says how a correction ended, or that nobody knows yet: what
+// happened, what it means for the money, what to do, what to say. Empty fields
+// have nothing to say.
+type OutcomeWords struct {
+	Title string
+	Money string
+	Next  []string
+	Say   string
+}
+
+// Outcome returns the words for a correction in its state. They claim only what
+// the record proves. when is from when one may try again after a refusal because
+// WeChat was charging, or empty.
+func Outcome(l Lang, c correction.Correction, when string) OutcomeWords {
+	if f, ok := outcomeWords[c.State]; ok {
+		return f(l, c, when)
+	}
+	return OutcomeWords{Title: StateWord(c.State).In(l)}
+}
+
+var outcomeWords = map[correction.State]func(l Lang, c correction.Correction, when string) OutcomeWords{
+	correction.Prepared:    preparedOutcome,
+	correction.Claimed:     sendingOutcome,
+	correction.Sending:     sendingOutcome,
+	correction.Unknown:     unknownOutcome,
+	correction.NeedsPerson: conflictOutcome,
+	correction.Applied:     appliedOutcome,
+	correction.Rejected:    rejectedOutcome,
+	correction.NotSent:     notSentOutcome,
+	correction.NotApplied:  notAppliedOutcome,
+	correction.Stale:       staleOutcome,
+	correction.Expiry: func(l Lang, _ correction.Correction, _ string) OutcomeWords {
+		return OutcomeWords{
+			Title: l.T("没有按时确认，已作废", "Not confirmed in time"),
+			Money: l.T("没有发给微信，这次没有改动金额。", "Nothing was sent to WeChat. This correction changed nothing."),
+			Next:  []string{l.T("还要改的话，重新改一次。刚才填的内容会带过去。", "To go on, start again. What you entered is carried over.")},
+		}
+	},
+	correction.Withdrawn: func(l Lang, _ correction.Correction, _ string) OutcomeWords {
+		return OutcomeWords{
+			Title: l.T("确认之前撤回了", "Withdrawn before it was confirmed"),
+			Money: l.T("没有发给微信，这次没有改动金额。", "Nothing was sent to WeChat. This correction changed nothing."),
+		}
+	},
+}
+
+func preparedOutcome(l Lang, c correction.Correction, _ string) OutcomeWords {
+	return OutcomeWords{
+		Title: l.T("待确认，还没有发给微信", "To be confirmed; nothing is sent yet"),
+		Money: l.F("提交后不能再调高，也不能撤销。少收的 %s 收不回来。", "After this the amount cannot be raised again or undone. %s cannot be collected later.", c.Reduction()),
+	}
+}
+
+func sendingOutcome(l Lang, _ correction.Correction, _ string) OutcomeWords {
+	return OutcomeWords{
+		Title: l.T("正在提交，请稍等", "It is being sent; please wait"),
+		Money: l.T("结果还没有出来。请不要重新提交，也不要让同事再改。", "There is no result yet. Do not submit it again, and let nobody else correct the order."),
+		Next:  []string{l.T("过几秒点“查看最新结果”。", "In a few seconds, look at the result.")},
+		Say:   l.T("修改正在提交，请您稍等。", "Your change is being submitted. One moment, please."),
+	}
+}
+
+func unknownOutcome(l Lang, c correction.Correction, _ string) OutcomeWords {
+	return OutcomeWords{
+		Title: l.T("还不知道有没有改成，要读取订单来核对", "We do not know yet whether it was applied; the order has to be read"),
+		Money: l.F("可能已经改成 %s，也可能没有。请不要重新提交，也不要让同事再改。",
+			"It may be %s already, or it may not. Do not submit it again, and let nobody else correct the order.", c.Target),
+		Next: []string{l.T("点“立即核对”，系统会读取订单来判断。", "Choose “Check now”: the console reads the order and decides.")},
+		Say: l.T("修改已经提交，正在等微信确认。这几分钟请您先不要付款，有结果我马上给您回电。",
+			"Your change is submitted and we are waiting for WeChat. Please do not pay for a few minutes; I will call you back."),
+	}
+}
+
+func appliedOutcome(l Lang, c correction.Correction, _ string) OutcomeWords {
+	w := OutcomeWords{
+		Title: l.T("改价已生效", "The new amount is in force"),
+		Money: l.F("应收改为 %s，少收 %s。不能再调高，也不能撤销。", "The order is down to %s, reduced by %s. It cannot be raised again or undone.", c.Target, c.Reduction()),
+		Next:  []string{l.T("把结果告诉客户。微信会按新金额扣款。", "Tell the customer. WeChat will charge the new amount.")},
+		Say: l.F("您的订单金额已经改为 %s，微信会按这个金额扣款。", "Your order has been corrected to %s, and that is what WeChat will charge.",
+			Spoken(l, c.Target)),
+	}
+	if d := c.Last().Detail; d.Reading != nil && d.Reading.Paid() {
+		w.Next = []string{l.T("客户已经按新金额付款，把结果告诉客户就行。", "The customer has paid the new amount. Tell them the result.")}
+		w.Say = l.F("您的订单金额已经改为 %s，并且已经付款成功。", "Your order has been corrected to %s, and your payment went through.", Spoken(l, c.Target))
+	}
+	return w
+}
+
+func rejectedOutcome(l Lang, c correction.Correction, when string) OutcomeWords {
+	d := c.Last().Detail
+	w := OutcomeWords{
+		Title: l.T("微信没有接受，这次没有改动金额", "WeChat did not accept it; this correction changed nothing"),
+		Money: readingText(l, d),
+		Say: l.T("刚才的修改微信没有接受，我查清原因马上给您回电。",
+			"WeChat did not accept the change. I will find out why and call you back."),
+	}
+	switch {
+	case d.Reading != nil && d.Reading.Paid():
+		return paidInstead(l, w, d)
+	case d.Obstacle == correction.Charging:
+		o := Obstacle(l, d.Obstacle, ObstacleFacts{When: when})
+		w.Title = l.T("微信正在扣款，这次没有改动金额", "WeChat was charging the customer; this correction changed nothing")
+		w.Next, w.Say = []string{l.T("过 3 分钟可以再改一次。", "You can try again in 3 minutes.")}, o.Say
+		if when != "" {
+			w.Next[0] = l.F("%s 以后可以再改一次。", "You can try again after %s.", when)
+		}
+	case d.Obstacle == correction.Deposit:
+		o := Obstacle(l, d.Obstacle, ObstacleFacts{})
+		w.Title, w.Next, w.Say = o.Title, o.Next, o.Say
+	default:
+		w.Next = []string{
+			l.T("先看“经过”里微信的原话，对照着改明细或说明，再改一次。", "Read WeChat's words in the history, change what they name, and correct the order again."),
+			l.T("看不明白，就把请求编号发给运维。", "If they are not clear, send the request id to the operator."),
+		}
+	}
+	return w
+}
+
+// paidInstead replaces the words when the order turns out to be paid without this
+// correction.
+func paidInstead(l Lang, w OutcomeWords, d correction.Detail) OutcomeWords {
+	o := Obstacle(l, correction.Paid, ObstacleFacts{Paid: d.Reading.Collection.Paid})
+	w.Money = o.Sentence
+	w.Next, w.Say = o.Next, o.Say
+	return w
+}
+
+func notSentOutcome(l Lang, c correction.Correction, _ string) OutcomeWords {
+	w := OutcomeWords{
+		Title: l.T("没有发给微信，这次没有改动金额", "It was not sent to WeChat and changed nothing"),
+		Next:  []string{l.T("还要改的话，重新改一次。刚才填的内容会带过去。", "To go on, start again. What you entered is carried over.")},
+		Say:   l.T("刚才的修改还没有提交上去，我现在重新处理，请您稍等。", "The change has not been submitted yet. I am seeing to it now; one moment, please."),
+	}
+	if cause := c.Last().Detail.Cause; cause != "" {
+		w.Money = CauseText(cause).In(l)
+		if cause == correction.CauseNoRecord || cause == correction.CauseUnreachable || cause == correction.CauseQueryFailed {
+			w.Next = append(w.Next, l.T("还是这样，就请运维看一下。", "If it happens again, ask the operator."))
+		}
+	}
+	return w
+}
+
+func notAppliedOutcome(l Lang, c correction.Correction, _ string) OutcomeWords {
+	d := c.Last().Detail
+	w := OutcomeWords{
+		Title: l.T("核对过了，这次没有生效", "Checked: this correction did not take effect"),
+		Money: readingText(l, d),
+		Next:  []string{l.T("还要改的话，重新改一次。刚才填的内容会带过去。", "To go on, start again. What you entered is carried over.")},
+		Say:   l.T("刚才的修改没有生效，我现在重新处理，请您稍等。", "The change did not take effect. I am seeing to it again; one moment, please."),
+	}
+	switch {
+	case d.Finding == correction.FoundPaidBase:
+		w = paidInstead(l, w, d)
+		w.Money = l.F("客户已经按原金额 %s 付款，不能再改价。多收的 %s 要退款。", "The customer has paid the former amount of %s. Refund the difference of %s.", d.Reading.Collection.Paid, c.Reduction())
+	case d.Finding == correction.FoundCancelled:
+		w.Next = []string{l.T("不用再改价。", "There is nothing left to correct.")}
+		w.Say = l.T("您这笔订单已经取消，不用付款。", "Your order is cancelled. You do not have to pay.")
+		if d.Reading != nil && d.Reading.State == correction.OrderExpired {
+			w.Say = l.T("您这笔订单已经失效，不用付款。", "Your order has expired. You do not have to pay.")
+		}
+	case d.Finding == correction.FoundBetween:
+		w.Next = []string{l.T("总额是别处改低的。先问清是谁改的、还要不要再低，再决定。", "The total was lowered elsewhere. Find out by whom, and whether it must be lower still.")}
+	}
+	return w
+}
+
+func conflictOutcome(l Lang, c correction.Correction, _ string) OutcomeWords {
+	return OutcomeWords{
+		Title: l.T("系统判断不了结果，要人工核对", "The console cannot tell the result; a person has to check"),
+		Money: readingText(l, c.Last().Detail),
+		Next: []string{
+			l.T("请主管对照商户系统里的订单，核对是谁、什么时候改的。", "A supervisor compares it with the order in the merchant system: who changed it, and when."),
+			l.T("核对清楚之前，不要再改这笔订单。", "Do not correct this order before that."),
+		},
+		Say: l.T("您的订单正在人工核对，核对好我马上给您回电。", "A colleague is checking your order. I will call you back as soon as that is done."),
+	}
+}
+
+func staleOutcome(l Lang, _ correction.Correction, _ string) OutcomeWords {
+	return OutcomeWords{
+		Title: l.T("提交前订单变了，这次没有发出", "The order changed before anything was sent"),
+		Money: l.T("没有发给微信，这次没有改动金额。请对照当时、现在和你的修改，再决定。", "Nothing was sent to WeChat. Compare then, now and yours, and decide."),
+		Say:   l.T("订单刚刚有变化，我重新核对一下金额，请您稍等。", "Your order has just changed. Let me check the amount again; one moment, please."),
+	}
+}
+
+// readingText says what the reading that decided showed, or nothing.
+func readingText(l Lang, d correction.Detail) string {
+	if d.Finding == "" || d.Reading == nil {
+		return ""
+	}
+	return FindingText(l, d.Finding, *d.Reading)
+}
+
+var causeWords = map[string]Text{
+	correction.CauseQueryFailed: {"提交前要重新读取订单，没有读到，所以没有发送。", "The order could not be read again before sending, so nothing was sent."},
+	correction.CauseNoRecord:    {"记录没有写进去，所以没有发送。", "The record could not be written, so nothing was sent."},
+	correction.CauseCrash:       {"系统中途停过。", "The console stopped in between."},
+	correction.CauseUnreachable: {"连不上微信支付，请求没有发出去。", "WeChat Pay could not be reached, and the request did not leave."},
+	correction.CauseTimeout:     {"微信支付没有及时应答。", "WeChat Pay did not answer in time."},
+	correction.CauseReset:       {"等应答的时候连接断了。", "The connection broke before the answer came."},
+	correction.CauseServer:      {"微信支付应答说它那边出错。", "WeChat Pay answered with an error on its side."},
+	correction.CauseRate:        {"微信支付说请求太频繁。", "WeChat Pay answered that there were too many requests."},
+	correction.CauseSignature:   {"收到应答，但签名核验不过，不能当作微信的应答。", "An answer came, but its signature does not hold; it cannot be taken as WeChat's."},
+	correction.CauseGarbage:     {"收到应答，但不是微信支付接口的格式。", "An answer came, but not one of WeChat Pay's API."},
+	correction.CauseRedirect:    {"应答要求转到别的地址，没有照做。", "The answer pointed to another address, which was not followed."},
+	correction.CauseAccepted:    {"微信支付说已收下、还在处理。", "WeChat Pay answered that it took the request and is working on it."},
+	correction.CauseNotVisible:  {"微信支付已应答，但重新读取订单还看不出变化。", "WeChat Pay answered, but the order does not show it yet."},
+	correction.CauseUnread:      {"微信支付应答说不接受，但没能重新读取订单来确认。", "WeChat Pay answered with a refusal, but the order could not be read to be sure."},
+}
+
+// CauseText says why nothing was sent, or why an answer says nothing certain. It
+// is the code itself when there are no words.
+func CauseText(cause string) Text { return word(causeWords, cause) }
+
+var alarmWords = map[string]Text{
+	correction.AlarmSignature: {"应答签名核验不过，请运维检查微信支付公钥或证书，并查网络。", "An answer's signature does not hold. The operator should check WeChat Pay's key or certificates, and the network."},
+	correction.AlarmRedirect:  {"应答要求转到别的地址，请运维检查接口地址和代理。", "An answer pointed elsewhere. The operator should check the API host and proxies."},
+	correction.AlarmAuth:      {"微信不认我们的签名或商户号，请运维检查密钥、证书和时钟。", "WeChat does not accept our signature or number. The operator should check key, certificate and clock."},
+}
+
+// AlarmText says what an operator must look at.
+func AlarmText(alarm string) Text { return word(alarmWords, alarm) }
+
+var classWords = map[correction.Class]Text{
+	correction.Accepted:    {"微信支付已接受，签名已核验", "WeChat Pay accepted it, signature verified"},
+	correction.Refused:     {"微信支付没有接受", "WeChat Pay did not accept it"},
+	correction.NothingSent: {"没有发出去", "Nothing was sent"},
+	correction.Uncertain:   {"不能判断是否生效", "It cannot be told whether it took effect"},
+}
+
+// ClassText says what kind of answer WeChat gave.
+func ClassText(class correction.Class) Text { return word(classWords, class) }
+
+var findingWords = map[correction.Finding]func(l Lang, o correction.Order) string{
+	correction.FoundTarget: func(l Lang, o correction.Order) string {
+		return l.F("订单总额 %s，总额和明细与提交的一致。", "The order amounts to %s; total and lines are as submitted.", o.Total)
+	},
+	correction.FoundTargetLines: func(l Lang, o correction.Order) string {
+		return l.F("订单总额 %s 和提交的一样，明细却不一样，可能是别处改的。", "The order amounts to %s as submitted, but its lines differ. It may have been changed elsewhere.", o.Total)
+	},
+	correction.FoundBase: func(l Lang, o correction.Order) string {
+		return l.F("订单总额仍是 %s，没有变化，待客户支付。", "The order still amounts to %s, unpaid.", o.Total)
+	},
+	correction.FoundBetween: func(l Lang, o correction.Order) string {
+		return l.F("订单总额是 %s，比原来低，但不是这次要改的金额，是别处改的。", "The order amounts to %s: lower than before, but not the amount asked for. It was changed elsewhere.", o.Total)
+	},
+	correction.FoundBelow: func(l Lang, o correction.Order) string {
+		return l.F("订单总额是 %s，比这次要改的还低。可能这次生效后又被改低，也可能是别处改的。",
+			"The order amounts to %s, below the amount asked for. This correction may have been applied and lowered again, or it was changed elsewhere.", o.Total)
+	},
+	correction.FoundAbove: func(l Lang, o correction.Order) string {
+		return l.F("订单总额是 %s，比原来还高，按微信的规则不会出现。", "The order amounts to %s, above the former amount. By WeChat's rules that cannot happen.", o.Total)
+	},
+	correction.FoundPaidTarget: func(l Lang, o correction.Order) string {
+		return l.F("客户已付款 %s，是新金额。", "The customer has paid %s, the new amount.", o.Collection.Paid)
+	},
+	correction.FoundPaidBase: func(l Lang, o correction.Order) string {
+		return l.F("客户已付款 %s，是原金额。", "The customer has paid %s, the former amount.", o.Collection.Paid)
+	},
+	correction.FoundPaidOther: func(l Lang, o correction.Order) string {
+		return l.F("客户已付款 %s，订单总额 %s，和原金额、新金额都对不上。", "The customer has paid %s and the order amounts to %s: that fits neither the former nor the new amount.", o.Collection.Paid, o.Total)
+	},
+	correction.FoundCancelled: func(l Lang, o correction.Order) string {
+		if o.State == correction.OrderExpired {
+			return l.T("订单已失效，客户不用付款。", "The order has expired. The customer owes nothing.")
+		}
+		return l.T("订单已取消，客户不用付款。", "The order is cancelled. The customer owes nothing.")
+	},
+	correction.FoundOtherState: func(l Lang, o correction.Order) string {
+		return l.F("订单的状态认不出：%s。", "The order is in a state that is not known here: %s.", StateCodes(o))
+	},
+}
+
+// FindingText says what a reading of the order showed.
+func FindingText(l Lang, f correction.Finding, o correction.Order) string {
+	if words, ok := findingWords[f]; ok {
+		return words(l, o)
+	}
+	return string(f)
+}
+
+// StateCodes is an order's state in WeChat's own words: DOING · MCH_COMPLETE ·
+// USER_PAYING.
+func StateCodes(o correction.Order) string {
+	var codes []string
+	for _, c := range []string{o.State, o.StateDescription, o.Collection.State} {
+		if c != "" {
+			codes = append(codes, c)
+		}
+	}
+	return strings.Join(codes, " · ")
+}
+
+var eventTitles = map[correction.State]Text{
+	correction.Prepared:    {"提出改价", "Proposed"},
+	correction.Claimed:     {"核对并提交", "Reviewed and submitted"},
+	correction.Sending:     {"写入记录，发给微信支付", "Put on record, sent to WeChat Pay"},
+	correction.Unknown:     {"结果确认中", "Result not known yet"},
+	correction.NeedsPerson: {"需人工核对", "Needs a person"},
+	correction.Applied:     {"已生效", "Applied"},
+	correction.Rejected:    {"微信拒绝", "Refused by WeChat"},
+	correction.NotSent:     {"未发出", "Not sent"},
+	correction.NotApplied:  {"核对：未生效", "Checked: not applied"},
+	correction.Stale:       {"订单已变化，没有发出", "The order changed; not sent"},
+	correction.Expiry:      {"没有按时确认，已过期", "Not confirmed in time"},
+	correction.Withdrawn:   {"撤回", "Withdrawn"},
+}
+
+// IsCheck reports whether an event is a reading of an uncertain correction that
+// did not decide.
+func IsCheck(e correction.Event) bool {
+	return e.State == correction.Unknown && e.Detail.Class == "" && e.Detail.Reading != nil
+}
+
+// EventTitle names an entry of a correction's history.
+func EventTitle(l Lang, e correction.Event) string {
+	if IsCheck(e) {
+		return l.T("核对了一次，还不能判断", "Checked; no decision yet")
+	}
+	return word(eventTitles, e.State).In(l)
+}
+
+// EventNotes says what an entry of the history knows, a sentence each. c is the
+// correction that the entry belongs to.
+func EventNotes(l Lang, c correction.Correction, e correction.Event) []string {
+	d := e.Detail
+	var out []string
+	add := func(s string) {
+		if s != "" {
+			out = append(out, s)
+		}
+	}
+	switch e.State {
+	case correction.Prepared:
+		add(l.F("当时应收 %s，要改为 %s。", "It amounted to %s; to become %s.", c.Base.Total, c.Target))
+	case correction.Claimed:
+		if d.Typed != "" {
+			add(l.F("输入新总额 %s，与要改的一致。", "Typed the new total %s, as it should be.", d.Typed))
+		}
+	case correction.Sending:
+		add(l.T("先记录，后发送；只发送一次。", "First the record, then the request; it is sent once only."))
+	case correction.Stale:
+		if d.Reading != nil {
+			add(l.F("重新读取订单：总额 %s，状态 %s。", "Read again: %s, %s.", d.Reading.Total, StateCodes(*d.Reading)))
+		}
+	}
+	add(answer(l, d))
+	if d.Cause != "" {
+		add(CauseText(d.Cause).In(l))
+	}
+	if d.Finding != "" && d.Reading != nil {
+		add(FindingText(l, d.Finding, *d.Reading))
+	}
+	if d.Alarm != "" {
+		add(AlarmText(d.Alarm).In(l))
+	}
+	return out
+}
+
+// answer says what WeChat answered and how long it took.
+func answer(l Lang, d correction.Detail) string {
+	if d.Status == 0 && d.Class == "" {
+		return ""
+	}
+	var parts []string
+	if d.Status != 0 {
+		s := l.F("应答 %d", "Answer %d", d.Status)
+		if d.Code != "" {
+			s += " " + d.Code
+		}
+		parts = append(parts, s)
+	}
+	if d.Message != "" {
+		parts = append(parts, l.F("“%s”", "“%s”", d.Message))
+	}
+	if d.Class != "" {
+		parts = append(parts, ClassText(d.Class).In(l))
+	}
+	if d.TookMS > 0 {
+		parts = append(parts, Took(l, d.TookMS))
+	}
+	return strings.Join(parts, l.T("，", ", ")) + l.T("。", ".")
+}
+
+// Took prints a duration in milliseconds: 用时 0.4 秒.
+func Took(l Lang, ms int64) string {
+	tenths := (ms + 50) / 100
+	if tenths == 0 {
+		return l.F("用时 %d 毫秒", "took %d ms", ms)
+	}
+	return l.T("用时 ", "took ") + fmt.Sprintf("%d.%d", tenths/10, tenths%10) + l.T(" 秒", " s")
+}
+
+var checkFailures = map[string]Text{
+	correction.CodeUnreachable: {"刚才没有连上微信支付，没有读到订单。", "WeChat Pay could not be reached, so the order was not read."},
+	correction.CodeRefused:     {"刚才微信支付没有给出订单。", "WeChat Pay did not return the order."},
+	correction.CodeUnverified:  {"刚才收到的应答签名核验不过，没有采用。", "The answer's signature did not hold, so it was not used."},
+	correction.CodeBadSettings: {"微信不认我们的签名或商户号，请运维检查设置。", "WeChat does not accept our signature or number. Ask the operator."},
+	correction.CodeSlowDown:    {"查得太频繁，请过一会儿再点。", "Too many look-ups. Wait a moment."},
+}
+
+// CheckFailedText says why a "check now" came to nothing, by the code of its
+// error. The state of the correction is as it was.
+func CheckFailedText(code string) Text {
+	if t, ok := checkFailures[code]; ok {
+		return t
+	}
+	return Text{"刚才没有读到订单。", "The order could not be read."}
+}

@@ -1,0 +1,264 @@
+package pages
+
+import (
+	"correction-console/internal/i18n"
+	"correction-console/web/templates/components"
+)
+
+// errorWords is what an error page says: what happened, what that means, what to
+// do, and what to tell the customer where that helps. It never says more than
+// the problem proves; that nothing was sent is said only by ErrorProps.NothingSent.
+type errorWords struct {
+	Kind, Icon string
+	Title      string
+	What       string
+	Do         []string
+	Say        string
+	Retry      string // words of the button to RetryURL
+}
+
+func (p ErrorProps) words() errorWords {
+	w := p.cause()
+	if w.Kind == "" {
+		w.Kind = components.NoticeBad
+	}
+	if w.Icon == "" {
+		w.Icon = "cross"
+	}
+	if w.Retry == "" {
+		w.Retry = p.Page.T("再试一次", "Try again")
+	}
+	return w
+}
+
+func (p ErrorProps) cause() errorWords {
+	switch p.Problem {
+	case ErrorUnreachable, ErrorRefused, ErrorUnverified, ErrorSettings:
+		return p.upstream()
+	case ErrorPending, ErrorBusy, ErrorTokenWrong, ErrorBaseUnknown, ErrorNotCorrectable, ErrorNoRecord:
+		return p.midway()
+	}
+	return p.request()
+}
+
+// request is what was wrong with asking, and the console's own faults.
+func (p ErrorProps) request() errorWords {
+	t := p.Page.T
+	home := t("回到“我的”，从那里重新打开。", "Go back to “Mine” and open it from there.")
+	switch p.Problem {
+	case ErrorNotFound:
+		if p.Order != "" {
+			return errorWords{
+				Kind: components.NoticeWarn, Icon: "search",
+				Title: t("没有查到这笔订单", "This order was not found"),
+				What:  t("这家商户下面没有这个订单号，或者它不在你的可见范围内。", "The merchant has no order with this number, or it is not in your scope."),
+				Do: []string{
+					t("最常见的是商户不对。回到“我的”，只填订单号再查一次。", "Most often the merchant is the wrong one. Go back to “Mine” and look for the number alone."),
+					t("对一下订单号，有没有漏掉或多出一位。", "Compare the number: is a digit missing or too many?"),
+				},
+			}
+		}
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "search",
+			Title: t("没有这个页面", "There is no such page"),
+			What:  t("地址不对，或者它不在你的可见范围内。", "The address is wrong, or it is not in your scope."),
+			Do:    []string{home},
+		}
+	case ErrorForbidden:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "lock",
+			Title: t("你的账号不能做这件事", "Your account may not do this"),
+			What:  t("它不在你的角色或可见范围里。", "It is not part of your role or your scope."),
+			Do:    []string{t("工作上需要的话，请主管代办，或者请运维调整你的角色。", "If your work needs it, ask a supervisor to do it, or the operator to change your role.")},
+		}
+	case ErrorMethod:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "bar",
+			Title: t("这个地址不能直接打开", "This address cannot be opened directly"),
+			What:  t("它只接收页面上的按钮提交的内容。", "It only takes what a button on a page submits."),
+			Do:    []string{home},
+		}
+	case ErrorBadRequest:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "warn",
+			Title: t("没看懂这次提交的内容", "What was submitted could not be understood"),
+			What:  t("里面有这里不认识的内容。页面开得太久，或者浏览器插件改动了表单，都可能这样。", "It holds something that is not known here. A page that was open for too long or a browser add-on can cause this."),
+			Do: []string{
+				t("退回上一页，刷新后再提交。", "Go back one page, reload it and submit again."),
+				t("还是这样的话，把下面的编号告诉运维。", "If it happens again, tell the operator the number below."),
+			},
+		}
+	case ErrorTooLarge:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "warn",
+			Title: t("提交的内容太多", "Too much was submitted"),
+			What:  t("超出了一次能接收的大小。", "It is larger than what can be taken at once."),
+			Do:    []string{t("退回上一页，缩短备注或减少行数后再提交。", "Go back one page, shorten the note or remove lines, and submit again.")},
+		}
+	case ErrorCrossSite:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "lock",
+			Title: t("这次提交不是从改价台的页面发出的", "This was not submitted from a page of the console"),
+			What:  t("为了安全，没有处理。", "To be safe, it was not carried out."),
+			Do: []string{
+				t("回到“我的”，在改价台自己的页面上重新操作。", "Go back to “Mine” and do it again on the console's own pages."),
+				t("如果本来就是在改价台里点的，把下面的编号告诉运维，可能是访问地址的设置不对。", "If you did that already, tell the operator the number below; the console's public address may not be set right."),
+			},
+		}
+	}
+	return errorWords{
+		Title: t("改价台出了点问题", "Something went wrong in the console"),
+		What:  t("这不是你的操作引起的。", "It is not caused by what you did."),
+		Do: p.afterDoubt(
+			t("过一分钟再试。", "Try again in a minute."),
+			t("还是这样的话，把下面的编号告诉运维。", "If it happens again, tell the operator the number below."),
+		),
+	}
+}
+
+// afterDoubt puts a look at the log first where something may have been sent.
+func (p ErrorProps) afterDoubt(do ...string) []string {
+	if p.NothingSent || p.Page.User == nil {
+		return do
+	}
+	return append([]string{p.Page.T("如果刚才在提交改价，先到改价记录里看结果，不要直接重做。",
+		"If you were submitting a correction, look for its result in the change log first. Do not simply do it again.")}, do...)
+}
+
+// upstream is what went wrong between the console and WeChat.
+func (p ErrorProps) upstream() errorWords {
+	t := p.Page.T
+	tell := t("把下面的编号告诉运维，这要运维来处理。", "Tell the operator the number below; only the operator can settle this.")
+	callBack := t("客户在线等的话，记下电话，查到后回电。", "If the customer is waiting, note the phone number and call back.")
+	say := t("系统暂时查不到您的订单，我这边查到后第一时间给您回电。", "Our system cannot look up your order at the moment. I will call you back as soon as it can.")
+	switch p.Problem {
+	case ErrorUnreachable:
+		title := t("连不上微信支付", "WeChat Pay cannot be reached")
+		if p.Order != "" {
+			title = t("连不上微信支付，读不到这笔订单", "WeChat Pay cannot be reached, so the order cannot be read")
+		}
+		return errorWords{
+			Title: title,
+			What:  t("微信支付没有应答。", "WeChat Pay did not answer."),
+			Do: []string{
+				t("一分钟后再试。", "Try again in a minute."),
+				callBack,
+				t("超过 10 分钟还不行，把下面的编号告诉运维。", "If it lasts longer than 10 minutes, tell the operator the number below."),
+			},
+			Say: say,
+		}
+	case ErrorUnverified:
+		return errorWords{
+			Icon:  "lock",
+			Title: t("收到的应答没法确认来自微信支付", "An answer could not be proved to come from WeChat Pay"),
+			What:  t("签名核对不上，所以没有采用它的内容。", "Its signature does not hold, so nothing in it was used."),
+			Do:    []string{t("先不要反复试。", "Do not keep trying."), tell, callBack},
+			Say:   say,
+		}
+	case ErrorSettings:
+		return errorWords{
+			Icon:  "lock",
+			Title: t("微信支付没有认可改价台的商户设置", "WeChat Pay does not accept the console's merchant settings"),
+			What:  t("商户号、密钥、签名或权限里有一项不对，跟这笔订单无关。", "The merchant number, a key, the signature or a permission is not right. It has nothing to do with this order."),
+			Do:    []string{tell, callBack},
+			Say:   say,
+		}
+	}
+	w := errorWords{
+		Title: t("微信支付没有接受这次请求", "WeChat Pay did not accept the request"),
+		What:  t("应答里没有写明原因。", "Its answer gives no reason."),
+		Do:    []string{tell, callBack},
+	}
+	if p.Remote != nil && p.Remote.Message != "" {
+		w.What = ""
+		w.Do[0] = t("按微信给的原因处理；看不明白，就把下面的编号告诉运维。", "Act on WeChat's reason. If it is not clear, tell the operator the number below.")
+	}
+	return w
+}
+
+// midway is what stopped a correction on its way.
+func (p ErrorProps) midway() errorWords {
+	t := p.Page.T
+	switch p.Problem {
+	case ErrorPending:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "question",
+			Title: t("已经提交，结果还没有记下来", "It was submitted; the result is not on record yet"),
+			What:  t("还不知道有没有改成，系统会接着核对。请不要重新提交。", "We do not know yet whether it was applied. The console goes on checking. Do not submit it again."),
+			Do:    []string{t("过一两分钟到改价记录里看结果。", "Look for the result in the change log in a minute or two.")},
+			Say:   t("修改已经提交，正在等微信确认。这几分钟请您先不要付款，有结果我马上给您回电。", "Your change is submitted and we are waiting for WeChat. Please do not pay for a few minutes; I will call you back."),
+			Retry: t("看结果", "See the result"),
+		}
+	case ErrorBusy:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "hourglass",
+			Title: t("这笔订单正在改价", "This order is being corrected right now"),
+			What:  p.holderText(),
+			Do:    []string{t("等那一笔有了结果再看。需要再改的话，到时按新的金额改。", "Wait for its result. If more is needed, correct the order again from the new amount.")},
+			Say:   t("您的订单正在处理，有结果我马上给您回电。", "Your order is being processed. I will call you back with the result."),
+			Retry: t("看这笔订单", "See the order"),
+		}
+	case ErrorTokenWrong:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "lock",
+			Title: t("这个确认按钮对不上这笔改价", "The confirmation does not belong to this correction"),
+			What:  t("页面可能是旧的。", "The page may be an old one."),
+			Do:    []string{t("重新打开这笔改价，核对金额后再确认。", "Open the correction again, check the amounts and confirm it there.")},
+			Retry: t("重新打开", "Open it again"),
+		}
+	case ErrorBaseUnknown:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "warn",
+			Title: t("这张表单找不到对应的订单内容", "The order that this form was made from is not known"),
+			What:  t("页面可能开得太久，或者不是从改价台打开的。", "The page may have been open for too long, or was not opened from the console."),
+			Do:    []string{t("重新打开订单，按现在的内容再填一次。", "Open the order again and fill in the form from what it is now.")},
+			Retry: t("重新打开订单", "Open the order again"),
+		}
+	case ErrorNotCorrectable:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "bar",
+			Title: t("这笔订单现在不能改价", "This order cannot be corrected now"),
+			What:  t("订单页上写着原因和下一步怎么办。", "The page of the order says why, and what to do next."),
+			Do:    []string{t("打开订单，按上面写的办。", "Open the order and do what it says.")},
+			Retry: t("打开订单", "Open the order"),
+		}
+	}
+	return errorWords{ // ErrorNoRecord
+		Title: t("记录写不进去，所以没有往下做", "The record cannot be written, so it went no further"),
+		What:  t("改价要先留下记录，才会发给微信。", "A correction is put on record before it is sent to WeChat."),
+		Do: p.afterDoubt(
+			t("马上把下面的编号告诉运维，多半是磁盘满了或者数据库有问题。", "Tell the operator the number below at once. The disk may be full or the database in trouble."),
+			t("运维处理好之前，不要再改价。", "Do not correct orders until it is settled."),
+		),
+	}
+}
+
+func (p ErrorProps) holderText() string {
+	h := p.Holder
+	if h == nil {
+		return p.Page.T("另一笔改价还没有结束，同一笔订单一次只能改一笔。", "Another correction of it is not finished. An order takes one at a time.")
+	}
+	return p.Page.F("%s 在 %s 提交了改价 %s，现在是“%s”。同一笔订单一次只能改一笔。",
+		"%s submitted a correction of it at %s: %s, now “%s”. An order takes one at a time.",
+		h.Name, p.Page.Stamp(h.Since), components.Number(h.CorrectionID), i18n.StateWord(h.State).In(p.Page.Lang))
+}
+
+// fact is a label and its value.
+type fact struct{ label, value string }
+
+// remote is what WeChat answered, in its own words, for whoever looks into it.
+func (p ErrorProps) remote() []fact {
+	if p.Remote == nil {
+		return nil
+	}
+	var out []fact
+	for _, f := range []fact{
+		{p.Page.T("微信错误码", "WeChat's code"), p.Remote.Code},
+		{"Request-ID", p.Remote.RequestID},
+	} {
+		if f.value != "" {
+			out = append(out, f)
+		}
+	}
+	return out
+}
