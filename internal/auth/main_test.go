@@ -1,7 +1,6 @@
 package auth_test
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -83,5 +82,3 @@ func detailOf(t testing.TB, e correction.AuditEntry) map[string]any {
 	}
 	return d
 }
-
-func background() context.Context { return context.Background() }

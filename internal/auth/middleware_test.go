@@ -105,6 +105,13 @@ func TestCrossOrigin_RefusesRepeatedHeadersAndNoHost(t *testing.T) {
 	if !passes(t, behind, post(func(r *http.Request) { r.Header.Set("Origin", "https://console.example") })) {
 		t.Error("a proxy that rewrites Host makes the console foreign to itself")
 	}
+	downgraded := post(func(r *http.Request) { // behind a proxy that ends TLS
+		r.Host = "console.example"
+		r.Header.Set("Origin", "http://console.example")
+	})
+	if passes(t, behind, downgraded) {
+		t.Error("a page over plain http passes for the console over https")
+	}
 	if _, err := auth.CrossOrigin("console.example/path"); err == nil {
 		t.Error("something that is no origin was trusted")
 	}

@@ -257,9 +257,6 @@ func (h *Hasher) begin() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.active++
-	if h.timer != nil {
-		h.timer.Stop()
-	}
 }
 
 func (h *Hasher) end() {

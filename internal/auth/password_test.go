@@ -130,6 +130,9 @@ func TestHasher_VerifiesWhatItHashed(t *testing.T) {
 func TestHasher_RunsTwoQueuesSixteenRefusesTheRest(t *testing.T) {
 	t.Parallel()
 	h := CheapHasher()
+	if cap(h.running) != 2 || cap(h.places) != 18 {
+		t.Fatalf("%d running, %d places", cap(h.running), cap(h.places))
+	}
 	h.running <- struct{}{}
 	h.running <- struct{}{}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -217,6 +220,7 @@ func TestCheckPassword(t *testing.T) {
 		{"微信支付改价台：一只青蛙爱唱歌", 15, nil},
 		{"woaini5201314woaini", 15, ErrPasswordCommon},
 		{"Password1!", 8, ErrPasswordCommon},
+		{"1984198519711999-2024", 15, ErrPasswordCommon},
 		{"aaaaaaaaaaaaaaaaaaaa", 15, ErrPasswordPattern},
 		{"密码密码密码密码密码密码密码密码", 15, ErrPasswordPattern},
 		{"kq7-Xkq7-Xkq7-Xkq7-X", 15, ErrPasswordPattern},

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -420,7 +421,11 @@ func TestLoadOrCreateKey_RefusesWhatIsNoKeyFile(t *testing.T) {
 	if err := os.Symlink(filepath.Join(dir, "key"), link); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{dir, link, os.DevNull} {
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{dir, link, pipe, os.DevNull} {
 		if _, err := auth.LoadOrCreateKey(path); !errors.Is(err, auth.ErrKeyFile) {
 			t.Errorf("%s: %v", path, err)
 		}

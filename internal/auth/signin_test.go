@@ -49,8 +49,7 @@ func TestSignIn_AnswersAlikeForUnknownDisabledAndWrong(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, true)
 	c.store.disable(t, c.wang.ID)
-	nobody := c.store.add(t, auth.User{Username: "empty", Name: "无密码", Role: "agent"})
-	_ = nobody
+	c.store.add(t, auth.User{Username: "empty", Name: "无密码", Role: "agent"})
 	for i, tc := range []struct{ name, pw, reason string }{
 		{"li", "wrong", "wrong_password"},
 		{"wang", password, "disabled"},
@@ -167,6 +166,21 @@ func TestSignIn_WaitSurvivesARestart(t *testing.T) {
 	wantWait(t, err, time.Second, false)
 }
 
+func TestSignIn_LocksAfterTenEvenIfTheConsoleStoppedBeforeItCould(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, true)
+	for range 10 {
+		if _, err := c.store.CountAttempt(t.Context(), auth.AccountKey("li"), c.now(), 24*time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		c.forward(time.Minute)
+	}
+	for range 2 {
+		_, err := c.signIn(t, "li", password, "192.0.2.1", "")
+		wantWait(t, err, auth.LockFor, true)
+	}
+}
+
 func TestSignIn_SuccessClearsTheCounters(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, true)
@@ -208,7 +222,7 @@ func TestSignIn_ParallelGuessesAreNotJudgedBeyondTen(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 200 {
 		all.Go(func() {
-			_, err := c.auth.SignIn(background(), "li", fmt.Sprint("guess", i), fmt.Sprintf("192.0.2.%d", i), "", "")
+			_, err := c.auth.SignIn(t.Context(), "li", fmt.Sprint("guess", i), fmt.Sprintf("192.0.2.%d", i), "", "")
 			var w *auth.WaitError
 			switch {
 			case errors.Is(err, auth.ErrCredentials):
@@ -224,6 +238,11 @@ func TestSignIn_ParallelGuessesAreNotJudgedBeyondTen(t *testing.T) {
 	all.Wait()
 	if judged.Load() != 4 {
 		t.Errorf("%d of 200 parallel guesses judged, want 4 (at most 10)", judged.Load())
+	}
+	// Those that were not judged were not counted: a burst is not a lock.
+	c.forward(time.Second)
+	if _, err := c.signIn(t, "li", password, "192.0.2.1", ""); err != nil {
+		t.Errorf("a second after the burst: %v", err)
 	}
 }
 

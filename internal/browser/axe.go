@@ -60,14 +60,14 @@ func (tab *Tab) Axe() []Violation {
 			return nil, fmt.Errorf("make a world for axe-core: %w", err)
 		}
 		yes := true
-		if _, err := evaluate(ctx, t, runtime.EvaluateParams{Expression: "if (!globalThis.axe) {" + axeSource + "}; 0", ContextID: &world.ExecutionContextID}); err != nil {
+		if _, err := evaluate(ctx, t, runtime.EvaluateParams{Expression: "if (!globalThis.axe) {" + axeSource + "}; 0", ContextID: world.ExecutionContextID}); err != nil {
 			return nil, fmt.Errorf("load axe-core: %w", err)
 		}
 		return evaluate(ctx, t, runtime.EvaluateParams{
 			Expression: `axe.run(document, {runOnly: {type: "tag", values: ` + axeTags + `}, resultTypes: ["violations"]})
 				.then((r) => r.violations.map(({id, help, impact, nodes}) => ({id, help, impact,
 					nodes: nodes.map(({html, target, failureSummary}) => ({html, target, failureSummary}))})))`,
-			ContextID: &world.ExecutionContextID, AwaitPromise: &yes, ReturnByValue: &yes,
+			ContextID: world.ExecutionContextID, AwaitPromise: &yes, ReturnByValue: &yes,
 		})
 	}))
 	if err != nil {

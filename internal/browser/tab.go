@@ -13,6 +13,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
@@ -40,8 +41,9 @@ var (
 // Tab is one tab. Its methods end the test when a step does not work. It is for one
 // goroutine.
 type Tab struct {
-	t   testing.TB
-	ctx context.Context
+	t    testing.TB
+	ctx  context.Context
+	view View
 
 	mu       sync.Mutex
 	kinds    map[network.RequestID]network.ResourceType
@@ -52,7 +54,7 @@ type Tab struct {
 // tab has problems that nobody took.
 func (b *Browser) Open(v View) *Tab {
 	b.t.Helper()
-	tab := &Tab{t: b.t, kinds: map[network.RequestID]network.ResourceType{}}
+	tab := &Tab{t: b.t, view: v, kinds: map[network.RequestID]network.ResourceType{}}
 	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithListener(tab.observe))
 	tab.ctx = ctx
 	b.t.Cleanup(func() {
@@ -80,7 +82,7 @@ func (b *Browser) Open(v View) *Tab {
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 	}))
 	if v.NoScript {
-		tab.step("turn JavaScript off", command(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}))
+		tab.scripts(false)
 	}
 	if v.Language != "" {
 		tab.step("set the language", command(emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{
@@ -88,6 +90,11 @@ func (b *Browser) Open(v View) *Tab {
 		}))
 	}
 	return tab
+}
+
+func (tab *Tab) scripts(on bool) {
+	tab.t.Helper()
+	tab.step("turn JavaScript on or off", command(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on}))
 }
 
 // command is a protocol command whose answer does not matter.
@@ -251,7 +258,7 @@ func (tab *Tab) Select(selector, value string) {
 // Type types text where the focus is.
 func (tab *Tab) Type(text string) {
 	tab.t.Helper()
-	tab.step("type "+text, chromedp.KeyEvent(text))
+	tab.step("type "+text, keyDown(text))
 }
 
 // named are the keys that Press knows besides single characters.
@@ -297,7 +304,39 @@ func (tab *Tab) keys(key string) chromedp.Action[chromedp.Void] {
 	if code, ok := named[key]; ok {
 		key = code
 	}
-	return chromedp.KeyEvent(key, chromedp.KeyModifiers(mods...))
+	return keyDown(key, mods...)
+}
+
+// keyDown presses the keys of a text. A key and the character that it types are one
+// event, as on a keyboard: a page that handles the key keeps the character out of
+// its fields.
+func keyDown(text string, mods ...chromedp.Modifier) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		for _, r := range text {
+			events := kb.Encode(r)
+			typed := ""
+			for _, e := range events {
+				if e.Type == kb.KeyChar {
+					typed = e.Text
+				}
+			}
+			for _, e := range events {
+				for _, m := range mods {
+					e.Modifiers |= int64(m)
+				}
+				switch {
+				case e.Type == kb.KeyChar && len(events) > 1:
+					continue
+				case e.Type == kb.KeyDown && typed != "" && e.Modifiers&^int64(chromedp.ModifierShift) == 0:
+					e.Text = typed
+				}
+				if _, err := cdp.Call(ctx, t, input.DispatchKeyEvent, *e); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
 }
 
 // quote is a text as a literal of JavaScript.

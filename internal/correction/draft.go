@@ -448,7 +448,7 @@ func cleanText(s string, limit int, note bool) (string, Notice) {
 // shown.
 func forbidden(r rune) bool {
 	switch r {
-	case 0x2028, 0x2029, 0x3164, 0x115F, 0x1160, 0xFFA0, 0x034F, 0x2800, utf8.RuneError:
+	case 0x2028, 0x2029, 0x3164, 0x115F, 0x1160, 0xFFA0, 0x034F, 0x17B4, 0x17B5, 0x2800, utf8.RuneError:
 		return true
 	}
 	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs, unicode.Variation_Selector) ||
@@ -479,10 +479,17 @@ func yuanCode(err error) string {
 	return BadYuan
 }
 
+// grouped is an amount with well-placed thousands separators. Elsewhere a comma may
+// as well stand for a point, and a wrong guess is a hundred times too much.
+var grouped = regexp.MustCompile(`^[0-9]{1,3}([,'][0-9]{3})+(\.[0-9]+)?$`)
+
 // suggestYuan guesses the text that a person may have meant: without separators,
 // with two decimals. Empty when there is no good guess.
 func suggestYuan(s string) string {
-	t := strings.NewReplacer(",", "", "，", "", " ", "", "'", "", "元", "").Replace(NormaliseYuan(s))
+	t := strings.NewReplacer(" ", "", "元", "").Replace(NormaliseYuan(s))
+	if grouped.MatchString(t) {
+		t = strings.NewReplacer(",", "", "'", "").Replace(t)
+	}
 	if whole, frac, ok := strings.Cut(t, "."); ok && len(frac) > 2 && digits(frac) {
 		t = whole + "." + frac[:2]
 	}

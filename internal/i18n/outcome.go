@@ -381,7 +381,7 @@ func answer(l Lang, d correction.Detail) string {
 		parts = append(parts, s)
 	}
 	if d.Message != "" {
-		parts = append(parts, l.F("“%s”", "“%s”", d.Message))
+		parts = append(parts, "“"+d.Message+"”")
 	}
 	if d.Class != "" {
 		parts = append(parts, ClassText(d.Class).In(l))
@@ -389,7 +389,7 @@ func answer(l Lang, d correction.Detail) string {
 	if d.TookMS > 0 {
 		parts = append(parts, Took(l, d.TookMS))
 	}
-	return strings.Join(parts, l.T("，", ", ")) + l.T("。", ".")
+	return strings.Join(parts, Mark(l, "，", ", ")) + Mark(l, "。", ".")
 }
 
 // Took prints a duration in milliseconds: 用时 0.4 秒.

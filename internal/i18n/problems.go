@@ -152,7 +152,7 @@ func suggest(l Lang, n correction.Notice, zh, en, zhWith, enWith string) string 
 	return l.F(zhWith, enWith, n.Text)
 }
 
-func join(l Lang, names []string) string { return strings.Join(names, l.T("、", ", ")) }
+func join(l Lang, names []string) string { return strings.Join(names, Mark(l, "、", ", ")) }
 
 func first(s string, n int) string {
 	r := []rune(s)
@@ -230,6 +230,14 @@ func PartLabel(l Lang, list, part string) string {
 	return part
 }
 
+// Mark chooses punctuation by language; texts are chosen by T.
+func Mark(l Lang, zh, en string) string {
+	if l == EN {
+		return en
+	}
+	return zh
+}
+
 // splitField splits post_payments.1.amount. For every other field list is the
 // field itself and ok is false.
 func splitField(field string) (list string, index int, part string, ok bool) {
@@ -244,7 +252,7 @@ func splitField(field string) (list string, index int, part string, ok bool) {
 
 // Labelled puts a field's name in front of a sentence about it.
 func Labelled(l Lang, field, text string) string {
-	return fmt.Sprintf("%s%s%s", FieldLabel(l, field), l.T("：", ": "), text)
+	return fmt.Sprintf("%s%s%s", FieldLabel(l, field), Mark(l, "：", ": "), text)
 }
 
 // Spoken is an amount as it is said on the phone: 39 元 7 角, 39.70 yuan.

@@ -108,6 +108,7 @@ type FormProps struct {
 	MoreLines, MoreDiscounts int       // rows that may still be added
 	DeviceExpected           bool      // unattended industry
 	CanRecompute             bool
+	FocusField               string // field to put the cursor in, such as that of a new row; empty = none
 }
 
 // Row is one row of the editor.

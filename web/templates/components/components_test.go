@@ -1,0 +1,67 @@
+package components_test
+
+import (
+	"strings"
+	"testing"
+
+	"correction-console/internal/correction"
+	"correction-console/internal/i18n"
+	"correction-console/web/templates/components"
+)
+
+func TestPercent_HasOneDecimal(t *testing.T) {
+	t.Parallel()
+	for permille, want := range map[int]string{0: "0.0%", 5: "0.5%", 769: "76.9%", 1000: "100.0%", -30: "−3.0%"} {
+		if got := components.Percent(permille); got != want {
+			t.Errorf("Percent(%d) = %q, want %q", permille, got, want)
+		}
+	}
+	if got := components.Lowered(13250, 17220); got != "−76.9%" {
+		t.Errorf("Lowered = %q", got)
+	}
+}
+
+func render(t *testing.T, s correction.State, large bool) string {
+	t.Helper()
+	var b strings.Builder
+	if err := components.StateBadge(i18n.ZH, s, large).Render(t.Context(), &b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// Colour is never alone: what looks the same must also be called the same.
+func TestStateBadge_ShowsClassShapeAndWord(t *testing.T) {
+	t.Parallel()
+	for s, class := range map[correction.State]string{
+		correction.Prepared: "draft", correction.Claimed: "ready", correction.Sending: "ready", correction.Applied: "applied",
+		correction.Rejected: "rejected", correction.NotSent: "rejected", correction.NotApplied: "rejected", correction.Unknown: "unknown",
+		correction.NeedsPerson: "unknown", correction.Stale: "mute", correction.Expiry: "mute", correction.Withdrawn: "mute",
+	} {
+		got := render(t, s, false)
+		if !strings.Contains(got, `class="state state--`+class+`"`) || !strings.Contains(got, i18n.StateWord(s).ZH) ||
+			!(strings.Contains(got, "<path") || strings.Contains(got, "<circle")) {
+			t.Errorf("%s: %s", s, got)
+		}
+	}
+	if render(t, correction.Unknown, false) == render(t, correction.NeedsPerson, false) {
+		t.Error("unknown and conflict look the same")
+	}
+	if got := render(t, correction.Unknown, true); !strings.Contains(got, "state--large") {
+		t.Errorf("large badge: %s", got)
+	}
+}
+
+func TestIcon_KnowsEachName(t *testing.T) {
+	t.Parallel()
+	for name := range strings.FieldsSeq("down download check double applied cross question pause hourglass back bar dashed plane warn " +
+		"plus refresh pencil search user chevron menu print lock arrow close clock info") {
+		var b strings.Builder
+		if err := components.Icon(name).Render(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), "<path") && !strings.Contains(b.String(), "<circle") {
+			t.Errorf("%s has no drawing: %s", name, b.String())
+		}
+	}
+}

@@ -1,0 +1,30 @@
+package pages
+
+import (
+	"net/url"
+	"strconv"
+
+	"correction-console/internal/correction"
+)
+
+// OrderURL is the page of an order. The service is not part of an order's
+// address.
+func OrderURL(r correction.Ref) string {
+	return "/orders/" + url.PathEscape(r.SubMchID) + "/" + url.PathEscape(r.OutOrderNo)
+}
+
+// FormURL is the correction form of an order, and the address it posts to.
+func FormURL(r correction.Ref) string { return OrderURL(r) + "/correction" }
+
+// CorrectionURL is the page of a correction.
+func CorrectionURL(id int64) string { return "/corrections/" + strconv.FormatInt(id, 10) }
+
+// Addresses that a correction's buttons post to.
+func confirmURL(id int64) string  { return CorrectionURL(id) + "/confirmation" }
+func withdrawURL(id int64) string { return CorrectionURL(id) + "/withdrawal" }
+func checkURL(id int64) string    { return CorrectionURL(id) + "/check" }
+
+// refOf is the reference of an order that was read.
+func refOf(o correction.Order) correction.Ref {
+	return correction.Ref{SubMchID: o.SubMchID, ServiceID: o.ServiceID, OutOrderNo: o.OutOrderNo}
+}
