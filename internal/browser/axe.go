@@ -50,6 +50,12 @@ func (v Violation) String() string {
 // security policy stays in force and the page's scripts do not see it.
 func (tab *Tab) Axe() []Violation {
 	tab.t.Helper()
+	if tab.view.NoScript {
+		// axe-core waits on timers, which rest while JavaScript is off. The page's own
+		// scripts were skipped when it was read and do not run now.
+		tab.scripts(true)
+		defer tab.scripts(false)
+	}
 	raw, err := run(tab, chromedp.Action[[]byte](func(ctx context.Context, t *chromedp.Target) ([]byte, error) {
 		tree, err := cdp.Call(ctx, t, page.GetFrameTree, cdp.Empty{})
 		if err != nil {

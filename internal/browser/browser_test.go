@@ -154,7 +154,7 @@ func TestOpen_ShowsPagesAsTheViewSays(t *testing.T) {
 		if got := tab.Has("#no"); got != c.view.NoScript {
 			t.Errorf("%+v: noscript content: %v", c.view, got)
 		}
-		t.Logf("%+v", c.view); tab.NoViolations()
+		tab.NoViolations()
 		if tab.ScrollsSideways() {
 			t.Errorf("%+v: scrolls sideways", c.view)
 		}

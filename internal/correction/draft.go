@@ -184,7 +184,7 @@ func (p Policy) Check(f Form, base Order, svc Offering) Checked {
 	c.texts(p)
 	c.device(svc)
 
-	if industry, ok := FindIndustry(svc.Industry); ok {
+	if industry, ok := FindIndustry(svc.Industry); ok && (c.TotalKnown || !industry.byTotal()) {
 		c.Warnings = append(c.Warnings, industry.warnings(c.Lines, lineIndex, c.Total)...)
 	}
 	return c
@@ -213,7 +213,6 @@ func (c *Checked) rows(list string, rows []FormLine) ([]FormLine, []Line, []int)
 		}
 		field := func(name string) string { return lineField(list, row.Index, name) }
 		l := Line{}
-		before := len(c.Problems)
 		l.Name, row.Name = c.text(field("name"), row.Name, MaxName, true)
 		l.Description, row.Description = c.text(field("description"), row.Description, MaxDescription, false)
 		amountBad := false
@@ -240,7 +239,7 @@ func (c *Checked) rows(list string, rows []FormLine) ([]FormLine, []Line, []int)
 		switch {
 		case list == "post_discounts" && !l.HasAmount && !amountBad:
 			c.bad(Notice{Field: field("amount"), Code: BadRequired})
-		case l.Description == "" && !l.HasAmount && !amountBad && len(c.Problems) == before:
+		case trimBlank(row.Description) == "" && !l.HasAmount && !amountBad:
 			c.bad(Notice{Field: field("amount"), Code: BadContent})
 		}
 		shown, lines, index = append(shown, row), append(lines, l), append(index, row.Index)

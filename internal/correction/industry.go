@@ -1,5 +1,7 @@
 package correction
 
+import "slices"
+
 // Need says whether a field of a line is wanted in an industry.
 type Need int
 
@@ -38,6 +40,11 @@ func (i Industry) NoAmounts() bool {
 		}
 	}
 	return len(i.Names) > 0
+}
+
+// byTotal reports whether some rule depends on the total.
+func (i Industry) byTotal() bool {
+	return slices.ContainsFunc(i.Names, func(n NameRule) bool { return n.OnlyWhenZero || n.OnlyAboveZero })
 }
 
 // Industries is the table of domain.md §10.

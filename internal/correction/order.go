@@ -219,7 +219,8 @@ func (o Order) WhyNot(last *Refusal, now time.Time) Obstacle {
 	case o.State == OrderCreated,
 		o.State == OrderDoing && o.StateDescription != MchComplete && o.Collection.State == "":
 		return NotCompleted
-	case o.State == OrderDoing && o.StateDescription == MchComplete && (o.Collection.State == "" || o.Completed()) && o.Total == 0:
+	case o.State == OrderDoing && o.StateDescription == MchComplete && o.Collection.State == "" && o.Total == 0,
+		o.Completed() && o.HasTotal && o.Total == 0:
 		return ZeroOrder
 	case !o.Completed() || !o.HasTotal:
 		return Unrecognised

@@ -243,16 +243,16 @@ func (p ErrorProps) holderText() string {
 		h.Name, p.Page.Stamp(h.Since), components.Number(h.CorrectionID), i18n.StateWord(h.State).In(p.Page.Lang))
 }
 
-// fact is a label and its value.
-type fact struct{ label, value string }
+// remoteFact is a label and its value.
+type remoteFact struct{ label, value string }
 
 // remote is what WeChat answered, in its own words, for whoever looks into it.
-func (p ErrorProps) remote() []fact {
+func (p ErrorProps) remote() []remoteFact {
 	if p.Remote == nil {
 		return nil
 	}
-	var out []fact
-	for _, f := range []fact{
+	var out []remoteFact
+	for _, f := range []remoteFact{
 		{p.Page.T("微信错误码", "WeChat's code"), p.Remote.Code},
 		{"Request-ID", p.Remote.RequestID},
 	} {

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/a-h/templ"
+
 	"correction-console/internal/correction"
 )
 
@@ -12,6 +14,18 @@ type findAnswer struct {
 	Title    string
 	Lines    []string
 	Merchant bool // the merchant is what to change, not the number
+}
+
+// blames reports whether the number (or the merchant) is what to change.
+func (p HomeProps) blames(a findAnswer, merchant bool) bool {
+	return a.Title != "" && p.Find.Problem != FindSeveral && a.Merchant == merchant
+}
+
+func invalid(on bool) templ.Attributes {
+	if on {
+		return templ.Attributes{"aria-invalid": "true"}
+	}
+	return nil
 }
 
 // maxOrderNo is the length of the longest order number (domain.md §1.1).
@@ -25,7 +39,7 @@ func (p HomeProps) answer() findAnswer {
 	case FindSyntax:
 		return findAnswer{Title: t("这不像订单号", "This does not look like an order number"), Lines: p.syntaxAdvice()}
 	case FindNowhere:
-		return findAnswer{Title: p.nowhereTitle(), Lines: p.nowhereAdvice(), Merchant: p.Find.SubMchID != ""}
+		return findAnswer{Title: p.nowhereTitle(), Lines: p.nowhereAdvice(), Merchant: p.Find.SubMchID != "" && !looksLikePayment(p.Find.OutOrderNo)}
 	case FindNoMerchant:
 		return findAnswer{
 			Title:    t("查不了这家商户的订单", "Orders of this merchant cannot be looked up"),

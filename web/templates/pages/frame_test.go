@@ -98,6 +98,7 @@ func frameSamples(l i18n.Lang) map[string]templ.Component {
 		"wrong":       {Problem: pages.FindNowhere, OutOrderNo: "XQ20261123104455201", SubMchID: "1900000101", Asked: 1},
 		"payment":     {Problem: pages.FindNowhere, OutOrderNo: "4200002026112312345678901234", Asked: 3},
 		"no_merchant": {Problem: pages.FindNoMerchant, OutOrderNo: "A1", SubMchID: "1900009999", ServiceID: "500001"},
+		"mixed":       {Problem: pages.FindNowhere, OutOrderNo: "4200002026112312345678901234", SubMchID: "1900000101", Asked: 1},
 		"many":        {Problem: pages.FindTooMany, OutOrderNo: "A1"},
 		"bad":         {Problem: pages.FindBadMerchant, OutOrderNo: "A1", SubMchID: "abc"},
 		"several": {Problem: pages.FindSeveral, OutOrderNo: "A|b*1", Choices: []pages.FindChoice{
@@ -265,6 +266,33 @@ func checkLabel(t *testing.T, n *html.Node, labelled map[string]bool) {
 		}
 	}
 	t.Errorf("<%s %v> has no label", n.Data, n.Attr)
+}
+
+// The field to change is the one that is marked and has the focus.
+func TestHome_MarksTheFieldToChange(t *testing.T) {
+	t.Parallel()
+	samples := frameSamples(i18n.ZH)
+	for name, want := range map[string]string{
+		"home": "", "find-several": "", "find-empty": "find-no", "find-syntax": "find-no", "find-nowhere": "find-no", "find-payment": "find-no",
+		"find-mixed": "find-no", "find-wrong": "find-merchant", "find-no_merchant": "find-merchant", "find-many": "find-merchant", "find-bad": "find-merchant",
+	} {
+		doc, err := html.Parse(strings.NewReader(renderPage(t, samples[name])))
+		if err != nil {
+			t.Fatal(err)
+		}
+		marked := ""
+		for n := range doc.Descendants() {
+			if _, ok := attribute(n, "aria-invalid"); ok {
+				marked, _ = attribute(n, "id")
+				if _, focus := attribute(n, "autofocus"); !focus {
+					t.Errorf("%s: %s is marked without the focus", name, marked)
+				}
+			}
+		}
+		if marked != want {
+			t.Errorf("%s: %q is marked, want %q", name, marked, want)
+		}
+	}
 }
 
 func TestSignIn_DoesNotTellWhichWasWrong(t *testing.T) {

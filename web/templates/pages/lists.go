@@ -2,15 +2,11 @@ package pages
 
 import (
 	"net/url"
-	"strconv"
 
 	"correction-console/internal/correction"
 	"correction-console/internal/i18n"
 	"correction-console/web/templates/layout"
 )
-
-// recordURL is the page of a correction.
-func recordURL(id int64) string { return "/corrections/" + strconv.FormatInt(id, 10) }
 
 // lookupURL is the look-up of one certain order; it leads on to the order's page.
 func lookupURL(r correction.Ref) string {

@@ -479,9 +479,9 @@ func orderHeld(p OrderProps) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var21 string
-				templ_7745c5c3_Var21, templ_7745c5c3_Err = templ.JoinStringErrs(p.Page.T("有结果之前不能再改，请不要让客户重复报单。", "Until there is a result it cannot be corrected again."))
+				templ_7745c5c3_Var21, templ_7745c5c3_Err = templ.JoinStringErrs(p.Page.T("有结果之前不能再改。", "Until there is a result it cannot be corrected again."))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/templates/pages/order.templ`, Line: 129, Col: 138}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/templates/pages/order.templ`, Line: 129, Col: 105}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var21))
 				if templ_7745c5c3_Err != nil {
@@ -1052,7 +1052,7 @@ func orderFacts(p OrderProps) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = fact(p.Page.T("商户", "Merchant")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var47), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = factItem(p.Page.T("商户", "Merchant")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var47), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1102,7 +1102,7 @@ func orderFacts(p OrderProps) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = fact(p.Page.T("服务", "Service")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var50), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = factItem(p.Page.T("服务", "Service")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var50), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1129,7 +1129,7 @@ func orderFacts(p OrderProps) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = fact(p.Page.T("收款状态", "Collection")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var53), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = factItem(p.Page.T("收款状态", "Collection")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var53), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1157,7 +1157,7 @@ func orderFacts(p OrderProps) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = fact(p.Page.T("已付", "Paid")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var55), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = factItem(p.Page.T("已付", "Paid")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var55), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1186,7 +1186,7 @@ func orderFacts(p OrderProps) templ.Component {
 						}
 						return nil
 					})
-					templ_7745c5c3_Err = fact(p.Page.T("付款时间", "Paid at")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var57), templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = factItem(p.Page.T("付款时间", "Paid at")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var57), templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -1219,7 +1219,7 @@ func orderFacts(p OrderProps) templ.Component {
 						}
 						return nil
 					})
-					templ_7745c5c3_Err = fact(p.Page.T("付款方式", "Paid by")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var59), templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = factItem(p.Page.T("付款方式", "Paid by")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var59), templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -1250,7 +1250,7 @@ func orderFacts(p OrderProps) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = fact(p.Page.T("服务时间", "Service time")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var61), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = factItem(p.Page.T("服务时间", "Service time")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var61), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1279,7 +1279,7 @@ func orderFacts(p OrderProps) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = fact(p.Page.T("地点", "Place")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var63), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = factItem(p.Page.T("地点", "Place")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var63), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1308,7 +1308,7 @@ func orderFacts(p OrderProps) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = fact(p.Page.T("服务信息", "About")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var65), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = factItem(p.Page.T("服务信息", "About")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var65), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1345,7 +1345,7 @@ func orderFacts(p OrderProps) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = fact(p.Page.T("微信服务订单号", "WeChat order no.")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var67), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = factItem(p.Page.T("微信服务订单号", "WeChat order no.")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var67), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1354,8 +1354,8 @@ func orderFacts(p OrderProps) templ.Component {
 	})
 }
 
-// fact is one label with its value.
-func fact(label string) templ.Component {
+// factItem is one label with its value.
+func factItem(label string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -2546,32 +2546,32 @@ func orderEvidence(p OrderProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = code("state", o.State).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = codeItem("state", o.State).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = code("state_description", o.StateDescription).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = codeItem("state_description", o.StateDescription).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = code("collection.state", o.Collection.State).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = codeItem("collection.state", o.Collection.State).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		if o.HasTotal {
-			templ_7745c5c3_Err = code("total_amount", strconv.FormatInt(int64(o.Total), 10)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = codeItem("total_amount", strconv.FormatInt(int64(o.Total), 10)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
 		if o.Paid() {
-			templ_7745c5c3_Err = code("paid_amount", strconv.FormatInt(int64(o.Collection.Paid), 10)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = codeItem("paid_amount", strconv.FormatInt(int64(o.Collection.Paid), 10)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
 		if p.View.RequestID != "" {
-			templ_7745c5c3_Err = code("Request-ID", p.View.RequestID).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = codeItem("Request-ID", p.View.RequestID).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -2612,7 +2612,7 @@ func orderEvidence(p OrderProps) templ.Component {
 	})
 }
 
-func code(name, value string) templ.Component {
+func codeItem(name, value string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

@@ -1,0 +1,238 @@
+package pages
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"correction-console/internal/correction"
+	"correction-console/internal/i18n"
+	"correction-console/web/templates/components"
+)
+
+// The two lists of a form, as its fields call them.
+const (
+	listLines     = "post_payments"
+	listDiscounts = "post_discounts"
+)
+
+func fieldName(list string, index int, part string) string {
+	return list + "." + strconv.Itoa(index) + "." + part
+}
+
+func rowKey(list string, index int) string { return list + "-" + strconv.Itoa(index) }
+
+// at lists what is wrong at a field; nothing before the form was submitted.
+func (p FormProps) at(field string) []string {
+	if !p.ShowProblems {
+		return nil
+	}
+	var out []string
+	for _, n := range p.Summary.Checked.Problems {
+		if p.anchor(n.Field) == field {
+			out = append(out, p.problem(n))
+		}
+	}
+	return out
+}
+
+// anchor is the field on the page where a problem is shown: without an amount
+// column its problems belong to the description, and a total without a field to
+// the lines.
+func (p FormProps) anchor(field string) string {
+	if field == "total_amount" && !p.asksTotalField() {
+		return listLines
+	}
+	if rest, ok := strings.CutSuffix(field, ".amount"); ok && p.NoAmounts && strings.HasPrefix(field, listLines+".") {
+		return rest + ".description"
+	}
+	return field
+}
+
+func (p FormProps) problem(n correction.Notice) string {
+	l, c := p.Page.Lang, p.Summary.Checked
+	switch {
+	case n.Code == correction.BadNotLower && c.TotalKnown:
+		return i18n.NotLowerText(l, c.Total, p.Summary.Current)
+	case n.Code == correction.BadContent && p.NoAmounts:
+		return l.T("写说明，不要这行就点“移除”", "Enter a description. To drop the line, use Remove")
+	}
+	return i18n.ProblemText(l, n)
+}
+
+// summaryItems are all problems for the list on top.
+func (p FormProps) summaryItems() []components.SummaryItem {
+	if !p.ShowProblems {
+		return nil
+	}
+	var out []components.SummaryItem
+	for _, n := range p.Summary.Checked.Problems {
+		at := p.anchor(n.Field)
+		out = append(out, components.SummaryItem{Href: "#" + at, Text: p.problemAt(at, n)})
+	}
+	return out
+}
+
+// problemAt is a problem with the name of its field, except where the sentence
+// speaks of the total as a whole.
+func (p FormProps) problemAt(field string, n correction.Notice) string {
+	switch n.Code {
+	case correction.BadNotLower, correction.BadZero, correction.BadNegative, correction.BadUnchanged, correction.BadOverCap, correction.BadNoLines:
+		return p.problem(n)
+	}
+	return i18n.Labelled(p.Page.Lang, field, p.problem(n))
+}
+
+func (p FormProps) summaryTitle() string {
+	if n := len(p.Summary.Checked.Problems); n != 1 {
+		return p.Page.F("有 %d 处需要改正，还没有发给微信", "%d things to put right; nothing is sent yet", n)
+	}
+	return p.Page.T("有 1 处需要改正，还没有发给微信", "1 thing to put right; nothing is sent yet")
+}
+
+// asksTotalField reports whether the total is entered by itself: no line has an
+// amount, and no amount is waiting to be put right.
+func (p FormProps) asksTotalField() bool {
+	c := p.Summary.Checked
+	return p.NoAmounts || !c.Summed && len(c.Lines) > 0 &&
+		!slices.ContainsFunc(c.Problems, func(n correction.Notice) bool {
+			return strings.HasSuffix(n.Field, ".amount") && n.Code != correction.BadContent
+		})
+}
+
+// showsCount reports whether the lines have a column for counts: a line without an
+// amount says nothing by a count of one.
+func (p FormProps) showsCount() bool {
+	return !p.NoAmounts || slices.ContainsFunc(p.Lines, func(r Row) bool { return r.Form.Count != "" && r.Form.Count != "1" || r.Was.Count > 1 })
+}
+
+// lowers reports whether the amounts make a correction.
+func (s SummaryProps) lowers() bool {
+	return s.Checked.TotalKnown && s.Checked.Total >= 0 && s.Checked.Total < s.Current
+}
+
+// same reports whether the amounts come to what they were.
+func (s SummaryProps) same() bool { return s.Checked.TotalKnown && s.Checked.Total == s.Current }
+
+func (s SummaryProps) reduction() correction.Fen { return s.Current - s.Checked.Total }
+
+// moneyProblems are those that keep the total from being known or right.
+func (s SummaryProps) moneyProblems() []correction.Notice {
+	var out []correction.Notice
+	for _, n := range s.Checked.Problems {
+		if n.Field == listLines || n.Field == listDiscounts || n.Field == "total_amount" || strings.HasSuffix(n.Field, ".amount") {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// warningText names the field of a warning when it has one.
+func (p FormProps) warningText(n correction.Notice) string {
+	text := i18n.WarningText(p.Page.Lang, n)
+	switch n.Code {
+	case correction.WarnMissingName, correction.WarnOneOf, correction.WarnAgain:
+		return text
+	}
+	return i18n.Labelled(p.Page.Lang, n.Field, text)
+}
+
+// was says what a field held in the order, when it holds something else now.
+func (p FormProps) was(list string, r Row, part string) string {
+	if r.Kind == correction.Added || r.Kind == correction.Removed {
+		return ""
+	}
+	was, now := "", ""
+	switch part {
+	case "name":
+		was, now = r.Was.Name, strings.TrimSpace(r.Form.Name)
+	case "description":
+		was, now = r.Was.Description, strings.TrimSpace(r.Form.Description)
+	case "count":
+		was, now = lineCount(r.Was), correction.HalfWidth(r.Form.Count)
+		if r.Was.Count <= 1 && (now == "" || now == "1") {
+			return ""
+		}
+	case "amount":
+		f, err := correction.ParseYuan(r.Form.Amount)
+		if err == nil && r.Was.HasAmount && f == r.Was.Amount || !r.Was.HasAmount && strings.TrimSpace(r.Form.Amount) == "" {
+			return ""
+		}
+		now = "?"
+		if r.Was.HasAmount {
+			was = r.Was.Amount.String()
+		}
+	}
+	if was == now {
+		return ""
+	}
+	if was == "" {
+		return p.Page.T("原来没有", "was empty")
+	}
+	return p.Page.F("原 %s", "was %s", was)
+}
+
+// describedBy names what belongs to a field: its error first.
+func (p FormProps) describedBy(field string, more ...string) string {
+	var ids []string
+	if len(p.at(field)) > 0 {
+		ids = append(ids, field+"-e")
+	}
+	return strings.Join(append(ids, more...), " ")
+}
+
+// rowDelta is what a row does to the total: a discount works the other way round.
+func rowDelta(list string, r Row) correction.Fen {
+	if list == listDiscounts {
+		return -r.Delta
+	}
+	return r.Delta
+}
+
+func (p FormProps) rowClass(list string, r Row) string {
+	for _, part := range []string{"name", "amount", "count", "description"} {
+		if len(p.at(fieldName(list, r.Form.Index, part))) > 0 {
+			return "lines__row--error"
+		}
+	}
+	switch r.Kind {
+	case correction.Changed:
+		return "lines__row--changed"
+	case correction.Added:
+		return "lines__row--added"
+	case correction.Removed:
+		return "lines__row--removed"
+	}
+	return "lines__row--same"
+}
+
+// nameOptions are the industry's names, with the row's own when it is another one.
+func (p FormProps) nameOptions(name string) []string {
+	if name == "" || slices.Contains(p.NameChoices, name) {
+		return p.NameChoices
+	}
+	return append([]string{name}, p.NameChoices...)
+}
+
+func (p FormProps) reasonLength() int {
+	return utf8.RuneCountInString(strings.TrimSpace(p.Form.Reason))
+}
+
+func (p FormProps) noteNeeded() bool { return p.Summary.Checked.Reason.NeedsNote }
+
+func (p FormProps) ref() correction.Ref { return refOf(p.Base) }
+
+func (p FormProps) listTitle(list string) string { return i18n.FieldLabel(p.Page.Lang, list) }
+
+func (p FormProps) listNote(list string) string {
+	switch {
+	case list == listDiscounts && p.NoAmounts:
+		return p.Page.T("总额直接填写，优惠不再另算。删掉的优惠不会再发给微信。", "The total is entered by itself. A removed discount is no longer sent to WeChat.")
+	case list == listDiscounts:
+		return p.Page.T("从明细合计中减去。删掉的优惠不会再发给微信。", "Taken off the lines total. A removed discount is no longer sent to WeChat.")
+	case p.NoAmounts:
+		return p.Page.T("不单列每行金额，总额直接填写。说明要和新总额对得上。", "No amount for each line: enter the total by itself, and make the descriptions fit it.")
+	}
+	return p.Page.T("填每行的合计金额。数量只用于展示，不参与计算。", "Enter the total of each line. Count is shown to the customer and multiplies nothing.")
+}
