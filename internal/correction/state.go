@@ -34,7 +34,7 @@ var transitions = map[State][]State{
 	Prepared: {Claimed, Withdrawn, Expiry},
 	Claimed:  {Sending, Stale, NotSent},
 	Sending:  {Applied, Rejected, NotSent, Unknown, NeedsPerson},
-	Unknown:  {Unknown, Applied, NotApplied, NeedsPerson},
+	Unknown:  {Unknown, Applied, Rejected, NotApplied, NeedsPerson}, // rejected: refused, but confirmed by a later reading only
 }
 
 // Follows reports whether a correction may go from one state to another. The

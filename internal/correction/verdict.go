@@ -71,7 +71,7 @@ func (e Evidence) Find() Finding {
 		return FoundPaidOther
 	case o.State != OrderDoing || o.StateDescription != MchComplete || !o.HasTotal:
 		return FoundOtherState
-	case o.Total == e.Target && (o.Collection.State == "" || o.Collection.Total == e.Target):
+	case o.Total == e.Target && o.Collection.Total == e.Target: // at a target of 0 there may be no collection
 		if SameLines(o.Lines, e.Lines) && SameLines(o.Discounts, e.Discounts) {
 			return FoundTarget
 		}
@@ -89,13 +89,13 @@ func (e Evidence) Find() Finding {
 }
 
 // Decide applies the verdict table of trust.md §1.6 to a fresh reading of the
-// order. It never says "not applied" before the quiet time is over, nor on one
-// reading alone, nor against a verified acceptance.
+// order. It never says "not applied" while the request may still take effect, nor
+// of an unchanged order on one reading alone, nor against a verified acceptance.
 func (e Evidence) Decide(quiet time.Duration) Verdict {
 	f := e.Find()
 	v := Verdict{Finding: f}
-	if e.Rejected && f != FoundTarget && f != FoundTargetLines && f != FoundPaidTarget {
-		v.State = Rejected // WeChat refused, and the order does not say otherwise (trust.md §1.5)
+	if e.Rejected && e.denies(f) {
+		v.State = Rejected // WeChat refused, and the order bears it out (trust.md §1.5)
 		return v
 	}
 	switch f {
@@ -110,7 +110,7 @@ func (e Evidence) Decide(quiet time.Duration) Verdict {
 		switch {
 		case e.Age < quiet:
 			v.Wait = true
-		case f == FoundBase && e.QuietRead < ReadGap(quiet):
+		case f == FoundBase && (e.QuietRead <= 0 || e.QuietRead < ReadGap(quiet)):
 			v.Wait = true
 		default:
 			v.State = e.unless(NotApplied)
@@ -120,6 +120,21 @@ func (e Evidence) Decide(quiet time.Duration) Verdict {
 		v.State = NeedsPerson
 	}
 	return v
+}
+
+// denies reports whether the order shows nothing of what was asked for. A refusal
+// is not signed: only together with such a reading is it certain.
+func (e Evidence) denies(f Finding) bool {
+	o := e.Now
+	switch f {
+	case FoundTarget, FoundTargetLines, FoundPaidTarget:
+		return false
+	case FoundPaidOther:
+		return o.Collection.Paid != e.Target && (!o.HasTotal || o.Total != e.Target)
+	case FoundOtherState:
+		return o.HasTotal && o.Total != e.Target && (o.Collection.State == "" || o.Collection.Total != e.Target)
+	}
+	return true
 }
 
 // unless returns s, or NeedsPerson when a verified acceptance contradicts it.

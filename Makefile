@@ -1,0 +1,78 @@
+# Needs Go, make and git; nothing else. `make` lists the targets.
+
+GO       ?= go
+BIN      := bin/console
+VERSION  ?= $(or $(shell git describe --tags --always --dirty 2>/dev/null),dev)
+FUZZTIME ?= 30s
+BENCH    ?= .
+ARGS     ?=
+IMAGE    ?= correction-console
+
+# The version is stamped by the linker, not by go's look into git, which fails in a
+# checkout that belongs to somebody else.
+export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false)
+export CGO_ENABLED ?= 0
+export GO FUZZTIME
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run build generate fmt lint check test test-race test-browser fuzz bench cover screenshots docker clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+
+demo: build ## Start the console with a built-in simulator and sample orders
+	$(BIN) demo $(ARGS)
+
+run: build ## Start the console with the settings of the environment (CONSOLE_…)
+	$(BIN) serve $(ARGS)
+
+build: ## Build bin/console, static and stripped
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN) ./cmd/console
+
+generate: ## Generate Go from the templates
+	$(GO) tool templ generate -path web
+
+fmt: ## Format Go and templates
+	$(GO) tool templ fmt web
+	$(GO) fmt ./...
+
+lint: ## Vet and staticcheck
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+check: ## Everything that is checked without running the tests: freshness, format, lint, imports, modules
+	scripts/check-generated
+	scripts/check-format
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) test -count=1 ./internal/archtest
+	$(GO) mod verify
+	$(GO) mod tidy -diff
+
+test: ## All tests, those in the browser included (installs Chromium on Debian when it may)
+	scripts/test
+
+test-race: ## All tests but those in the browser under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 30m $$($(GO) list ./... | grep -v /internal/browser)
+
+test-browser: ## Only the tests in the browser
+	$(GO) test -timeout 20m -count=1 ./internal/browser/...
+
+fuzz: ## Run every fuzz target for FUZZTIME (30s)
+	scripts/fuzz
+
+bench: ## Measure; ratios are printed by the benchmarks (BENCH=regexp)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m ./internal/bench/...
+
+cover: ## Test coverage of all packages, in coverage.out
+	$(GO) test -timeout 20m -coverpkg=./... -coverprofile=coverage.out ./...
+	$(GO) tool cover -func=coverage.out | tail -n 1
+
+screenshots: ## Pictures of the pages in screenshots/
+	SCREENSHOTS='$(CURDIR)/screenshots' $(GO) test -count=1 -timeout 20m -run '^TestScreenshots' ./internal/browser/...
+
+docker: ## Build the container image correction-console
+	docker build --build-arg VERSION='$(VERSION)' -t '$(IMAGE):$(VERSION)' -t '$(IMAGE):latest' .
+
+clean: ## Remove what was built
+	rm -rf bin dist screenshots coverage.out

@@ -1,0 +1,83 @@
+package store
+
+import (
+	"errors"
+
+	"modernc.org/sqlite"
+)
+
+// Our own drivers, so that the authorizer is on each of their connections and on no
+// connection of anybody else in the process.
+var (
+	writing = guardedDriver(mayWrite)
+	reading = guardedDriver(mayRead)
+)
+
+func guardedDriver(may sqlite.AuthorizerFn) *sqlite.Driver {
+	d := &sqlite.Driver{}
+	d.RegisterConnectionHook(func(c sqlite.ExecQuerierContext, _ string) error {
+		r, ok := c.(sqlite.AuthorizerRegisterer)
+		if !ok {
+			return errors.New("the driver has no authorizer")
+		}
+		return r.RegisterAuthorizer(may)
+	})
+	return d
+}
+
+// change is what may be done to the rows of a table.
+type change struct {
+	insert, update, remove bool
+	byTrigger              bool // only as a consequence of something else
+}
+
+// changes lists the tables that may be written at all. The record takes new rows
+// only (trust.md §4.3).
+var changes = map[string][]change{
+	"correction": {{insert: true}},
+	"send":       {{insert: true}},
+	"event":      {{insert: true}},
+	"snapshot":   {{insert: true}},
+	"audit":      {{insert: true}},
+
+	"claim":          {{insert: true}, {remove: true, byTrigger: true}},
+	"correction_now": {{insert: true, update: true, byTrigger: true}},
+
+	"user":          {{insert: true, update: true}},
+	"user_merchant": {{insert: true, remove: true}},
+	"merchant":      {{insert: true, update: true}},
+	"offering":      {{insert: true, update: true}},
+	"session":       {{insert: true, update: true}},
+	"attempt":       {{insert: true, update: true, remove: true}},
+	"draft":         {{insert: true, update: true, remove: true}},
+}
+
+// mayRead allows what changes nothing. It refuses what it does not know.
+func mayRead(action sqlite.AuthorizerActionCode, arg1, arg2, _, _ string) sqlite.AuthorizerReturnCode {
+	switch action {
+	case sqlite.AuthSelect, sqlite.AuthRead, sqlite.AuthTransaction, sqlite.AuthRecursive:
+		return sqlite.AuthorizerOK
+	case sqlite.AuthFunction:
+		if arg2 != "load_extension" {
+			return sqlite.AuthorizerOK
+		}
+	case sqlite.AuthPragma: // reading one, or moving the log into the file
+		if arg2 == "" || arg1 == "wal_checkpoint" {
+			return sqlite.AuthorizerOK
+		}
+	}
+	return sqlite.AuthorizerDeny
+}
+
+// mayWrite also allows the changes of the table above, in the main database.
+func mayWrite(action sqlite.AuthorizerActionCode, arg1, arg2, database, trigger string) sqlite.AuthorizerReturnCode {
+	for _, c := range changes[arg1] {
+		allowed := action == sqlite.AuthInsert && c.insert ||
+			action == sqlite.AuthUpdate && c.update ||
+			action == sqlite.AuthDelete && c.remove
+		if allowed && database == "main" && (!c.byTrigger || trigger != "") {
+			return sqlite.AuthorizerOK
+		}
+	}
+	return mayRead(action, arg1, arg2, database, trigger)
+}

@@ -1,0 +1,279 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"correction-console/internal/correction"
+)
+
+// What a list shows of a correction c. None of it lies behind the large values.
+const (
+	summaryColumns = `c.id, c.sub_mchid, c.service_id, c.out_order_no, COALESCE(m.name, ''), COALESCE(o.name, ''),
+		c.author, COALESCE(u.username, ''), COALESCE(u.name, ''), c.reason_code, c.reason_zh, c.reason_en, c.reason_needs_note,
+		c.outgoing, c.ticket, c.note, c.base_total, c.target_total, w.state, c.prepared_ms, w.at_ms, c.confirm_until_ms, w.request_id`
+	summaryJoins = `
+		JOIN correction_now w ON w.correction_id = c.id
+		LEFT JOIN user u ON u.id = c.author
+		LEFT JOIN merchant m ON m.sub_mchid = c.sub_mchid
+		LEFT JOIN offering o ON o.service_id = c.service_id`
+)
+
+func scanSummary(r scanner) (correction.Summary, error) {
+	var s correction.Summary
+	var prepared, changed, until int64
+	err := r.Scan(&s.ID, &s.Ref.SubMchID, &s.Ref.ServiceID, &s.Ref.OutOrderNo, &s.MerchantName, &s.ServiceName,
+		&s.AuthorID, &s.AuthorLogin, &s.AuthorName, &s.Reason.Code, &s.Reason.ZH, &s.Reason.EN, &s.Reason.NeedsNote,
+		&s.Outgoing, &s.Ticket, &s.Note, &s.BaseTotal, &s.Target, &s.State, &prepared, &changed, &until, &s.RequestID)
+	s.Reason.Outgoing = s.Outgoing
+	s.PreparedAt, s.ChangedAt, s.ConfirmUntil = at(prepared), at(changed), at(until)
+	return s, err
+}
+
+// mostUnion is how many merchants are looked up one by one, each by its index,
+// before a list is filtered instead.
+const mostUnion = 16
+
+// choice is the query that picks the ids of a page.
+type choice struct {
+	text     strings.Builder
+	args     []any
+	constant bool // one of few texts
+}
+
+func (q *choice) add(text string, args ...any) {
+	q.text.WriteString(text)
+	q.args = append(q.args, args...)
+}
+
+// narrowed is a filter whose merchants are worked out: what the scope and the
+// filter both allow. All = every merchant.
+type narrowed struct {
+	correction.LogFilter
+	all       bool
+	merchants []string
+}
+
+func narrow(f correction.LogFilter) narrowed {
+	n := narrowed{LogFilter: f}
+	switch {
+	case f.SubMchID != "" && f.Scope.Allows(f.SubMchID):
+		n.merchants = []string{f.SubMchID}
+	case f.SubMchID != "":
+	case f.Scope.All:
+		n.all = true
+	default:
+		n.merchants = slices.Clone(f.Scope.Merchants)
+		slices.Sort(n.merchants)
+		n.merchants = slices.Compact(n.merchants)
+	}
+	return n
+}
+
+func (n narrowed) none() bool { return !n.all && len(n.merchants) == 0 }
+
+// pick writes the query for the ids of a page of at most limit rows (−1 = no end),
+// in the direction of the page. The index that drives it is named: SQLite keeps no
+// statistics here, and a wrong guess would read the whole table.
+func (n narrowed) pick(p correction.Page, limit int) *choice {
+	q := &choice{constant: true}
+	rare := n.State != "" && n.State != correction.Applied && n.State != correction.Expiry
+	byAuthor := n.AuthorID != 0 || n.Agent != ""
+	switch {
+	case n.OutOrderNo != "":
+		n.page(q, p, limit, `correction c INDEXED BY correction_order`, `c.out_order_no = ?`, n.OutOrderNo)
+	case rare:
+		n.page(q, p, limit, `correction_now w INDEXED BY correction_now_state CROSS JOIN correction c ON c.id = w.correction_id`, `w.state = ?`, n.State)
+	case byAuthor && n.AuthorID != 0:
+		n.page(q, p, limit, `correction c INDEXED BY correction_author`, `c.author = ?`, n.AuthorID)
+	case byAuthor:
+		n.page(q, p, limit, `correction c INDEXED BY correction_author`, `c.author = (SELECT id FROM user WHERE username = ?)`, n.Agent)
+	case !n.all && (len(n.merchants) == 1 || limit > 0 && len(n.merchants) <= mostUnion):
+		for i, m := range n.merchants {
+			if i > 0 {
+				q.add(` UNION ALL `)
+			}
+			q.add(`SELECT id FROM (`)
+			n.page(q, p, limit, `correction c INDEXED BY correction_merchant`, `c.sub_mchid = ?`, m)
+			q.add(`)`)
+		}
+		if len(n.merchants) > 1 {
+			q.add(` ORDER BY id `+direction(p)+` LIMIT ?`, limit)
+		}
+		q.constant = len(n.merchants) == 1
+	case !n.From.IsZero() || !n.To.IsZero():
+		n.page(q, p, limit, `correction c INDEXED BY correction_prepared`, `TRUE`)
+	default:
+		n.page(q, p, limit, `correction c NOT INDEXED`, `TRUE`)
+	}
+	return q
+}
+
+func direction(p correction.Page) string {
+	if p.After > 0 {
+		return "ASC"
+	}
+	return "DESC"
+}
+
+// page writes one query for ids: a source, what drives it, and everything else
+// that the filter asks for.
+func (n narrowed) page(q *choice, p correction.Page, limit int, source, by string, arg ...any) {
+	id := "c.id"
+	byState := strings.HasPrefix(source, "correction_now")
+	if byState {
+		id = "w.correction_id"
+	}
+	q.add(`SELECT `+id+` AS id FROM `+source+` WHERE `+by, arg...)
+	and := func(text string, args ...any) { q.add(` AND `+text, args...) }
+	if p.After > 0 {
+		and(id+` > ?`, p.After)
+	} else if p.Before > 0 {
+		and(id+` < ?`, p.Before)
+	}
+	if !n.all {
+		list, err := json.Marshal(n.merchants)
+		if err != nil { // strings only: cannot fail
+			panic(err)
+		}
+		and(`c.sub_mchid IN (SELECT value FROM json_each(?))`, string(list))
+	}
+	if n.AuthorID != 0 {
+		and(`c.author = ?`, n.AuthorID)
+	}
+	if n.Agent != "" {
+		and(`c.author = (SELECT id FROM user WHERE username = ?)`, n.Agent)
+	}
+	if n.State != "" && !byState {
+		and(`(SELECT state FROM correction_now WHERE correction_id = c.id) = ?`, n.State)
+	}
+	if !n.From.IsZero() {
+		and(`c.prepared_ms >= ?`, millis(n.From))
+	}
+	if !n.To.IsZero() {
+		and(`c.prepared_ms < ?`, millis(n.To))
+	}
+	q.add(` ORDER BY `+id+` `+direction(p)+` LIMIT ?`, limit)
+}
+
+// Log returns one page of the corrections that the filter selects, newest first;
+// more tells whether there are more in the direction of the page.
+func (s *Store) Log(ctx context.Context, f correction.LogFilter, p correction.Page) ([]correction.Summary, bool, error) {
+	n := narrow(f)
+	if n.none() || p.Limit <= 0 {
+		return nil, false, nil
+	}
+	q := n.pick(p, p.Limit+1) // one more than asked tells whether there is more
+	text := `SELECT ` + summaryColumns + ` FROM (` + q.text.String() + `) page CROSS JOIN correction c ON c.id = page.id` + summaryJoins + ` ORDER BY c.id DESC`
+	query := s.reader.query
+	if !q.constant {
+		query = s.reader.db.QueryContext
+	}
+	rows, err := query(ctx, text, q.args...)
+	list, err := collect(rows, err, scanSummary)
+	if err != nil {
+		return nil, false, fmt.Errorf("read change log: %w", err)
+	}
+	if len(list) <= p.Limit {
+		return list, false, nil
+	}
+	if p.After > 0 { // the one too many is the newest
+		return list[1:], true, nil
+	}
+	return list[:p.Limit], true, nil
+}
+
+// Export calls each for all corrections that the filter selects, newest first, as
+// they stood at one moment. It stops at the first error of each and returns it.
+func (s *Store) Export(ctx context.Context, f correction.LogFilter, each func(correction.Summary) error) error {
+	n := narrow(f)
+	if n.none() {
+		return nil
+	}
+	q := n.pick(correction.Page{}, -1)
+	text := `SELECT ` + summaryColumns + ` FROM (` + q.text.String() + `) page CROSS JOIN correction c ON c.id = page.id` + summaryJoins
+	rows, err := s.reader.db.QueryContext(ctx, text, q.args...)
+	if err != nil {
+		return fmt.Errorf("export change log: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		row, err := scanSummary(rows)
+		if err != nil {
+			return fmt.Errorf("export change log: %w", err)
+		}
+		if err := each(row); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("export change log: %w", err)
+	}
+	return nil
+}
+
+// undoneFor is how long a correction that did not come about asks for attention.
+const undoneFor = 24 * time.Hour
+
+// Attention lists the corrections of the filter's scope and author that need
+// somebody: uncertain ones and conflicts first, then the newest.
+func (s *Store) Attention(ctx context.Context, f correction.LogFilter, now time.Time, limit int) ([]correction.Summary, error) {
+	n := narrow(correction.LogFilter{Scope: f.Scope, SubMchID: f.SubMchID})
+	if n.none() {
+		return nil, nil
+	}
+	list, err := json.Marshal(n.merchants)
+	if err != nil {
+		return nil, fmt.Errorf("read what needs attention: %w", err)
+	}
+	// A later correction of the same order has taken its place.
+	rows, err := s.reader.query(ctx, `
+		SELECT `+summaryColumns+` FROM (
+			SELECT correction_id AS id FROM correction_now INDEXED BY correction_now_state
+			WHERE state IN ('unknown', 'conflict', 'claimed', 'sending')
+			UNION ALL
+			SELECT w.correction_id FROM correction_now w INDEXED BY correction_now_state
+			CROSS JOIN correction c ON c.id = w.correction_id
+			WHERE w.state = 'prepared' AND c.confirm_until_ms > ?1
+			UNION ALL
+			SELECT w.correction_id FROM correction_now w INDEXED BY correction_now_undone
+			CROSS JOIN correction c ON c.id = w.correction_id
+			WHERE w.state IN ('stale', 'not_sent', 'rejected', 'not_applied') AND w.at_ms >= ?2
+				AND NOT EXISTS (SELECT 1 FROM correction later INDEXED BY correction_order
+					WHERE later.out_order_no = c.out_order_no AND later.sub_mchid = c.sub_mchid AND later.id > c.id)
+		) page CROSS JOIN correction c ON c.id = page.id`+summaryJoins+`
+		WHERE (?3 OR c.sub_mchid IN (SELECT value FROM json_each(?4))) AND (?5 = 0 OR c.author = ?5)
+		ORDER BY w.state IN ('unknown', 'conflict') DESC, c.id DESC LIMIT ?6`,
+		millis(now), millis(now.Add(-undoneFor)), n.all, string(list), f.AuthorID, limit)
+	out, err := collect(rows, err, scanSummary)
+	if err != nil {
+		return nil, fmt.Errorf("read what needs attention: %w", err)
+	}
+	return out, nil
+}
+
+// Authors lists the people who have corrected orders of the merchants in scope, by
+// login name.
+func (s *Store) Authors(ctx context.Context, scope correction.Scope) ([]correction.Author, error) {
+	list, err := json.Marshal(append([]string{}, scope.Merchants...))
+	if err != nil {
+		return nil, fmt.Errorf("list authors: %w", err)
+	}
+	rows, err := s.reader.query(ctx, `
+		SELECT u.id, u.username, u.name FROM user u
+		WHERE EXISTS (SELECT 1 FROM correction c WHERE c.author = u.id AND (? OR c.sub_mchid IN (SELECT value FROM json_each(?))))
+		ORDER BY u.username`, scope.All, string(list))
+	out, err := collect(rows, err, func(r scanner) (correction.Author, error) {
+		var a correction.Author
+		err := r.Scan(&a.ID, &a.Login, &a.Name)
+		return a, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list authors: %w", err)
+	}
+	return out, nil
+}

@@ -1,0 +1,68 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// newestVersion is the version of the schema that this program needs.
+var newestVersion = sync.OnceValue(func() int64 {
+	names, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil { // a constant pattern: cannot fail
+		panic(err)
+	}
+	var newest int64
+	for _, name := range names {
+		v, err := goose.NumericComponent(name)
+		if err != nil { // our own names
+			panic(err)
+		}
+		newest = max(newest, v)
+	}
+	return newest
+})
+
+// migrate brings the schema up to date, on a connection of its own that no
+// authorizer guards. Processes that come at the same time wait for each other.
+func migrate(ctx context.Context, path string) (err error) {
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("lock the database's folder: %w", err)
+	}
+	defer folder.Close()
+	if err := syscall.Flock(int(folder.Fd()), syscall.LOCK_EX); err != nil {
+		return fmt.Errorf("lock the database's folder: %w", err)
+	}
+	c, err := sqlite.NewConnector(migrationDSN(path))
+	if err != nil {
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	db := sql.OpenDB(c)
+	db.SetMaxOpenConns(1)
+	defer db.Close()
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return fmt.Errorf("read the migrations: %w", err)
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("read the migrations: %w", err)
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("bring %s up to date: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,228 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"correction-console/internal/correction"
+)
+
+// Prepare stores a correction with its first event, in one transaction. It refuses
+// one whose hashes are not those of its bytes. ErrMoved when RetryOf has been
+// retried already.
+func (s *Store) Prepare(ctx context.Context, c correction.Correction) (id int64, err error) {
+	base, hash := c.Base.Snapshot()
+	if hash != c.BaseSHA256 || sha256.Sum256(c.Body) != c.BodySHA256 {
+		return 0, errors.New("prepare correction: a hash is not that of its bytes")
+	}
+	if len(c.Events) != 1 || c.Events[0].N != 1 || c.Events[0].State != correction.Prepared {
+		return 0, errors.New("prepare correction: it must come with its first event")
+	}
+	warnings := []byte("[]")
+	if len(c.Warnings) > 0 {
+		if warnings, err = json.Marshal(c.Warnings); err != nil {
+			return 0, fmt.Errorf("prepare correction: write warnings: %w", err)
+		}
+	}
+	err = s.write(ctx, func(w *writeTx) error {
+		r, err := w.exec(ctx, `
+			INSERT INTO correction (sub_mchid, service_id, out_order_no, base_total, target_total, author, session_row,
+				prepared_ms, confirm_until_ms, retry_of, asks_total, reason_code, reason_zh, reason_en, reason_needs_note,
+				outgoing, ticket, note, confirm_hash, confirm_nonce, base_sha256, body_sha256, warnings, body, base_json)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			c.Ref.SubMchID, c.Ref.ServiceID, c.Ref.OutOrderNo, c.Base.Total, c.Target, c.AuthorID, c.SessionID,
+			millis(c.PreparedAt), millis(c.ConfirmUntil), orNull(c.RetryOf), c.AsksTotal, c.Reason.Code, c.Reason.ZH, c.Reason.EN, c.Reason.NeedsNote,
+			c.Reason.Outgoing, c.Ticket, c.Note, c.ConfirmHash[:], c.ConfirmNonce, c.BaseSHA256[:], c.BodySHA256[:], string(warnings), c.Body, base)
+		if err != nil {
+			return err
+		}
+		if id, err = r.LastInsertId(); err != nil {
+			return err
+		}
+		e := c.Events[0]
+		detail, err := json.Marshal(e.Detail)
+		if err != nil {
+			return err
+		}
+		_, err = w.exec(ctx, `INSERT INTO event (correction_id, n, state, at_ms, actor, session_row, detail) VALUES (?, 1, 'prepared', ?, ?, ?, ?)`,
+			id, millis(e.At), orNull(e.ActorID), e.SessionID, string(detail))
+		return err
+	})
+	switch {
+	case err != nil && c.RetryOf != 0 && refused(err):
+		return 0, fmt.Errorf("prepare correction: %d has been retried: %w", c.RetryOf, correction.ErrMoved)
+	case err != nil:
+		return 0, fmt.Errorf("prepare correction: %w", err)
+	}
+	return id, nil
+}
+
+// follow appends an event to a correction that is in state from, with the event n
+// as its newest (n = 0: whichever it is), and holds its order if that state does.
+// ErrMoved when it is not so.
+func (w *writeTx) follow(ctx context.Context, id int64, from correction.State, n int, e correction.Event) error {
+	detail, err := json.Marshal(e.Detail)
+	if err != nil {
+		return fmt.Errorf("write detail: %w", err)
+	}
+	rows, err := w.changed(ctx, `
+		INSERT INTO event (correction_id, n, state, at_ms, actor, session_row, detail)
+		SELECT correction_id, n + 1, ?1, ?2, ?3, ?4, ?5 FROM correction_now
+		WHERE correction_id = ?6 AND state = ?7 AND (n = ?8 OR ?8 = 0)
+			AND (NOT ?9 OR EXISTS (SELECT 1 FROM claim WHERE claim.correction_id = ?6))`,
+		e.State, millis(e.At), orNull(e.ActorID), e.SessionID, string(detail), id, from, n, from.Holds())
+	switch {
+	case hasCode(err, codeConstraintKey, codeConstraintUnique), err == nil && rows == 0:
+		return correction.ErrMoved
+	case err != nil:
+		return fmt.Errorf("%s after %s: %w", e.State, from, err)
+	}
+	return nil
+}
+
+// Claim takes the order for the correction and appends the event claimed, in one
+// transaction.
+func (s *Store) Claim(ctx context.Context, id int64, ref correction.Ref, e correction.Event) error {
+	err := s.write(ctx, func(w *writeTx) error {
+		// First the event: a correction that was claimed before has moved, and does not
+		// stand in its own way.
+		if err := w.follow(ctx, id, correction.Prepared, 0, e); err != nil {
+			return err
+		}
+		rows, err := w.changed(ctx, `
+			INSERT INTO claim (sub_mchid, out_order_no, correction_id)
+			SELECT sub_mchid, out_order_no, id FROM correction WHERE id = ? AND sub_mchid = ? AND out_order_no = ?`,
+			id, ref.SubMchID, ref.OutOrderNo)
+		switch {
+		case refused(err):
+			return correction.ErrTaken
+		case err == nil && rows == 0:
+			return errors.New("it is a correction of another order")
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("claim order for correction %d: %w", id, err)
+	}
+	return nil
+}
+
+// MarkSending records the one intent to send with the event sending, in one
+// transaction. ErrMoved when the correction is not claimed, and when its intent is
+// on record already.
+func (s *Store) MarkSending(ctx context.Context, id int64, sign correction.Signing, e correction.Event) error {
+	err := s.write(ctx, func(w *writeTx) error {
+		_, err := w.exec(ctx, `INSERT INTO send (correction_id, sign_ms, nonce, boot_id, mono_ms) VALUES (?, ?, ?, ?, ?)`,
+			id, millis(sign.At), sign.Nonce, s.boot, time.Since(s.started).Milliseconds())
+		if refused(err) {
+			return correction.ErrMoved
+		}
+		if err != nil {
+			return err
+		}
+		return w.follow(ctx, id, correction.Claimed, 0, e)
+	})
+	if err != nil {
+		return fmt.Errorf("record the intent to send correction %d: %w", id, err)
+	}
+	return nil
+}
+
+// Append adds an event to a correction that is still in state from with the event
+// n as its newest. That the order is released with a state that does not hold it,
+// is the schema's doing. Claimed and sending need more than an event: Claim and
+// MarkSending.
+func (s *Store) Append(ctx context.Context, id int64, from correction.State, n int, e correction.Event) error {
+	if e.State == correction.Claimed || e.State == correction.Sending {
+		return fmt.Errorf("append to correction %d: %s is not an event alone", id, e.State)
+	}
+	if n < 1 {
+		return fmt.Errorf("append to correction %d: %w", id, correction.ErrMoved)
+	}
+	err := s.write(ctx, func(w *writeTx) error { return w.follow(ctx, id, from, n, e) })
+	if err != nil {
+		return fmt.Errorf("append to correction %d: %w", id, err)
+	}
+	return nil
+}
+
+// Correction reads a correction with its events, oldest first.
+func (s *Store) Correction(ctx context.Context, id int64) (correction.Correction, error) {
+	c, err := s.readCorrection(ctx, id)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = correction.ErrNoRow
+	}
+	if err != nil {
+		return correction.Correction{}, fmt.Errorf("read correction %d: %w", id, err)
+	}
+	return c, nil
+}
+
+func (s *Store) readCorrection(ctx context.Context, id int64) (correction.Correction, error) {
+	c := correction.Correction{ID: id}
+	var prepared, until int64
+	var hash, baseHash, bodyHash, base []byte
+	var warnings string
+	err := s.reader.row(ctx, `
+		SELECT c.sub_mchid, c.service_id, c.out_order_no, c.target_total, c.author, COALESCE(u.name, ''), c.session_row,
+			c.prepared_ms, c.confirm_until_ms, COALESCE(c.retry_of, 0), c.asks_total, c.reason_code, c.reason_zh, c.reason_en, c.reason_needs_note,
+			c.outgoing, c.ticket, c.note, c.confirm_hash, c.confirm_nonce, c.base_sha256, c.body_sha256, c.warnings, c.body, c.base_json,
+			COALESCE(m.name, ''), COALESCE(o.name, '')
+		FROM correction c
+		LEFT JOIN user u ON u.id = c.author
+		LEFT JOIN merchant m ON m.sub_mchid = c.sub_mchid
+		LEFT JOIN offering o ON o.service_id = c.service_id
+		WHERE c.id = ?`, id).Scan(
+		&c.Ref.SubMchID, &c.Ref.ServiceID, &c.Ref.OutOrderNo, &c.Target, &c.AuthorID, &c.AuthorName, &c.SessionID,
+		&prepared, &until, &c.RetryOf, &c.AsksTotal, &c.Reason.Code, &c.Reason.ZH, &c.Reason.EN, &c.Reason.NeedsNote,
+		&c.Reason.Outgoing, &c.Ticket, &c.Note, &hash, &c.ConfirmNonce, &baseHash, &bodyHash, &warnings, &c.Body, &base,
+		&c.MerchantName, &c.ServiceName)
+	if err != nil {
+		return c, err
+	}
+	c.PreparedAt, c.ConfirmUntil = at(prepared), at(until)
+	copy(c.ConfirmHash[:], hash)
+	copy(c.BaseSHA256[:], baseHash)
+	copy(c.BodySHA256[:], bodyHash)
+	if sha256.Sum256(c.Body) != c.BodySHA256 || sha256.Sum256(base) != c.BaseSHA256 {
+		return c, errors.New("its bytes were altered: a hash does not match")
+	}
+	if c.Base, err = correction.ParseSnapshot(base); err != nil {
+		return c, err
+	}
+	if warnings != "[]" {
+		if err := json.Unmarshal([]byte(warnings), &c.Warnings); err != nil {
+			return c, fmt.Errorf("read warnings: %w", err)
+		}
+	}
+	rows, err := s.reader.query(ctx, `
+		SELECT e.n, e.state, e.at_ms, COALESCE(e.actor, 0), COALESCE(u.name, ''), e.session_row, e.detail
+		FROM event e LEFT JOIN user u ON u.id = e.actor
+		WHERE e.correction_id = ? ORDER BY e.n`, id)
+	c.Events, err = collect(rows, err, func(r scanner) (correction.Event, error) {
+		var e correction.Event
+		var ms int64
+		var detail sql.RawBytes
+		if err := r.Scan(&e.N, &e.State, &ms, &e.ActorID, &e.ActorName, &e.SessionID, &detail); err != nil {
+			return e, err
+		}
+		e.At = at(ms)
+		if string(detail) == "{}" {
+			return e, nil
+		}
+		if err := json.Unmarshal(detail, &e.Detail); err != nil {
+			return e, fmt.Errorf("read event %d: %w", e.N, err)
+		}
+		return e, nil
+	})
+	if err != nil {
+		return c, err
+	}
+	c.State = c.Last().State
+	return c, nil
+}

@@ -1,0 +1,112 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"correction-console/internal/auth"
+)
+
+// CreateSession stores a session of a user who is not disabled (else ErrNoUser) and
+// revokes the user's oldest live ones beyond keep.
+func (s *Store) CreateSession(ctx context.Context, n auth.Session, keep int) (row int64, revoked int, err error) {
+	err = s.write(ctx, func(w *writeTx) error {
+		err := w.row(ctx, `
+			INSERT INTO session (id_hash, user_id, created_ms, seen_ms, expires_ms, ip, user_agent)
+			SELECT ?, id, ?, ?, ?, ?, ? FROM user WHERE id = ? AND disabled = 0 RETURNING row`,
+			n.IDHash[:], millis(n.CreatedAt), millis(n.SeenAt), millis(n.ExpiresAt), n.IP, n.UserAgent, n.UserID).Scan(&row)
+		if err != nil {
+			return noUser(err)
+		}
+		gone, err := w.changed(ctx, `
+			UPDATE session SET revoked_ms = ?1
+			WHERE user_id = ?2 AND revoked_ms IS NULL AND expires_ms > ?1 AND row NOT IN (
+				SELECT row FROM session WHERE user_id = ?2 AND revoked_ms IS NULL AND expires_ms > ?1 ORDER BY row DESC LIMIT ?3)`,
+			millis(n.CreatedAt), n.UserID, keep)
+		revoked = int(gone)
+		return err
+	})
+	if err != nil {
+		return 0, 0, fmt.Errorf("create session: %w", err)
+	}
+	return row, revoked, nil
+}
+
+// SessionUser returns a live session and its user. It runs on every request: one
+// prepared look-up of some microseconds, which is not worth being interrupted.
+func (s *Store) SessionUser(ctx context.Context, idHash [32]byte, now, idleSince time.Time) (auth.Session, auth.User, error) {
+	if err := ctx.Err(); err != nil {
+		return auth.Session{}, auth.User{}, fmt.Errorf("read session: %w", err)
+	}
+	var session auth.Session
+	var user auth.User
+	var created, seen, expires int64
+	fields, done := userFields(&user)
+	err := s.reader.row(context.WithoutCancel(ctx), `
+		SELECT s.row, s.created_ms, s.seen_ms, s.expires_ms, s.ip, s.user_agent, `+userColumns+`
+		FROM session s CROSS JOIN user u ON u.id = s.user_id
+		WHERE s.id_hash = ? AND s.revoked_ms IS NULL AND s.expires_ms > ? AND s.seen_ms >= ? AND u.disabled = 0`,
+		idHash[:], millis(now), millis(idleSince)).
+		Scan(append([]any{&session.Row, &created, &seen, &expires, &session.IP, &session.UserAgent}, fields...)...)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = auth.ErrNoSession
+	}
+	if err != nil {
+		return auth.Session{}, auth.User{}, fmt.Errorf("read session: %w", err)
+	}
+	done()
+	session.IDHash, session.UserID = idHash, user.ID
+	session.CreatedAt, session.SeenAt, session.ExpiresAt = at(created), at(seen), at(expires)
+	return session, user, nil
+}
+
+// TouchSession records that the session was seen. Its time does not run backwards.
+func (s *Store) TouchSession(ctx context.Context, row int64, seen time.Time) error {
+	err := s.write(ctx, func(w *writeTx) error {
+		_, err := w.exec(ctx, `UPDATE session SET seen_ms = ?1 WHERE row = ?2 AND seen_ms < ?1`, millis(seen), row)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("touch session: %w", err)
+	}
+	return nil
+}
+
+// RevokeSession ends a session of the user.
+func (s *Store) RevokeSession(ctx context.Context, userID, row int64, at time.Time) error {
+	err := s.write(ctx, func(w *writeTx) error {
+		n, err := w.changed(ctx, `UPDATE session SET revoked_ms = ? WHERE row = ? AND user_id = ? AND revoked_ms IS NULL`, millis(at), row, userID)
+		if err == nil && n == 0 {
+			err = auth.ErrNoSession
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("revoke session: %w", err)
+	}
+	return nil
+}
+
+// Sessions lists the user's live sessions, newest first.
+func (s *Store) Sessions(ctx context.Context, userID int64, now, idleSince time.Time) ([]auth.Session, error) {
+	rows, err := s.reader.query(ctx, `
+		SELECT s.row, s.id_hash, s.user_id, s.created_ms, s.seen_ms, s.expires_ms, s.ip, s.user_agent FROM session s
+		WHERE s.user_id = ? AND s.revoked_ms IS NULL AND s.expires_ms > ? AND s.seen_ms >= ? ORDER BY s.row DESC`,
+		userID, millis(now), millis(idleSince))
+	list, err := collect(rows, err, func(r scanner) (auth.Session, error) {
+		var n auth.Session
+		var hash sql.RawBytes
+		var created, seen, expires int64
+		err := r.Scan(&n.Row, &hash, &n.UserID, &created, &seen, &expires, &n.IP, &n.UserAgent)
+		copy(n.IDHash[:], hash)
+		n.CreatedAt, n.SeenAt, n.ExpiresAt = at(created), at(seen), at(expires)
+		return n, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list sessions: %w", err)
+	}
+	return list, nil
+}
