@@ -23,7 +23,8 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /out/console /console
 COPY --from=build --chown=65532:65532 /out/data /data
 USER 65532:65532
-ENV CONSOLE_DATA=/data CONSOLE_LISTEN=0.0.0.0:8080
+# TMPDIR: the database sorts what does not fit in memory beside its file.
+ENV CONSOLE_DATA=/data CONSOLE_LISTEN=0.0.0.0:8080 TMPDIR=/data
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["/console", "healthcheck"]

@@ -30,11 +30,11 @@ build: ## Build bin/console, static and stripped
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN) ./cmd/console
 
 generate: ## Generate Go from the templates
-	$(GO) tool templ generate -path web
+	$(GO) tool templ generate
 
 fmt: ## Format Go and templates
 	$(GO) tool templ fmt web
-	$(GO) fmt ./...
+	scripts/check-format -w
 
 lint: ## Vet and staticcheck
 	$(GO) vet ./...

@@ -1,6 +1,7 @@
 package correction
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -236,7 +237,7 @@ func TestCheck_RulesAtTheirLimits(t *testing.T) {
 			t.Parallel()
 			f := form()
 			c.edit(&f)
-			base := payable(cmpOr(c.base, 50000), []Line{{Name: "就餐费用", Amount: cmpOr(c.base, 50000), HasAmount: true}}, nil)
+			base := payable(cmp.Or(c.base, 50000), []Line{{Name: "就餐费用", Amount: cmp.Or(c.base, 50000), HasAmount: true}}, nil)
 			got := DefaultPolicy().Check(f, base, c.svc)
 			if p := problems(got); !slices.Equal(p, c.want) {
 				t.Errorf("problems %q, want %q", p, c.want)
@@ -246,13 +247,6 @@ func TestCheck_RulesAtTheirLimits(t *testing.T) {
 			}
 		})
 	}
-}
-
-func cmpOr(f, otherwise Fen) Fen {
-	if f != 0 {
-		return f
-	}
-	return otherwise
 }
 
 func TestCheck_NoticesSayWhatTheLimitIs(t *testing.T) {
@@ -379,14 +373,13 @@ func TestCheck_ReportsEverythingAtOnceAndKeepsWhatWasTyped(t *testing.T) {
 func TestCheck_NormalisesWhatIsRight(t *testing.T) {
 	t.Parallel()
 	f := Form{
-		Lines:      []FormLine{{Index: 4, Name: "餐费"}, {Index: 4, Description: "人均100元"}},
+		Lines:      []FormLine{{Index: 4, Name: " 餐费\u3000", Description: "人均100元 "}},
 		ReasonCode: " timing ",
 		Total:      " ￥１２．５ ",
 		Ticket:     " T-1 ",
 		Note:       " 第一行\r\n第二行 ",
 		Device:     Device{Start: " D1 ", End: "\u3000D2", Materiel: " https://example.com/ "},
 	}
-	f.Lines = []FormLine{{Index: 4, Name: " 餐费\u3000", Description: "人均100元 "}}
 	got := DefaultPolicy().Check(f, payable(50000, nil, nil), Offering{})
 	if !got.OK() {
 		t.Fatalf("problems %q", problems(got))

@@ -114,6 +114,20 @@ func TestIndustries_WarnExactlyOfWhatIsBroken(t *testing.T) {
 	}
 }
 
+func TestIndustries_OfferOnlyTheNamesThatFitTheTotal(t *testing.T) {
+	t.Parallel()
+	for total, want := range map[string][]string{
+		"0": {"租车相关费用"},
+		"1": {"租车相关费用", "延迟还车费用", "加油费用", "ETC高速费用", "车损费用", "折旧费用", "停运费用", "闯红灯违章"},
+	} {
+		f := Form{Lines: []FormLine{{Name: "其他", Description: "x"}}, Total: total, ReasonCode: "complaint"}
+		got := DefaultPolicy().Check(f, payable(50000, nil, nil), Offering{Industry: "car_rental", AllowZero: true})
+		if len(got.Warnings) == 0 || !slices.Equal(got.Warnings[0].Names, want) {
+			t.Errorf("total %s: %+v", total, got.Warnings)
+		}
+	}
+}
+
 func TestIndustries_SayNothingThatNeedsATotalWithoutOne(t *testing.T) {
 	t.Parallel()
 	f := Form{Lines: []FormLine{{Index: 0, Name: "加油费用", Amount: "1,0", Count: "1", Description: "x"}}, ReasonCode: "complaint"}

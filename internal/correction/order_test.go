@@ -1,7 +1,7 @@
 package correction
 
 import (
-	"encoding/hex"
+	"crypto/sha256"
 	"reflect"
 	"strings"
 	"testing"
@@ -185,12 +185,26 @@ func TestSnapshot_KeepsItsHashThroughStorage(t *testing.T) {
 
 // The hash is what forms carry as their base: if the encoding changes, every
 // stored base and every open form becomes unknown.
-func TestSnapshot_HashIsStableAcrossVersions(t *testing.T) {
+func TestSnapshot_IsByteForByteStable(t *testing.T) {
 	t.Parallel()
-	_, hash := payable(900, []Line{amountLine("甲", 900)}, nil).Snapshot()
-	const want = "f111046ca6b35d44e930a9ccf87137253407e912e1e9be466e8ff9e3df6c1652"
-	if got := hex.EncodeToString(hash[:]); got != want {
-		t.Errorf("hash %s, want %s", got, want)
+	o := payable(900, []Line{{Name: "甲", Description: "<说明>", Amount: 1000, HasAmount: true, Count: 2}}, []Line{amountLine("券", 100)})
+	o.OrderID, o.Introduction, o.RiskFund = "156", "充电宝", RiskFund{Name: "ADVANCE", Amount: 9900}
+	o.StartTime, o.EndTime, o.StartLocation, o.EndLocation = "20261123120000", "20261123130000", "甲地", "乙地"
+	o.Collection.Payments = []Payment{{Amount: 1, PaidType: "MCH", PaidTime: "20261123140000", TransactionID: "4200"}}
+	o.Collection.Paid = 1
+	const want = `{"sub_mchid":"1900000109","service_id":"2002000000000558128851361561536","out_order_no":"1234323JKHDFE1243252",` +
+		`"order_id":"156","introduction":"充电宝","state":"DOING","state_description":"MCH_COMPLETE",` +
+		`"lines":[{"name":"甲","description":"\u003c说明\u003e","amount":1000,"has_amount":true,"count":2}],` +
+		`"discounts":[{"name":"券","amount":100,"has_amount":true}],"risk_fund":{"name":"ADVANCE","amount":9900},"total":900,"has_total":true,` +
+		`"collection":{"state":"USER_PAYING","total":900,"paying":900,"paid":1,` +
+		`"payments":[{"amount":1,"paid_type":"MCH","paid_time":"20261123140000","transaction_id":"4200"}]},` +
+		`"start_time":"20261123120000","end_time":"20261123130000","start_location":"甲地","end_location":"乙地"}`
+	blob, hash := o.Snapshot()
+	if string(blob) != want {
+		t.Errorf("snapshot\n%s\nwant\n%s", blob, want)
+	}
+	if hash != sha256.Sum256([]byte(want)) {
+		t.Error("the hash is not that of the snapshot")
 	}
 }
 

@@ -1,7 +1,6 @@
 package correction
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -327,7 +326,7 @@ func TestDecide_SaysOnlyWhatCanBeRecorded(t *testing.T) {
 				}
 				for _, from := range from {
 					if !to.Follows(from) {
-						t.Errorf("%s", fmt.Sprintf("%s, answer %d, time %d: %s cannot follow %s", r.name, answer, when, to, from))
+						t.Errorf("%s, answer %d, time %d: %s cannot follow %s", r.name, answer, when, to, from)
 					}
 				}
 			}

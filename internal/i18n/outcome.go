@@ -354,10 +354,10 @@ func EventNotes(l Lang, c correction.Correction, e correction.Event) []string {
 			add(l.F("重新读取订单：总额 %s，状态 %s。", "Read again: %s, %s.", d.Reading.Total, StateCodes(*d.Reading)))
 		}
 	}
-	add(answer(l, d))
 	if d.Cause != "" {
 		add(CauseText(d.Cause).In(l))
 	}
+	add(answer(l, d))
 	if d.Finding != "" && d.Reading != nil {
 		add(FindingText(l, d.Finding, *d.Reading))
 	}

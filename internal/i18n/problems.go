@@ -137,6 +137,31 @@ func text(l Lang, n correction.Notice, table map[string]words, zh, en string) st
 	return w(l, n)
 }
 
+// BriefText is ProblemText for a narrow field of a table: the fix in a few words.
+// The whole sentence stands in the summary.
+func BriefText(l Lang, n correction.Notice) string {
+	_, _, part, _ := splitField(n.Field)
+	switch {
+	case part == "count" && n.Code == correction.BadCount:
+		return l.F("1 到 %d", "1 to %d", n.Limit)
+	case part != "amount":
+		return ProblemText(l, n)
+	case n.Code == correction.BadRequired:
+		return l.T("填金额", "Enter an amount")
+	case n.Code == correction.BadContent:
+		return l.T("填金额或说明", "Amount or description")
+	case n.Code == correction.BadDecimals:
+		return l.T("最多两位小数", "Two decimals at most")
+	case n.Text != "":
+		return l.F("写成 %s", "Write %s", n.Text)
+	case n.Code == correction.BadYuan || n.Code == correction.BadSign || n.Code == correction.BadExponent || n.Code == correction.BadThousands || n.Code == correction.BadZeros:
+		return l.T("只填数字，如 12.50", "Digits, as in 12.50")
+	case n.Code == correction.BadTooLarge:
+		return l.T("金额太大了", "Too large")
+	}
+	return ProblemText(l, n)
+}
+
 // NotLowerText is the problem not_lower with the total that was worked out.
 func NotLowerText(l Lang, total, current correction.Fen) string {
 	if total == current {

@@ -26,7 +26,7 @@ var stateNotes = map[correction.State]Text{
 	correction.Prepared:    {"还没有提交，金额没有变。核对后确认，不改了就撤回。", "Nothing has been sent and the amount is unchanged. Check and confirm it, or withdraw it."},
 	correction.Claimed:     {"正在提交，请稍等。不要重复提交。", "It is being sent. Please wait and do not submit it again."},
 	correction.Sending:     {"正在提交，请稍等。不要重复提交。", "It is being sent. Please wait and do not submit it again."},
-	correction.Unknown:     {"还不知道有没有改成，系统正在核对。请不要重新提交。", "We do not know yet whether it was applied. The console is checking. Do not submit it again."},
+	correction.Unknown:     {"还不知道有没有改成。请点开“立即核对”，不要重新提交。", "We do not know yet whether it was applied. Open it and choose “Check now”; do not submit it again."},
 	correction.NeedsPerson: {"系统判断不了结果，要人工核对。核对清楚之前，不要再改这笔订单。", "The console cannot tell the result. A person has to check it; do not correct this order before that."},
 	correction.Applied:     {"改价已生效。", "The new amount is in force."},
 	correction.Rejected:    {"微信没有接受，这次没有改动金额。", "WeChat did not accept it. This correction changed nothing."},

@@ -143,7 +143,7 @@ INSERT INTO transition (from_state, to_state) VALUES
   ('prepared', 'claimed'), ('prepared', 'cancelled'), ('prepared', 'expired'),
   ('claimed', 'sending'), ('claimed', 'stale'), ('claimed', 'not_sent'),
   ('sending', 'applied'), ('sending', 'rejected'), ('sending', 'not_sent'), ('sending', 'unknown'), ('sending', 'conflict'),
-  ('unknown', 'unknown'), ('unknown', 'applied'), ('unknown', 'not_applied'), ('unknown', 'conflict');
+  ('unknown', 'unknown'), ('unknown', 'applied'), ('unknown', 'rejected'), ('unknown', 'not_applied'), ('unknown', 'conflict');
 
 -- Where each correction stands. Written by the triggers on event alone.
 CREATE TABLE correction_now (
@@ -202,20 +202,15 @@ BEGIN
 END;
 -- +goose StatementEnd
 
+-- The order is free as soon as the correction no longer holds it.
 -- +goose StatementBegin
 CREATE TRIGGER event_next AFTER INSERT ON event WHEN NEW.n > 1
 BEGIN
   UPDATE correction_now SET state = NEW.state, n = NEW.n, at_ms = NEW.at_ms,
     request_id = COALESCE(NULLIF(NEW.detail ->> '$.request_id', ''), request_id)
   WHERE correction_id = NEW.correction_id;
-END;
--- +goose StatementEnd
-
--- The order is free again as soon as the correction no longer holds it.
--- +goose StatementBegin
-CREATE TRIGGER event_release AFTER INSERT ON event WHEN NEW.state NOT IN ('claimed', 'sending', 'unknown')
-BEGIN
-  DELETE FROM claim WHERE correction_id = NEW.correction_id;
+  DELETE FROM claim
+  WHERE correction_id = NEW.correction_id AND NEW.state NOT IN ('claimed', 'sending', 'unknown');
 END;
 -- +goose StatementEnd
 

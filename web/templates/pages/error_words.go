@@ -184,7 +184,7 @@ func (p ErrorProps) midway() errorWords {
 		return errorWords{
 			Kind: components.NoticeWarn, Icon: "question",
 			Title: t("已经提交，结果还没有记下来", "It was submitted; the result is not on record yet"),
-			What:  t("还不知道有没有改成，系统会接着核对。请不要重新提交。", "We do not know yet whether it was applied. The console goes on checking. Do not submit it again."),
+			What:  t("还不知道有没有改成。请打开这笔改价，点“立即核对”。不要重新提交。", "We do not know yet whether it was applied. Open the correction and choose “Check now”. Do not submit it again."),
 			Do:    []string{t("过一两分钟到改价记录里看结果。", "Look for the result in the change log in a minute or two.")},
 			Say:   t("修改已经提交，正在等微信确认。这几分钟请您先不要付款，有结果我马上给您回电。", "Your change is submitted and we are waiting for WeChat. Please do not pay for a few minutes; I will call you back."),
 			Retry: t("看结果", "See the result"),

@@ -3427,7 +3427,7 @@ func summaryPart(p FormProps) templ.Component {
 		ctx = templ.ClearChildren(ctx)
 		s := p.Summary
 		c := s.Checked
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 251, "<div data-part=\"summary\"><div class=\"card__body\"><div class=\"change change--stack\"><p class=\"change__pair\"><span class=\"change__label\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 251, "<div class=\"summary\" data-part=\"summary\"><div class=\"card__body\"><div class=\"change change--stack\"><p class=\"change__pair\"><span class=\"change__label\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -3802,7 +3802,7 @@ func summaryPart(p FormProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		for _, n := range c.Warnings {
+		for _, n := range p.warnings() {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 288, "<li class=\"checks__item checks__item--warn\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -4034,9 +4034,9 @@ func draftPart(p FormProps) templ.Component {
 		}
 		if !p.Draft.IsZero() {
 			var templ_7745c5c3_Var216 string
-			templ_7745c5c3_Var216, templ_7745c5c3_Err = templ.JoinStringErrs(p.Page.T("草稿已存", "Draft saved"))
+			templ_7745c5c3_Var216, templ_7745c5c3_Err = templ.JoinStringErrs(p.Page.T("草稿已存", "Draft saved") + " ")
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/templates/pages/form.templ`, Line: 646, Col: 44}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/templates/pages/form.templ`, Line: 646, Col: 50}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var216))
 			if templ_7745c5c3_Err != nil {

@@ -30,7 +30,12 @@ func (p FormProps) at(field string) []string {
 	}
 	var out []string
 	for _, n := range p.Summary.Checked.Problems {
-		if p.anchor(n.Field) == field {
+		if p.anchor(n.Field) != field {
+			continue
+		}
+		if field == n.Field && (strings.HasSuffix(field, ".amount") || strings.HasSuffix(field, ".count")) {
+			out = append(out, i18n.BriefText(p.Page.Lang, n)) // a narrow column
+		} else {
 			out = append(out, p.problem(n))
 		}
 	}
@@ -123,6 +128,22 @@ func (s SummaryProps) moneyProblems() []correction.Notice {
 	for _, n := range s.Checked.Problems {
 		if n.Field == listLines || n.Field == listDiscounts || n.Field == "total_amount" || strings.HasSuffix(n.Field, ".amount") {
 			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// warnings leaves out those about a field that has to be put right anyway.
+func (p FormProps) warnings() []correction.Notice {
+	var out []correction.Notice
+	for _, w := range p.Summary.Checked.Warnings {
+		if w.Code == correction.WarnNoCount && !p.showsCount() {
+			continue // WeChat reports an absent count as 1, and there is no field to empty
+		}
+		if !slices.ContainsFunc(p.Summary.Checked.Problems, func(n correction.Notice) bool {
+			return p.anchor(n.Field) == w.Field && w.Field != listLines && w.Code != correction.WarnPersonal
+		}) {
+			out = append(out, w)
 		}
 	}
 	return out

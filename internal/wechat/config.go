@@ -1,0 +1,119 @@
+package wechat
+
+import (
+	"context"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/wechatpay-apiv3/wechatpay-go/core"
+	"github.com/wechatpay-apiv3/wechatpay-go/core/auth"
+	"github.com/wechatpay-apiv3/wechatpay-go/core/auth/signers"
+	"github.com/wechatpay-apiv3/wechatpay-go/core/auth/verifiers"
+
+	"correction-console/internal/correction"
+)
+
+// DefaultTimeout bounds one call when Config.Timeout is 0.
+const DefaultTimeout = 20 * time.Second
+
+// Config is everything a Gateway needs. Either the public key with its id, or
+// platform certificates, or, while WeChat switches a service provider from one to
+// the other, both.
+type Config struct {
+	Host       string // scheme and host, such as https://api.mch.weixin.qq.com
+	MchID      string // the service provider's merchant number
+	CertSerial string // serial number of its API certificate
+	PrivateKey *rsa.PrivateKey
+
+	PublicKeyID   string // PUB_KEY_ID_…
+	PublicKey     *rsa.PublicKey
+	PlatformCerts []*x509.Certificate
+
+	CA      *x509.CertPool // nil = the system's
+	Timeout time.Duration  // of one call, connecting and reading included; 0 = DefaultTimeout
+	Now     func() time.Time
+}
+
+// Gateway is WeChat Pay over the network. It implements correction.Gateway and is
+// safe for concurrent use.
+type Gateway struct {
+	host    string
+	timeout time.Duration
+	now     func() time.Time
+	query   *core.Client
+	modify  *core.Client
+}
+
+var _ correction.Gateway = (*Gateway)(nil)
+
+// New checks the settings and returns a gateway. It does not use the network.
+func New(c Config) (*Gateway, error) {
+	u, err := url.Parse(c.Host)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		return nil, fmt.Errorf("set up WeChat Pay: host %q is not scheme and host", c.Host)
+	}
+	switch {
+	case c.MchID == "":
+		return nil, errors.New("set up WeChat Pay: no merchant number")
+	case strings.TrimSpace(c.CertSerial) == "":
+		return nil, errors.New("set up WeChat Pay: no certificate serial number")
+	case c.PrivateKey == nil:
+		return nil, errors.New("set up WeChat Pay: no private key")
+	}
+	verifier, err := c.verifier()
+	if err != nil {
+		return nil, fmt.Errorf("set up WeChat Pay: %w", err)
+	}
+	g := &Gateway{host: u.Scheme + "://" + u.Host, timeout: c.Timeout, now: c.Now}
+	if g.timeout <= 0 {
+		g.timeout = DefaultTimeout
+	}
+	if g.now == nil {
+		g.now = time.Now
+	}
+	client := func(keepAlive bool) (*core.Client, error) {
+		return core.NewClientWithDialSettings(context.Background(), &core.DialSettings{
+			HTTPClient: newHTTPClient(c.CA, keepAlive, g.timeout),
+			Signer:     signer{&signers.SHA256WithRSASigner{MchID: c.MchID, CertificateSerialNo: c.CertSerial, PrivateKey: c.PrivateKey}},
+			Validator:  validator{verifier: verifier, now: g.now},
+		})
+	}
+	if g.query, err = client(true); err != nil {
+		return nil, fmt.Errorf("set up WeChat Pay: %w", err)
+	}
+	if g.modify, err = client(false); err != nil {
+		return nil, fmt.Errorf("set up WeChat Pay: %w", err)
+	}
+	return g, nil
+}
+
+// verifier picks what answers are checked with. The SDK panics on a missing public
+// key and on a certificate without an RSA key, so both are refused here.
+func (c Config) verifier() (auth.Verifier, error) {
+	for _, cert := range c.PlatformCerts {
+		if cert == nil {
+			return nil, errors.New("a platform certificate is missing")
+		}
+		if _, ok := cert.PublicKey.(*rsa.PublicKey); !ok {
+			return nil, errors.New("a platform certificate holds no RSA key")
+		}
+	}
+	if (c.PublicKey == nil) != (c.PublicKeyID == "") {
+		return nil, errors.New("the public key and its id belong together")
+	}
+	certs := core.NewCertificateMapWithList(c.PlatformCerts)
+	switch {
+	case c.PublicKey != nil && len(c.PlatformCerts) > 0:
+		return verifiers.NewSHA256WithRSACombinedVerifier(certs, c.PublicKeyID, *c.PublicKey), nil
+	case c.PublicKey != nil:
+		return verifiers.NewSHA256WithRSAPubkeyVerifier(c.PublicKeyID, *c.PublicKey), nil
+	case len(c.PlatformCerts) > 0:
+		return verifiers.NewSHA256WithRSAVerifier(certs), nil
+	}
+	return nil, errors.New("neither a public key nor platform certificates to verify answers with")
+}
