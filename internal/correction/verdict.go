@@ -63,7 +63,7 @@ func (e Evidence) Find() Finding {
 	case o.Paid():
 		paid := o.Collection.Paid
 		switch {
-		case paid == e.Target && (!o.HasTotal || o.Total == e.Target):
+		case paid == e.Target && (o.HasTotal && o.Total == e.Target || !o.HasTotal && paid > 0): // an absent amount reads as 0
 			return FoundPaidTarget
 		case paid == e.Base.Total && (!o.HasTotal || o.Total == e.Base.Total):
 			return FoundPaidBase

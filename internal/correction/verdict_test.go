@@ -240,6 +240,16 @@ func TestDecide_AZeroTargetNeedsNoCollection(t *testing.T) {
 	}
 }
 
+// WeChat may leave out any amount: one that is not there is not a paid ¥0.00.
+func TestDecide_AnAmountThatIsNotThereIsNotZero(t *testing.T) {
+	t.Parallel()
+	e := evidence(with(paid(0, 0), func(o *Order) { o.HasTotal = false }))
+	e.Target = 0
+	if v := e.Decide(QuietTime); v.Finding != FoundPaidOther || v.State != NeedsPerson {
+		t.Errorf("%+v", v)
+	}
+}
+
 func TestDecide_OneReadingIsNeverEnoughForTheBase(t *testing.T) {
 	t.Parallel()
 	for _, quiet := range []time.Duration{0, 1, time.Millisecond, time.Second, QuietTime} {

@@ -40,7 +40,7 @@ func (s *server) accountPage(c echo.Context, status int, problem pages.PasswordP
 }
 
 func (s *server) setPreferences(c echo.Context) error {
-	v, err := postForm(c, fields("lang", "theme", "next"))
+	v, err := postForm(c, fields("lang", "theme", "keys", "next"))
 	if err != nil {
 		return err
 	}
@@ -52,13 +52,22 @@ func (s *server) setPreferences(c echo.Context) error {
 			return errBadForm
 		}
 		lang = string(l)
-		s.rememberLang(c, lang)
+		s.remember(c, langCookie, lang)
 	}
 	if v.Has("theme") {
 		theme = v.Get("theme")
 		if theme != "" && theme != "light" && theme != "dark" {
 			return errBadForm
 		}
+	}
+	switch v.Get("keys") {
+	case "on":
+		s.remember(c, keysCookie, "")
+	case "off":
+		s.remember(c, keysCookie, "off")
+	case "":
+	default:
+		return errBadForm
 	}
 	if err := s.Preferences(context.WithoutCancel(c.Request().Context()), u.ID, lang, theme); err != nil {
 		return err

@@ -62,7 +62,7 @@ func (s *server) correctionPage(c echo.Context, status int, id int64, change fun
 	}
 	p.Page.Title += " #" + strconv.FormatInt(id, 10)
 	p.Page.Nav = layout.NavLog
-	p.Page.Scripts = []string{"once.js"}
+	p.Page.Scripts = []string{"once.js", "print.js"}
 	s.takeFlash(c, &p.Page)
 	for _, e := range cor.Events {
 		if e.Detail.RequestID != "" && (e.Detail.Class != "" || p.RequestID == "") {

@@ -151,13 +151,20 @@ func (s *server) page(c echo.Context, title i18n.Text) layout.Page {
 		p.Theme = u.Theme
 		p.User = &layout.User{Name: u.Name, Role: u.Role, CanLog: a.Can(correction.ReadCorrections), CanFind: a.Can(correction.ReadOrders)}
 	}
+	if ck, err := c.Cookie(keysCookie); err == nil {
+		p.KeysOff = ck.Value == "off"
+	}
 	if c.Request().Method != http.MethodGet {
 		p.Path = "/"
 	}
 	return p
 }
 
-const langCookie = "lang"
+// Cookies that hold preferences of a browser.
+const (
+	langCookie = "lang"
+	keysCookie = "keys" // "off" turns single-key shortcuts off
+)
 
 func (s *server) lang(c echo.Context) i18n.Lang {
 	if u, _, ok := auth.From(c); ok && u.Lang != "" {

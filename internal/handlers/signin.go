@@ -58,14 +58,19 @@ func (s *server) signInPage(c echo.Context) error {
 		return seeOther(c, next)
 	}
 	if l, ok := i18n.Parse(c.QueryParam("lang")); ok {
-		s.rememberLang(c, string(l))
+		s.remember(c, langCookie, string(l))
 	}
 	props := pages.SignInProps{Page: s.page(c, signInTitle), Expired: auth.Ended(c), Next: next}
 	return s.render(c, http.StatusOK, pages.SignIn(props))
 }
 
-func (s *server) rememberLang(c echo.Context, lang string) {
-	c.SetCookie(&http.Cookie{Name: langCookie, Value: lang, Path: "/", HttpOnly: true, Secure: s.Secure, SameSite: http.SameSiteLaxMode, MaxAge: 365 * 86400})
+// remember keeps a preference of this browser for a year; an empty value forgets it.
+func (s *server) remember(c echo.Context, name, value string) {
+	age := 365 * 86400
+	if value == "" {
+		age = -1
+	}
+	c.SetCookie(&http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: s.Secure, SameSite: http.SameSiteLaxMode, MaxAge: age})
 }
 
 func (s *server) signIn(c echo.Context) error {

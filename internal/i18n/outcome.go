@@ -130,7 +130,8 @@ func rejectedOutcome(l Lang, c correction.Correction, when string) OutcomeWords 
 func paidInstead(l Lang, w OutcomeWords, d correction.Detail) OutcomeWords {
 	o := Obstacle(l, correction.Paid, ObstacleFacts{Paid: d.Reading.Collection.Paid})
 	w.Money = o.Sentence
-	w.Next, w.Say = o.Next, o.Say
+	w.Next = append(o.Next, l.T("微信支付单号在订单页上，点“看订单”。", "The transaction number is on the order's page."))
+	w.Say = o.Say
 	return w
 }
 

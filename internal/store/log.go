@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -93,12 +94,14 @@ func (n narrowed) pick(p correction.Page, limit int) *choice {
 	case byAuthor:
 		n.page(q, p, limit, `correction c INDEXED BY correction_author`, `c.author = (SELECT id FROM user WHERE username = ?)`, n.Agent)
 	case !n.all && (len(n.merchants) == 1 || limit > 0 && len(n.merchants) <= mostUnion):
+		one := n
+		one.all = true // what drives the query is the scope
 		for i, m := range n.merchants {
 			if i > 0 {
 				q.add(` UNION ALL `)
 			}
 			q.add(`SELECT id FROM (`)
-			n.page(q, p, limit, `correction c INDEXED BY correction_merchant`, `c.sub_mchid = ?`, m)
+			one.page(q, p, limit, `correction c INDEXED BY correction_merchant`, `c.sub_mchid = ?`, m)
 			q.add(`)`)
 		}
 		if len(n.merchants) > 1 {
@@ -168,7 +171,7 @@ func (s *Store) Log(ctx context.Context, f correction.LogFilter, p correction.Pa
 		return nil, false, nil
 	}
 	q := n.pick(p, p.Limit+1) // one more than asked tells whether there is more
-	text := `SELECT ` + summaryColumns + ` FROM (` + q.text.String() + `) page CROSS JOIN correction c ON c.id = page.id` + summaryJoins + ` ORDER BY c.id DESC`
+	text := `SELECT ` + summaryColumns + ` FROM (` + q.text.String() + `) page CROSS JOIN correction c ON c.id = page.id` + summaryJoins
 	query := s.reader.query
 	if !q.constant {
 		query = s.reader.db.QueryContext
@@ -178,6 +181,7 @@ func (s *Store) Log(ctx context.Context, f correction.LogFilter, p correction.Pa
 	if err != nil {
 		return nil, false, fmt.Errorf("read change log: %w", err)
 	}
+	slices.SortFunc(list, func(a, b correction.Summary) int { return cmp.Compare(b.ID, a.ID) })
 	if len(list) <= p.Limit {
 		return list, false, nil
 	}
@@ -194,6 +198,8 @@ func (s *Store) Export(ctx context.Context, f correction.LogFilter, each func(co
 	if n.none() {
 		return nil
 	}
+	// The join keeps the order of the page, which its LIMIT makes SQLite keep. An
+	// ORDER BY would hold everything in memory first.
 	q := n.pick(correction.Page{}, -1)
 	text := `SELECT ` + summaryColumns + ` FROM (` + q.text.String() + `) page CROSS JOIN correction c ON c.id = page.id` + summaryJoins
 	rows, err := s.reader.db.QueryContext(ctx, text, q.args...)

@@ -21,6 +21,11 @@ import (
 	"correction-console/internal/correction"
 )
 
+const (
+	codeReadOnly = 8
+	codeAuth     = 23
+)
+
 // withMigrationConn executes statements on a connection that nothing guards.
 func withMigrationConn(t testing.TB, s *Store, statements ...string) {
 	t.Helper()
@@ -177,8 +182,12 @@ func TestRecord_CannotBeRewritten(t *testing.T) {
 	)
 	for _, q := range statements {
 		for who, db := range map[string]*sql.DB{"writer": s.writer.db, "reader": s.reader.db} {
-			if _, err := db.ExecContext(ctx, q); err == nil {
-				t.Errorf("%s accepted: %s", who, q)
+			// By the authorizer, a trigger or a read-only connection, not by a slip in the
+			// statement.
+			if _, err := db.ExecContext(ctx, q); err != nil && strings.Contains(q, "sqlite_schema") {
+				continue // SQLite never lets it be written
+			} else if !hasCode(err, codeAuth, codeReadOnly, codeConstraintByRule) {
+				t.Errorf("%s: %s: %v", who, q, err)
 			}
 		}
 	}

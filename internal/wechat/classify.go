@@ -1,7 +1,6 @@
 package wechat
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"regexp"
@@ -31,15 +30,17 @@ func spaceless(s string) string { return strings.Join(strings.Fields(s), "") }
 // error of WeChat's API.
 func (r reply) remote() correction.Remote {
 	m := correction.Remote{Status: r.status, RequestID: r.requestID}
-	var e struct {
-		Code    string `json:"code"`
-		Message string `json:"message"`
-	}
-	if r.status < 300 || r.failure != nil || json.Unmarshal(r.body, &e) != nil {
+	if r.status < 300 || r.failure != nil {
 		return m
 	}
-	if code := spaceless(e.Code); len(code) <= 64 && errorCode.MatchString(code) {
-		m.Code, m.Message = code, clip(e.Message, maxMessage)
+	e, err := parse(r.body)
+	if err != nil {
+		return m
+	}
+	name, _ := e["code"].(string)
+	message, _ := e["message"].(string)
+	if code := spaceless(name); len(code) <= 64 && errorCode.MatchString(code) {
+		m.Code, m.Message = code, clip(message, maxMessage)
 	}
 	return m
 }

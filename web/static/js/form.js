@@ -117,14 +117,14 @@ const again = (event) => {
 };
 
 const say = (form, text) => {
-  form.querySelector("[data-unreachable]")?.remove();
+  document.querySelector("[data-unreachable]")?.remove();
   if (!text) return;
   const box = document.createElement("p");
   box.className = "notice notice--bad";
   box.setAttribute("role", "alert");
   box.setAttribute("data-unreachable", "");
   box.textContent = text;
-  form.prepend(box);
+  form.before(box); // not inside: the form lays its children out in columns
   box.scrollIntoView({ block: "nearest" });
 };
 

@@ -8,7 +8,7 @@ const PREFIX = 1500; // ms in which the second key of "g m" must follow
 const visible = (element) => element.getClientRects().length > 0;
 const find = () => [...document.querySelectorAll("[data-find]")].find(visible);
 const link = (path) => document.querySelector(`a[href="${path}"]`);
-const edit = () => document.querySelector('a[data-key="e"]');
+const edit = () => document.querySelector('a[data-key="e"], a[data-correct]');
 const editor = () => document.querySelector("form[data-editor]");
 
 // rows are the links that j and k walk over: the first of each row of a list.

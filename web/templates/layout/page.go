@@ -17,15 +17,17 @@ type Page struct {
 	Problems int
 	Nav      string // the current entry of the main navigation: NavMine, NavLog, ...
 	User     *User  // nil when nobody is signed in
-	Path     string // path and query of this page, for switches that return to it
-	Flash    string // result of the last request, already in the page's language
-	Now      time.Time
-	Zone     *time.Location
-	Version  string
-	DemoURL  string   // the demo's page of faults; empty outside the demo
-	Scripts  []string // names of modules below web/static/js, such as "form.js"
-	OwnFind  bool     // the page has a find box itself, so the top bar has none
-	Narrow   bool     // a page of text: one narrow column
+	// KeysOff turns the single-key shortcuts off (WCAG 2.1.4).
+	KeysOff bool
+	Path    string // path and query of this page, for switches that return to it
+	Flash   string // result of the last request, already in the page's language
+	Now     time.Time
+	Zone    *time.Location
+	Version string
+	DemoURL string   // the demo's page of faults; empty outside the demo
+	Scripts []string // names of modules below web/static/js, such as "form.js"
+	OwnFind bool     // the page has a find box itself, so the top bar has none
+	Narrow  bool     // a page of text: one narrow column
 }
 
 // User is the person who is signed in.

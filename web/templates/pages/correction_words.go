@@ -30,6 +30,13 @@ func (p CorrectionProps) outcome() i18n.OutcomeWords {
 	return i18n.Outcome(p.Page.Lang, p.C, when)
 }
 
+// orderNext reports whether the next step is on the order's page: it is paid and
+// the page has the number for the refund, or a person has to look at it.
+func (p CorrectionProps) orderNext() bool {
+	r := p.C.Last().Detail.Reading
+	return p.C.State == correction.NeedsPerson || r != nil && r.Paid() && p.C.State != correction.Applied
+}
+
 // look is the kind and the icon of the notice that says how it stands.
 func (p CorrectionProps) look() (kind, icon string) {
 	switch p.C.State {
