@@ -145,14 +145,16 @@ const maxConnections = 512
 // confirmation takes at most about 45 s, and its outcome must be recorded.
 const drainWithin = 50 * time.Second
 
-// run serves until ctx ends or a signal asks to stop, then finishes what is under
-// way. It settles what an earlier stop left open before the first request.
+// untilStopped is a context that ends when a signal asks to stop.
+func untilStopped() (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+}
+
+// run serves until ctx ends, then finishes what is under way. It settles what an earlier stop left open before the first request.
 func (a *app) run(ctx context.Context, l net.Listener) error {
 	if err := a.service.Recover(ctx); err != nil {
 		return fmt.Errorf("settle open corrections: %w", err)
 	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	l = netutil.LimitListener(l, maxConnections)
 	served := make(chan error, 1)
 	go func() {

@@ -20,7 +20,7 @@ import (
 
 type demoCommand struct {
 	Listen    string `name:"listen" env:"CONSOLE_LISTEN" default:"127.0.0.1:8080" help:"Address to listen on."`
-	Keep      string `name:"data" type:"path" help:"Folder to keep the demo's data in. Default: a temporary folder, deleted at the end."`
+	Data      string `name:"data" type:"path" help:"Folder to keep the demo's data in. Default: a temporary folder, deleted at the end."`
 	QuietTime string `name:"quiet-time" env:"CONSOLE_QUIET_TIME" default:"30s" help:"Time before \"not applied\" may be said; short, so that it can be watched."`
 }
 
@@ -37,12 +37,13 @@ var demoPeople = []struct {
 
 // Run sets up a throw-away installation with its own Pay Score and serves it.
 func (d *demoCommand) Run() error {
-	ctx := context.Background()
+	ctx, stop := untilStopped()
+	defer stop()
 	quiet, err := time.ParseDuration(d.QuietTime)
 	if err != nil || quiet <= 0 {
 		return usageError{fmt.Errorf("CONSOLE_QUIET_TIME=%q: write a duration, such as 30s", d.QuietTime)}
 	}
-	data := d.Keep
+	data := d.Data
 	if data == "" {
 		if data, err = os.MkdirTemp("", "console-demo-"); err != nil {
 			return fmt.Errorf("make a temporary folder: %w", err)

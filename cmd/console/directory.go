@@ -15,11 +15,12 @@ type merchantCommands struct {
 }
 
 type merchantAdd struct {
+	dataFolder
 	SubMchID string `arg:"" name:"sub-mchid" help:"Sub-merchant number."`
 	Name     string `arg:"" help:"Name that people see."`
 }
 
-func (m *merchantAdd) Run(c *commands) error {
+func (m *merchantAdd) Run() error {
 	if !correction.ValidMchID(m.SubMchID) {
 		return usageError{fmt.Errorf("%q is no sub-merchant number: digits only", m.SubMchID)}
 	}
@@ -27,7 +28,7 @@ func (m *merchantAdd) Run(c *commands) error {
 	if err != nil {
 		return err
 	}
-	return withStore(c, func(ctx context.Context, st *store.Store) error {
+	return withStore(m.Data, func(ctx context.Context, st *store.Store) error {
 		if err := st.PutMerchant(ctx, correction.Merchant{SubMchID: m.SubMchID, Name: name}); err != nil {
 			return err
 		}
@@ -44,10 +45,10 @@ func displayName(s string) (string, error) {
 	return name, nil
 }
 
-type merchantList struct{}
+type merchantList struct{ dataFolder }
 
-func (*merchantList) Run(c *commands) error {
-	return withStore(c, func(ctx context.Context, st *store.Store) error {
+func (m *merchantList) Run() error {
+	return withStore(m.Data, func(ctx context.Context, st *store.Store) error {
 		all, err := st.Merchants(ctx)
 		if err != nil {
 			return err
@@ -62,6 +63,7 @@ type serviceCommands struct {
 }
 
 type serviceAdd struct {
+	dataFolder
 	ServiceID string `arg:"" name:"service-id" help:"Pay Score service id."`
 	Name      string `arg:"" help:"Name that people see."`
 	Industry  string `help:"Industry, for its rules: ${industries}."`
@@ -69,7 +71,7 @@ type serviceAdd struct {
 	AllowZero bool   `name:"allow-zero" help:"Allow corrections to zero."`
 }
 
-func (s *serviceAdd) Run(c *commands) error {
+func (s *serviceAdd) Run() error {
 	if !correction.ValidServiceID(s.ServiceID) {
 		return usageError{fmt.Errorf("%q is no service id: 1 to 32 digits or letters", s.ServiceID)}
 	}
@@ -86,7 +88,7 @@ func (s *serviceAdd) Run(c *commands) error {
 			return usageError{fmt.Errorf("--cap %q: write yuan, such as 99.00", s.Cap)}
 		}
 	}
-	return withStore(c, func(ctx context.Context, st *store.Store) error {
+	return withStore(s.Data, func(ctx context.Context, st *store.Store) error {
 		if err := st.PutOffering(ctx, o); err != nil {
 			return err
 		}
@@ -103,10 +105,10 @@ func industryCodes() string {
 	return strings.Join(codes, ", ")
 }
 
-type serviceList struct{}
+type serviceList struct{ dataFolder }
 
-func (*serviceList) Run(c *commands) error {
-	return withStore(c, func(ctx context.Context, st *store.Store) error {
+func (s *serviceList) Run() error {
+	return withStore(s.Data, func(ctx context.Context, st *store.Store) error {
 		all, err := st.Offerings(ctx)
 		if err != nil {
 			return err

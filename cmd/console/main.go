@@ -4,6 +4,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	_ "time/tzdata" // the zone of the settings works on machines without a zone database
 
@@ -15,7 +16,6 @@ var version = "dev"
 
 // commands is the command line (product.md §7).
 type commands struct {
-	Data     string          `name:"data" env:"CONSOLE_DATA" default:"data" type:"path" help:"Folder of the database, console.db."`
 	Settings kong.ConfigFlag `name:"settings" env:"CONSOLE_SETTINGS" help:"Settings file, JSON; names as the flags, with _ for -."`
 
 	Serve       serveCommand       `cmd:"" help:"Run the console."`
@@ -27,17 +27,40 @@ type commands struct {
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running console whether it is ready; exit code 1 if not."`
 }
 
+// dataFolder is the flag of the commands that work on an installation. The demo has
+// its own, without the environment variable: it must not touch a real one.
+type dataFolder struct {
+	Data string `name:"data" env:"CONSOLE_DATA" default:"data" type:"path" help:"Folder of the database, console.db."`
+}
+
 func main() { os.Exit(run(os.Args[1:])) }
+
+// settingsFile reads a settings file. A flag is above the environment, and the
+// environment above the file; kong by itself puts the file above the environment.
+func settingsFile(r io.Reader) (kong.Resolver, error) {
+	file, err := kong.JSON(r)
+	if err != nil {
+		return nil, err
+	}
+	return kong.ResolverFunc(func(ctx *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
+		for _, name := range flag.Envs {
+			if _, set := os.LookupEnv(name); set {
+				return nil, nil
+			}
+		}
+		return file.Resolve(ctx, parent, flag)
+	}), nil
+}
 
 // run carries out one command and returns the exit code: 0, 2 for what was asked
 // wrongly or configured wrongly, 1 for everything else.
 func run(args []string) int {
 	var c commands
 	parser := kong.Must(&c, kong.Name("console"), kong.Description("The correction console (改价台)."),
-		kong.Configuration(kong.JSON), kong.Vars{"industries": industryCodes()}, kong.UsageOnError(), kong.Exit(os.Exit))
+		kong.Configuration(settingsFile), kong.Vars{"industries": industryCodes()}, kong.UsageOnError(), kong.Exit(os.Exit))
 	ctx, err := parser.Parse(args)
 	if err == nil {
-		err = ctx.Run(&c)
+		err = ctx.Run()
 	} else {
 		err = usageError{err}
 	}

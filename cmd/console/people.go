@@ -24,6 +24,7 @@ type userCommands struct {
 }
 
 type userAdd struct {
+	dataFolder
 	Name          string   `arg:"" help:"User name to sign in with."`
 	Role          string   `required:"" enum:"agent,supervisor,operator,auditor" help:"agent, supervisor, operator or auditor."`
 	DisplayName   string   `name:"display-name" help:"Name that others see. Default: the user name."`
@@ -32,7 +33,7 @@ type userAdd struct {
 	PasswordStdin bool     `name:"password-stdin" help:"Read the password from the first line of standard input."`
 }
 
-func (u *userAdd) Run(c *commands) error {
+func (u *userAdd) Run() error {
 	name, err := auth.NormalUsername(u.Name)
 	if err != nil {
 		return usageError{fmt.Errorf("%q is no user name: letters, digits and signs without blanks, at most 64", u.Name)}
@@ -49,7 +50,7 @@ func (u *userAdd) Run(c *commands) error {
 			return usageError{fmt.Errorf("--merchant %q: write the sub-merchant number, digits only", m)}
 		}
 	}
-	return withStore(c, func(ctx context.Context, st *store.Store) error {
+	return withStore(u.Data, func(ctx context.Context, st *store.Store) error {
 		hash, err := newPassword(ctx, u.PasswordStdin, name)
 		if err != nil {
 			return err
@@ -94,10 +95,10 @@ func newPassword(ctx context.Context, stdin bool, username string) (string, erro
 	return auth.NewHasher().Hash(ctx, password)
 }
 
-type userList struct{}
+type userList struct{ dataFolder }
 
-func (*userList) Run(c *commands) error {
-	return withStore(c, func(ctx context.Context, st *store.Store) error {
+func (u *userList) Run() error {
+	return withStore(u.Data, func(ctx context.Context, st *store.Store) error {
 		users, err := st.Users(ctx)
 		if err != nil {
 			return err
@@ -117,16 +118,17 @@ func (*userList) Run(c *commands) error {
 }
 
 type userReset struct {
+	dataFolder
 	Name          string `arg:"" help:"User name."`
 	PasswordStdin bool   `name:"password-stdin" help:"Read the password from the first line of standard input."`
 }
 
-func (u *userReset) Run(c *commands) error {
+func (u *userReset) Run() error {
 	name, err := auth.NormalUsername(u.Name)
 	if err != nil {
 		return known(auth.ErrNoUser, u.Name)
 	}
-	return withStore(c, func(ctx context.Context, st *store.Store) error {
+	return withStore(u.Data, func(ctx context.Context, st *store.Store) error {
 		hash, err := newPassword(ctx, u.PasswordStdin, name)
 		if err != nil {
 			return err
@@ -140,16 +142,17 @@ func (u *userReset) Run(c *commands) error {
 }
 
 type userDisable struct {
+	dataFolder
 	Name   string `arg:"" help:"User name."`
 	Enable bool   `help:"Let the person in again."`
 }
 
-func (u *userDisable) Run(c *commands) error {
+func (u *userDisable) Run() error {
 	name, err := auth.NormalUsername(u.Name)
 	if err != nil {
 		return known(auth.ErrNoUser, u.Name)
 	}
-	return withStore(c, func(ctx context.Context, st *store.Store) error {
+	return withStore(u.Data, func(ctx context.Context, st *store.Store) error {
 		if err := known(st.SetDisabled(ctx, name, !u.Enable), name); err != nil {
 			return err
 		}
@@ -166,9 +169,9 @@ func known(err error, name string) error {
 }
 
 // withStore opens the database for one command; it works beside a running console.
-func withStore(c *commands, f func(context.Context, *store.Store) error) error {
+func withStore(data string, f func(context.Context, *store.Store) error) error {
 	ctx := context.Background()
-	st, err := openStore(ctx, c.Data)
+	st, err := openStore(ctx, data)
 	if err != nil {
 		return err
 	}

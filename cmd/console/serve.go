@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,11 +12,12 @@ import (
 )
 
 type serveCommand struct {
+	dataFolder
 	config.Settings
 }
 
-func (s *serveCommand) Run(c *commands) error {
-	cfg, problems := s.Check(c.Data)
+func (s *serveCommand) Run() error {
+	cfg, problems := s.Check(s.Data)
 	if len(problems) > 0 {
 		return settingsError(problems)
 	}
@@ -29,7 +29,8 @@ func (s *serveCommand) Run(c *commands) error {
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
-	ctx := context.Background()
+	ctx, stop := untilStopped()
+	defer stop()
 	st, err := openStore(ctx, cfg.Data)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package correction
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -115,7 +116,6 @@ const (
 	BadReasonCode   = "reason_code"
 	BadNoteRequired = "note_required"
 	BadDeviceTick   = "device_tick" // an empty device id must be ticked off
-	BadURL          = "url"
 )
 
 // Codes of warnings; none blocks.
@@ -132,7 +132,7 @@ const (
 	WarnFixedText        = "fixed_text"
 	WarnPersonal         = "personal" // looks like a phone or id number
 	WarnNoDevice         = "no_device"
-	WarnAgain            = "corrected_before"
+	WarnURL              = "materiel_url"
 )
 
 // Checked is a form that was read: what it means, and everything that is wrong
@@ -179,7 +179,9 @@ func (p Policy) Check(f Form, base Order, svc Offering) Checked {
 	c.unique("post_payments", c.Lines, lineIndex)
 	c.unique("post_discounts", c.Discounts, discountIndex)
 
-	amounts := !c.hasProblem(".amount")
+	amounts := !slices.ContainsFunc(c.Problems, func(n Notice) bool {
+		return strings.HasSuffix(n.Field, ".amount") && n.Code != BadContent
+	})
 	c.total(f, base, svc, amounts)
 	c.texts(p)
 	c.device(svc)
@@ -359,7 +361,8 @@ func (c *Checked) device(svc Offering) {
 	d.End, f.End = c.text("device.end_device_id", f.End, MaxDeviceID, false)
 	d.Materiel, f.Materiel = c.text("device.materiel_no", f.Materiel, MaxMateriel, false)
 	if d.Materiel != "" && !httpURL.MatchString(d.Materiel) {
-		c.bad(Notice{Field: "device.materiel_no", Code: BadURL})
+		// A URL by the documents, yet their own sample is none (domain.md §9).
+		c.Warnings = append(c.Warnings, Notice{Field: "device.materiel_no", Code: WarnURL})
 	}
 	industry, _ := FindIndustry(svc.Industry)
 	if !industry.Unattended {
@@ -418,7 +421,7 @@ func cleanText(s string, limit int, note bool) (string, Notice) {
 	marks, visible := 0, false
 	for _, r := range s {
 		switch {
-		case note && (r == '\n' || r == '\t'):
+		case note && (r == '\n' || r == '\t' || r == 0xFE0F || r == 0x200D): // line ends, and what joins emoji
 			continue
 		case r > 0xFFFF && !note:
 			return s, Notice{Code: BadEmoji, Text: string(r)}

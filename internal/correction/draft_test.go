@@ -64,11 +64,12 @@ func TestCheck_RulesAtTheirLimits(t *testing.T) {
 	line := func(set func(*FormLine)) func(*Form) { return func(f *Form) { set(&f.Lines[0]) } }
 	discount := func(l FormLine) func(*Form) { return func(f *Form) { f.Discounts = []FormLine{l} } }
 	for _, c := range []struct {
-		name string
-		edit func(*Form)
-		svc  Offering
-		base Fen // 50000 when zero
-		want []string
+		name  string
+		edit  func(*Form)
+		svc   Offering
+		base  Fen // 50000 when zero
+		want  []string
+		warns bool // of an address that is none
 	}{
 		{name: "as it is", edit: func(*Form) {}},
 
@@ -228,10 +229,10 @@ func TestCheck_RulesAtTheirLimits(t *testing.T) {
 		{name: "address of 100", edit: func(f *Form) { f.Device.Materiel = "https://example.com/" + strings.Repeat("a", 80) }},
 		{name: "address of 101", edit: func(f *Form) { f.Device.Materiel = "https://example.com/" + strings.Repeat("a", 81) }, want: []string{"too_long device.materiel_no"}},
 		{name: "http", edit: func(f *Form) { f.Device.Materiel = "http://example.com?a=b#c" }},
-		{name: "no address", edit: func(f *Form) { f.Device.Materiel = "HG123456" }, want: []string{"url device.materiel_no"}},
-		{name: "a script", edit: func(f *Form) { f.Device.Materiel = "javascript:alert(1)" }, want: []string{"url device.materiel_no"}},
-		{name: "an address without host", edit: func(f *Form) { f.Device.Materiel = "https:///a" }, want: []string{"url device.materiel_no"}},
-		{name: "an address with a blank", edit: func(f *Form) { f.Device.Materiel = "https://example.com/a b" }, want: []string{"url device.materiel_no"}},
+		{name: "no address", edit: func(f *Form) { f.Device.Materiel = "HG123456" }, warns: true},
+		{name: "a script", edit: func(f *Form) { f.Device.Materiel = "javascript:alert(1)" }, warns: true},
+		{name: "an address without host", edit: func(f *Form) { f.Device.Materiel = "https:///a" }, warns: true},
+		{name: "an address with a blank", edit: func(f *Form) { f.Device.Materiel = "https://example.com/a b" }, warns: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -241,6 +242,9 @@ func TestCheck_RulesAtTheirLimits(t *testing.T) {
 			got := DefaultPolicy().Check(f, base, c.svc)
 			if p := problems(got); !slices.Equal(p, c.want) {
 				t.Errorf("problems %q, want %q", p, c.want)
+			}
+			if warned := slices.ContainsFunc(got.Warnings, func(n Notice) bool { return n.Code == WarnURL }); warned != c.warns {
+				t.Errorf("warned of the address: %v", warned)
 			}
 			if got.OK() != (len(c.want) == 0) {
 				t.Errorf("OK() = %v", got.OK())
@@ -328,7 +332,7 @@ func TestCheck_ReportsEverythingAtOnceAndKeepsWhatWasTyped(t *testing.T) {
 		"required post_payments.2.name", "yuan_thousands post_payments.2.amount", "count_range post_payments.2.count", "too_long post_payments.2.description",
 		"duplicate_name post_payments.10.name",
 		"emoji post_discounts.3.name", "required post_discounts.3.amount", "count_range post_discounts.3.count", "bad_character post_discounts.3.description",
-		"too_long device.start_device_id", "url device.materiel_no", "device_tick no_device",
+		"too_long device.start_device_id", "device_tick no_device",
 		"reason_code reason_code", "too_long reason", "too_long ticket", "bad_character note",
 	}
 	slices.Sort(want)

@@ -139,7 +139,11 @@ func (i Industry) warnings(lines []Line, index []int, total Fen) []Notice {
 		}
 		check(n.Amount, l.HasAmount, "amount", WarnNeedsAmount, WarnNoAmount)
 		check(n.Description, l.Description != "", "description", WarnNeedsDescription, WarnNoDescription)
-		check(n.Count, l.Count != 0, "count", WarnNeedsCount, WarnNoCount)
+		if l.Count == 0 {
+			check(n.Count, false, "count", WarnNeedsCount, WarnNoCount)
+		} else if l.Count > 1 { // WeChat reports an absent count as 1
+			check(n.Count, true, "count", WarnNeedsCount, WarnNoCount)
+		}
 		if n.OnlyWhenZero && i.FixedText != "" && l.Description != "" && l.Description != i.FixedText {
 			out = append(out, Notice{Field: field + "description", Code: WarnFixedText, Text: i.FixedText})
 		}

@@ -348,7 +348,7 @@ type PrepareResult struct {
 // Prepare turns a form into a correction that waits to be confirmed. The order is
 // read again: if it is not what the form was opened on, nothing is prepared. An
 // error of kind Invalid comes with Checked.Problems.
-func (s *Service) Prepare(ctx context.Context, a Actor, ref Ref, f Form, retryOf int64) (PrepareResult, error) {
+func (s *Service) Prepare(ctx context.Context, a Actor, ref Ref, f Form) (PrepareResult, error) {
 	var r PrepareResult
 	var err error
 	r.Base, r.Offering, r.Checked, err = s.Preview(ctx, a, f)
@@ -374,7 +374,7 @@ func (s *Service) Prepare(ctx context.Context, a Actor, ref Ref, f Form, retryOf
 	case !now.Order.SameMoney(r.Base):
 		return r, fail(Conflict, CodeOrderMoved, nil)
 	}
-	c := s.compose(a, now, r.Checked, retryOf)
+	c := s.compose(a, now, r.Checked)
 	r.ID, err = s.Store.Prepare(context.WithoutCancel(ctx), c)
 	if err != nil {
 		return r, fail(Unavailable, CodeNoRecord, err)
@@ -385,7 +385,7 @@ func (s *Service) Prepare(ctx context.Context, a Actor, ref Ref, f Form, retryOf
 	return r, nil
 }
 
-func (s *Service) compose(a Actor, v OrderView, ch Checked, retryOf int64) Correction {
+func (s *Service) compose(a Actor, v OrderView, ch Checked) Correction {
 	o := v.Order
 	req := Request{
 		ServiceID: o.ServiceID, SubMchID: o.SubMchID,
@@ -400,7 +400,7 @@ func (s *Service) compose(a Actor, v OrderView, ch Checked, retryOf int64) Corre
 		Base: o, BaseSHA256: v.Base, Target: ch.Total, Body: req.Body(),
 		Reason: reason, Ticket: ch.Ticket, Note: ch.Note, Warnings: ch.Warnings,
 		AsksTotal: s.Policy.AsksTotal(o.Total, ch.Total),
-		AuthorID:  a.UserID, AuthorName: a.Name, SessionID: a.SessionID, RetryOf: retryOf,
+		AuthorID:  a.UserID, AuthorName: a.Name, SessionID: a.SessionID,
 		PreparedAt: now, ConfirmUntil: now.Add(s.Policy.ConfirmWithin),
 		ConfirmNonce: make([]byte, 16),
 	}
@@ -513,6 +513,9 @@ func (s *Service) Confirm(ctx context.Context, a Actor, id int64, token, typedTo
 	switch c.State {
 	case Prepared:
 	case Expiry:
+		if err := s.ExpireOverdue(ctx); err != nil {
+			s.Log.Error("expire corrections", "err", err)
+		}
 		return fail(Conflict, CodeExpired, nil)
 	default:
 		return fail(Conflict, CodeTokenUsed, nil)
@@ -538,6 +541,7 @@ func (s *Service) Confirm(ctx context.Context, a Actor, id int64, token, typedTo
 	case errors.Is(err, ErrMoved):
 		return fail(Conflict, CodeTokenUsed, err)
 	case err != nil:
+		s.abandon(ctx, id) // the claim may be on record all the same
 		return fail(Unavailable, CodeNoRecord, err)
 	}
 	return s.send(ctx, c, c.Last().N+1)
@@ -590,6 +594,7 @@ func (s *Service) send(ctx context.Context, c Correction, n int) error {
 // neither that error bodies are authentic (they are not signed) nor how soon a
 // query shows a change: what cannot be confirmed stays unknown.
 func (s *Service) readBack(ctx context.Context, c Correction, class Class, d Detail) (State, Detail) {
+	asked := s.Now()
 	now, err := s.read(ctx, c.Ref)
 	if err != nil {
 		if class == Accepted { // the verified answer alone is proof
@@ -598,24 +603,29 @@ func (s *Service) readBack(ctx context.Context, c Correction, class Class, d Det
 		d.Cause = CauseUnread
 		return Unknown, d
 	}
-	e := s.evidence(c, now.Order, d)
-	v := e.Decide(s.Policy.Quiet)
+	v := s.evidence(c, now.Order, asked, d).Decide(s.Policy.Quiet)
 	d.Finding, d.Reading, d.ReadMS = v.Finding, &now.Order, now.At.UnixMilli()
 	if v.Wait {
-		d.Cause = CauseNotVisible
+		d.Cause = CauseUnread
+		if class == Accepted {
+			d.Cause = CauseNotVisible
+		}
 		return Unknown, d
 	}
 	return v.State, d
 }
 
-func (s *Service) evidence(c Correction, now Order, d Detail) Evidence {
+// evidence puts together what a reading proves. asked is when the query was made,
+// not when it was answered: a reading begun before the quiet time was over does not
+// count as one after it.
+func (s *Service) evidence(c Correction, now Order, asked time.Time, d Detail) Evidence {
 	req, err := ParseBody(c.Body)
 	if err != nil { // our own bytes, protected by their hash
 		panic(err)
 	}
 	return Evidence{
 		Base: c.Base, Lines: req.Lines, Discounts: req.Discounts, Target: c.Target, Now: now,
-		Age: s.Now().Sub(time.UnixMilli(d.SignMS)), Accepted: d.Class == Accepted, Rejected: d.Class == Refused,
+		Age: asked.Sub(time.UnixMilli(d.SignMS)), Accepted: d.Class == Accepted, Rejected: d.Class == Refused,
 	}
 }
 
@@ -644,14 +654,37 @@ func (s *Service) failure(err error, cause string) Detail {
 	return d
 }
 
-// conclude records where a correction went. If the record fails, the correction
-// stays as it is: sending is resumed by Check or at the next start.
+// concludeTries is how often an outcome is offered to the store before it is left
+// to the next start; concludePause lies between two tries.
+const (
+	concludeTries = 4
+	concludePause = 250 * time.Millisecond
+)
+
+// conclude records where a correction went. What is known now is lost if the record
+// fails, so it is tried again for a moment; trying twice cannot record it twice. If
+// it fails for good, the correction stays as it is and is resumed by Check or at the
+// next start.
 func (s *Service) conclude(ctx context.Context, c Correction, from State, n int, to State, d Detail) error {
-	err := s.storing(ctx, func(ctx context.Context) error {
-		return s.Store.Append(ctx, c.ID, from, n, Event{State: to, At: s.Now(), Detail: d})
-	})
+	e := Event{State: to, At: s.Now(), Detail: d}
+	var err error
+	for try := range concludeTries {
+		if try > 0 {
+			time.Sleep(concludePause)
+		}
+		err = s.storing(ctx, func(ctx context.Context) error { return s.Store.Append(ctx, c.ID, from, n, e) })
+		if err == nil || errors.Is(err, ErrMoved) {
+			break
+		}
+	}
+	if errors.Is(err, ErrMoved) {
+		// A try that seemed to fail was recorded, or somebody else was faster: the record
+		// tells.
+		return fail(Conflict, CodeTokenUsed, err)
+	}
 	if err != nil {
-		s.Log.Error("outcome is not on record yet", "correction", c.ID, "from", from, "to", to, "request_id", d.RequestID, "err", err)
+		s.Log.Error("outcome is not on record yet", "correction", c.ID, "from", from, "to", to, "class", d.Class, "cause", d.Cause,
+			"status", d.Status, "code", d.Code, "request_id", d.RequestID, "err", err)
 		if from == Sending {
 			return fail(Unavailable, CodeOutcomePending, err)
 		}
@@ -686,7 +719,7 @@ func (s *Service) Recover(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := s.resume(ctx, c); err != nil && !errors.Is(err, ErrMoved) {
+		if err := s.resume(ctx, c); err != nil && CodeOf(err) != CodeTokenUsed {
 			return err
 		}
 	}
@@ -707,6 +740,7 @@ func (s *Service) resume(ctx context.Context, c Correction) error {
 // Check reads the order of an uncertain correction now and decides by the verdict
 // table. A reading that does not decide is recorded too.
 func (s *Service) Check(ctx context.Context, a Actor, id int64) error {
+	_, running := s.inFlight.Load(id) // before the record is read, or it may end in between
 	c, err := s.Correction(ctx, a, id)
 	if err != nil {
 		return err
@@ -715,9 +749,8 @@ func (s *Service) Check(ctx context.Context, a Actor, id int64) error {
 		return fail(Forbidden, CodeForbidden, nil)
 	}
 	ctx = context.WithoutCancel(ctx)
-	_, busy := s.inFlight.Load(id)
-	if (c.State == Sending || c.State == Claimed) && !busy {
-		if err := s.resume(ctx, c); err != nil {
+	if (c.State == Sending || c.State == Claimed) && !running {
+		if err := s.resume(ctx, c); err != nil && CodeOf(err) != CodeTokenUsed {
 			return err
 		}
 		if c, err = s.Store.Correction(ctx, id); err != nil {
@@ -727,16 +760,17 @@ func (s *Service) Check(ctx context.Context, a Actor, id int64) error {
 	if c.State != Unknown {
 		return nil // decided in the meantime, or still under way: the page tells
 	}
+	asked := s.Now()
 	now, err := s.read(ctx, c.Ref)
 	if err != nil {
 		return err
 	}
 	first, _ := firstUnknown(c)
-	e := s.evidence(c, now.Order, first.Detail)
-	e.QuietRead = s.quietRead(c, first.Detail, now.At)
+	e := s.evidence(c, now.Order, asked, first.Detail)
+	e.QuietRead = s.quietRead(c, first.Detail, asked)
 	v := e.Decide(s.Policy.Quiet)
 	d := Detail{
-		Finding: v.Finding, Reading: &now.Order, ReadMS: now.At.UnixMilli(), RequestID: now.RequestID, SignMS: first.Detail.SignMS,
+		Finding: v.Finding, Reading: &now.Order, ReadMS: asked.UnixMilli(), RequestID: now.RequestID, SignMS: first.Detail.SignMS,
 	}
 	to := v.State
 	if v.Wait {

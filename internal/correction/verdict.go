@@ -108,6 +108,8 @@ func (e Evidence) Decide(quiet time.Duration) Verdict {
 		v.State = e.unless(NotApplied)
 	case FoundBase, FoundBetween, FoundCancelled:
 		switch {
+		case f == FoundCancelled && e.Now.HasTotal && e.Now.Total == e.Target && SameLines(e.Now.Lines, e.Lines):
+			v.State = NeedsPerson // it seems to have taken effect before the cancellation
 		case e.Age < quiet:
 			v.Wait = true
 		case f == FoundBase && (e.QuietRead <= 0 || e.QuietRead < ReadGap(quiet)):

@@ -60,6 +60,9 @@ func TestRoutes_RoleByRouteByMethod(t *testing.T) {
 				res := c.Do(m, concrete(r.Path), form, http.Header{"Sec-Fetch-Site": {"same-origin"}})
 				cell := fmt.Sprintf("%q %s %s → %d", role, m, r.Path, res.Status)
 				if !slices.Contains(known[r.Path], m) {
+					if r.Path == "/corrections/preview" && (m == "GET" || m == "HEAD") {
+						continue // read as /corrections/:id
+					}
 					if res.Status != http.StatusMethodNotAllowed && res.Status != http.StatusNotFound {
 						t.Errorf("%s, want 405", cell)
 					}
@@ -122,7 +125,7 @@ func TestRoutes_HeadersOnEveryAnswer(t *testing.T) {
 		if res.Header.Get("Server") != "" || res.Header.Get("Access-Control-Allow-Origin") != "" {
 			t.Errorf("%s: headers %v", p, res.Header)
 		}
-		if strings.Contains(res.Header.Get("Content-Type"), "html") && !strings.Contains(res.Header.Get("Content-Type"), "charset=utf-8") {
+		if strings.Contains(res.Header.Get("Content-Type"), "html") && !strings.Contains(strings.ToLower(res.Header.Get("Content-Type")), "charset=utf-8") {
 			t.Errorf("%s: %s", p, res.Header.Get("Content-Type"))
 		}
 	}

@@ -75,7 +75,6 @@ var problemWords = map[string]words{
 	correction.BadReasonCode:   says("这个原因不能用了，请重新选一个", "This reason is no longer in use. Choose another one"),
 	correction.BadNoteRequired: says("选了这个原因，要在备注里写清楚情况", "This reason needs a note. Say what happened"),
 	correction.BadDeviceTick:   says("补上设备编号；确实没有，就勾选“确认留空”", "Enter the device ids, or tick that they stay empty"),
-	correction.BadURL:          says("填完整的网址，比如 https://example.com/a.jpg", "Enter a full address, such as https://example.com/a.jpg"),
 }
 
 var warningWords = map[string]words{
@@ -113,7 +112,7 @@ var warningWords = map[string]words{
 		return l.F("像有电话或证件号（%s 开头），客户可能看到，请删去", "It looks like a phone or ID number (starting with %s). The customer may see it: delete it", first(n.Text, 3))
 	},
 	correction.WarnNoDevice: says("没有填。无人值守设备的订单一般要填", "Empty. Orders of unattended devices usually have it"),
-	correction.WarnAgain:    says("这笔订单改过价了，再改一次微信可能不接受", "This order was corrected before. WeChat may refuse another correction"),
+	correction.WarnURL:      says("微信要求填完整的网址，比如 https://example.com/a", "WeChat expects a full address, such as https://example.com/a"),
 }
 
 // ProblemText says what to do about a problem of a form. It has no full stop and

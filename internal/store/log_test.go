@@ -176,13 +176,13 @@ func TestLog_QueriesUseTheirIndex(t *testing.T) {
 	for name, tc := range map[string]struct {
 		f    correction.LogFilter
 		want string // in the plan
-		sort bool
+		sort bool   // of a page of each merchant, of one order's, of a range of dates
 	}{
 		"newest":      {correction.LogFilter{Scope: every}, "SCAN c", false},
 		"author":      {correction.LogFilter{Scope: every, AuthorID: 1}, "correction_author (author=? AND id<?)", false},
 		"agent":       {correction.LogFilter{Scope: every, Agent: "lin"}, "correction_author (author=? AND id<?)", false},
 		"merchant":    {correction.LogFilter{Scope: every, SubMchID: "1"}, "correction_merchant (sub_mchid=? AND id<?)", false},
-		"merchants":   {correction.LogFilter{Scope: correction.Scope{Merchants: []string{"1", "2"}}}, "correction_merchant (sub_mchid=? AND id<?)", false},
+		"merchants":   {correction.LogFilter{Scope: correction.Scope{Merchants: []string{"1", "2"}}}, "correction_merchant (sub_mchid=? AND id<?)", true},
 		"rare state":  {correction.LogFilter{Scope: every, State: correction.Unknown}, "correction_now_state (state=? AND correction_id<?)", false},
 		"order":       {correction.LogFilter{Scope: every, OutOrderNo: "A"}, "correction_order (out_order_no=?", true},
 		"dates":       {correction.LogFilter{Scope: every, From: t0, To: t0.Add(time.Hour)}, "correction_prepared (prepared_ms>? AND prepared_ms<?)", true},

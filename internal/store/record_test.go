@@ -187,6 +187,19 @@ func TestMarkSending_OnlyOnceAndOnlyFromClaimed(t *testing.T) {
 	}
 }
 
+// Even a claim that nobody recorded does not let an intent in.
+func TestMarkSending_NeedsTheEventClaimed(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	u := person(t, s, "lin", correction.Agent)
+	id := prepare(t, s, sample(u.ID, ref("A1"), t0))
+	_, err := s.writer.db.ExecContext(t.Context(), `INSERT INTO claim VALUES (?, 'A1', ?)`, ref("").SubMchID, id)
+	must(t, err)
+	if _, err := s.writer.db.ExecContext(t.Context(), `INSERT INTO send VALUES (?, 0, 'n', 'b', 0)`, id); !hasCode(err, codeConstraintByRule) {
+		t.Error(err)
+	}
+}
+
 func TestMarkSending_RecordsTheSignature(t *testing.T) {
 	t.Parallel()
 	s := openTest(t)
@@ -330,6 +343,9 @@ func TestAppend_NeedsTheClaim(t *testing.T) {
 		id := prepare(t, s, sample(u.ID, r, t0))
 		walk(t, s, id, r, t0, pathTo[from]...)
 		withMigrationConn(t, s, `DROP TRIGGER IF EXISTS claim_delete`, fmt.Sprintf(`DELETE FROM claim WHERE correction_id = %d`, id))
+		if _, err := s.writer.db.ExecContext(t.Context(), `INSERT INTO send VALUES (?, 0, 'n', 'b', 0)`, id); !hasCode(err, codeConstraintByRule) {
+			t.Errorf("an intent without the claim, from %s: %v", from, err)
+		}
 		to := map[correction.State]correction.State{correction.Claimed: correction.NotSent}[from]
 		if to == "" {
 			to = correction.Applied

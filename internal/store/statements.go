@@ -146,13 +146,6 @@ func (w *writeTx) row(ctx context.Context, query string, args ...any) scanner {
 	return w.tx.QueryRowContext(ctx, query, args...)
 }
 
-func (w *writeTx) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if s := w.stmt(ctx, query); s != nil {
-		return s.QueryContext(ctx, args...)
-	}
-	return w.tx.QueryContext(ctx, query, args...)
-}
-
 // collect scans all rows and closes them.
 func collect[T any](rows *sql.Rows, err error, scan func(scanner) (T, error)) ([]T, error) {
 	if err != nil {

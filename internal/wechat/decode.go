@@ -51,7 +51,10 @@ func decodeOrder(body []byte, ref correction.Ref) (correction.Order, error) {
 	}
 	if c := r.object(root, "collection"); c != nil {
 		o.Collection.State = r.text(c, "state")
-		o.Collection.Total, _ = r.fen(c, "total_amount")
+		var stated bool
+		if o.Collection.Total, stated = r.fen(c, "total_amount"); !stated {
+			o.Collection.Total = o.Total // the field is optional (domain.md §3.1)
+		}
 		o.Collection.Paying, _ = r.fen(c, "paying_amount")
 		o.Collection.Paid, _ = r.fen(c, "paid_amount")
 		for _, d := range r.objects(c, "details") {

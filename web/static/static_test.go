@@ -81,7 +81,11 @@ func TestHandler_SheetBeginsWithTheTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := ask(http.MethodGet, static.Path(static.Sheet), "").Body.String(); got != string(tokens)+string(app) {
+	flow, err := os.ReadFile("css/flow.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := ask(http.MethodGet, static.Path(static.Sheet), "").Body.String(); got != string(tokens)+string(app)+string(flow) {
 		t.Error("the sheet is not the tokens followed by the rest")
 	}
 }

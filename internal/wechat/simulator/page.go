@@ -33,7 +33,6 @@ type pageProps struct {
 	Orders []pageOrder
 	Kinds  []KindInfo
 	Armed  []Fault
-	Done   string
 	Failed string
 }
 

@@ -160,8 +160,8 @@ func Samples(now time.Time) []Order {
 
 	// Express.
 	express := sample{expressMch, expressSvc, "寄快递", estimate(50000), ago(28, 0), "", "", "2260001"}
-	add(express.completed("LN20261122|SF0033", 20*time.Hour, none, 3300, fee("首重费", 1200), fee("续重费", 1600), fee("包装费", 500)))
-	add(express.created("LN20261022|SF0007"), func(o *Order) { o.State = correction.OrderExpired })
+	add(express.completed("LN20261122|KY0033", 20*time.Hour, none, 3300, fee("首重费", 1200), fee("续重费", 1600), fee("包装费", 500)))
+	add(express.created("LN20261022|KY0007"), func(o *Order) { o.State = correction.OrderExpired })
 
 	// Car rental.
 	rent := sample{rentMch, rentSvc, "免押租车", deposit(500000), ago(80, 0), "远山高铁站店", "远山高铁站店", "7004001"}

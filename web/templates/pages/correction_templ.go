@@ -320,9 +320,9 @@ func toConfirm(p CorrectionProps) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var14 string
-		templ_7745c5c3_Var14, templ_7745c5c3_Err = templ.JoinStringErrs(p.Page.T("只发送一次，结果马上显示在这里。", "It is sent once only, and the result shows here."))
+		templ_7745c5c3_Var14, templ_7745c5c3_Err = templ.JoinStringErrs(p.Page.T("只发送一次，结果显示在这里。", "It is sent once only, and the result shows here."))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `templates/pages/correction.templ`, Line: 65, Col: 127}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `templates/pages/correction.templ`, Line: 65, Col: 121}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var14))
 		if templ_7745c5c3_Err != nil {
@@ -3353,7 +3353,7 @@ func history(p CorrectionProps) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			for _, note := range i18n.EventNotes(p.Page.Lang, p.C, e) {
+			for _, note := range i18n.EventNotes(p.Page.Lang, p.stored(), e) {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 257, "<p class=\"timeline__note\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

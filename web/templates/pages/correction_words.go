@@ -14,6 +14,14 @@ import (
 // target is the new total: of the stored bytes, like all amounts of this page.
 func (p CorrectionProps) target() correction.Fen { return p.Request.Total }
 
+// stored is the correction with the total of the stored bytes, for texts that
+// quote it.
+func (p CorrectionProps) stored() correction.Correction {
+	c := p.C
+	c.Target = p.Request.Total
+	return c
+}
+
 func (p CorrectionProps) reduction() correction.Fen { return p.C.Base.Total - p.target() }
 
 func (p CorrectionProps) open() bool { return p.C.State == correction.Prepared }
@@ -27,7 +35,7 @@ func (p CorrectionProps) outcome() i18n.OutcomeWords {
 	if !p.TryAgainAt.IsZero() {
 		when = p.Page.Clock(p.TryAgainAt)
 	}
-	return i18n.Outcome(p.Page.Lang, p.C, when)
+	return i18n.Outcome(p.Page.Lang, p.stored(), when)
 }
 
 // orderNext reports whether the next step is on the order's page: it is paid and
@@ -237,7 +245,7 @@ func eventLook(e correction.Event) (class, icon string) {
 	return "timeline__mark", "bar"
 }
 
-// quietWords is the quiet time as people say it.
+// span is a duration as people say it.
 func (p CorrectionProps) span(d time.Duration) string {
 	if d >= time.Minute && d%time.Minute == 0 {
 		return p.Page.F("%d 分钟", "%d min", int(d/time.Minute))

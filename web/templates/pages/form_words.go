@@ -153,7 +153,7 @@ func (p FormProps) warnings() []correction.Notice {
 func (p FormProps) warningText(n correction.Notice) string {
 	text := i18n.WarningText(p.Page.Lang, n)
 	switch n.Code {
-	case correction.WarnMissingName, correction.WarnOneOf, correction.WarnAgain:
+	case correction.WarnMissingName, correction.WarnOneOf:
 		return text
 	}
 	return i18n.Labelled(p.Page.Lang, n.Field, text)

@@ -107,8 +107,7 @@ type FormProps struct {
 	From                     int64     // id of the correction it was filled from, 0 = none
 	MoreLines, MoreDiscounts int       // rows that may still be added
 	DeviceExpected           bool      // unattended industry
-	CanRecompute             bool
-	FocusField               string // field to put the cursor in, such as that of a new row; empty = none
+	FocusField               string    // field to put the cursor in, such as that of a new row; empty = none
 }
 
 // Row is one row of the editor.
@@ -144,7 +143,6 @@ type MovedProps struct {
 	Obstacle         correction.Obstacle // why the order cannot be corrected now, if so
 	CanRedo          bool
 	RedoURL          string // opens the form on the order of now with yours filled in
-	Kept             string // hidden form of what was typed, urlencoded; posted to RedoURL when not empty
 }
 
 // CorrectionProps is the page of one correction in any state.
