@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -47,6 +48,7 @@ type Gateway struct {
 	now     func() time.Time
 	query   *core.Client
 	modify  *core.Client
+	kept    *http.Client // under query
 }
 
 var _ correction.Gateway = (*Gateway)(nil)
@@ -76,17 +78,18 @@ func New(c Config) (*Gateway, error) {
 	if g.now == nil {
 		g.now = time.Now
 	}
-	client := func(keepAlive bool) (*core.Client, error) {
+	client := func(h *http.Client) (*core.Client, error) {
 		return core.NewClientWithDialSettings(context.Background(), &core.DialSettings{
-			HTTPClient: newHTTPClient(c.CA, keepAlive, g.timeout),
+			HTTPClient: h,
 			Signer:     signer{&signers.SHA256WithRSASigner{MchID: c.MchID, CertificateSerialNo: c.CertSerial, PrivateKey: c.PrivateKey}},
 			Validator:  validator{verifier: verifier, now: g.now},
 		})
 	}
-	if g.query, err = client(true); err != nil {
+	g.kept = newHTTPClient(c.CA, true, g.timeout)
+	if g.query, err = client(g.kept); err != nil {
 		return nil, fmt.Errorf("set up WeChat Pay: %w", err)
 	}
-	if g.modify, err = client(false); err != nil {
+	if g.modify, err = client(newHTTPClient(c.CA, false, g.timeout)); err != nil {
 		return nil, fmt.Errorf("set up WeChat Pay: %w", err)
 	}
 	return g, nil

@@ -73,7 +73,10 @@ func (g *Gateway) Query(ctx context.Context, ref correction.Ref) (correction.Rea
 	}
 	address := g.host + orders + "?" + v.Encode()
 	var r reply
-	for range 2 {
+	for again := range 2 {
+		if again > 0 {
+			g.kept.CloseIdleConnections() // they are as old as the one that was dead
+		}
 		c := &call{signing: correction.NewSigning(g.now())}
 		r = g.do(ctx, c, func(ctx context.Context) (*core.APIResult, error) { return g.query.Get(ctx, address) })
 		if r.status != 0 || !c.reused.Load() || isTimeout(r.failure) {

@@ -473,8 +473,18 @@ func TestGateway_FollowsNoRedirectAndNoProxy(t *testing.T) {
 		}
 		redirecting.Close()
 	}
-	// Proxies are never used for loopback hosts: ask for a name that only a proxy knows.
+	// An address that cannot even be read is a redirect all the same.
+	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "http://[::1")
+		w.WriteHeader(http.StatusFound)
+	}))
+	defer broken.Close()
 	c := s.Config()
+	c.Host = broken.URL
+	if a := modify(open(t, c), s); a.Alarm != correction.AlarmRedirect || a.Remote.Status != http.StatusFound {
+		t.Errorf("an unreadable address: %+v", a)
+	}
+	// Proxies are never used for loopback hosts: ask for a name that only a proxy knows.
 	c.Host, c.Timeout = "http://api.invalid", 2*time.Second
 	if a := modify(open(t, c), s); a.Class != correction.NothingSent {
 		t.Errorf("%+v", a)

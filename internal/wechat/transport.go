@@ -143,7 +143,10 @@ func newHTTPClient(ca *x509.CertPool, keepAlive bool, timeout time.Duration) *ht
 	}
 }
 
-type transport struct{ base http.RoundTripper }
+type transport struct{ base *http.Transport }
+
+// CloseIdleConnections closes the kept connections that serve no request.
+func (t transport) CloseIdleConnections() { t.base.CloseIdleConnections() }
 
 func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	c, err := callOf(req.Context())
