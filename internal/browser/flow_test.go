@@ -136,12 +136,18 @@ func TestFlow_ByKeyboardAlone(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t, apptest.Options{})
 	tab := browser.Start(t).Open(view(browser.Desktop, func(v *browser.View) { v.Language = "zh-CN" }))
+	ready := func(selector string) { // the page has put the focus there
+		t.Helper()
+		tab.Wait(fmt.Sprintf("document.hasFocus() && document.activeElement.matches(%q)", selector))
+	}
 	tab.Goto(a.URL + "/")
+	ready("#username")
 	tab.Type("lin")
 	tab.Press("Tab")
 	tab.Type(apptest.Password)
 	tab.PressAndFollow("Enter")
-	tab.Type(bankNo) // the find box has the focus
+	ready("main input[name=out_order_no]")
+	tab.Type(bankNo)
 	tab.PressAndFollow("Enter")
 	tab.PressAndFollow("e") // correct the amount
 	reach := func(selector string) {

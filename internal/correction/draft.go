@@ -344,7 +344,8 @@ func (c *Checked) texts(p Policy) {
 	if trimBlank(f.Reason) == "" {
 		f.Reason = reason.Outgoing
 	}
-	c.Outgoing, f.Reason = c.text("reason", f.Reason, MaxReason, true)
+	// Without a code there is no text to compose: choosing one mends both.
+	c.Outgoing, f.Reason = c.text("reason", f.Reason, MaxReason, known)
 	if m := longDigits.FindString(HalfWidth(c.Outgoing)); m != "" {
 		c.Warnings = append(c.Warnings, Notice{Field: "reason", Code: WarnPersonal, Text: m})
 	}

@@ -204,7 +204,7 @@ func TestCheck_RulesAtTheirLimits(t *testing.T) {
 
 		// reason, ticket, note
 		{name: "no reason code", edit: func(f *Form) { f.ReasonCode, f.Reason = " ", "已核实" }, want: []string{"required reason_code"}},
-		{name: "no reason code, no reason", edit: func(f *Form) { f.ReasonCode = "" }, want: []string{"required reason", "required reason_code"}},
+		{name: "no reason code, no reason", edit: func(f *Form) { f.ReasonCode = "" }, want: []string{"required reason_code"}},
 		{name: "unknown reason code", edit: func(f *Form) { f.ReasonCode, f.Reason = "because", "已核实" }, want: []string{"reason_code reason_code"}},
 		{name: "reason of 1", edit: func(f *Form) { f.Reason = "误" }},
 		{name: "reason of 50", edit: func(f *Form) { f.Reason = han(50) }},

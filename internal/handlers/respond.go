@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"net/url"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -200,6 +201,7 @@ func (s *server) render(c echo.Context, status int, t templ.Component) error {
 
 func writeHTML(c echo.Context, status int, buf *bytes.Buffer) error {
 	c.Response().Header().Set(echo.HeaderContentType, echo.MIMETextHTMLCharsetUTF8)
+	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(buf.Len())) // the gzip middleware drops it again
 	c.Response().WriteHeader(status)
 	_, err := buf.WriteTo(c.Response())
 	return err

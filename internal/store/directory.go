@@ -6,13 +6,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"correction-console/internal/correction"
 )
 
 // Merchant returns the merchant of the number.
 func (s *Store) Merchant(ctx context.Context, subMchID string) (correction.Merchant, error) {
-	m := correction.Merchant{SubMchID: subMchID}
+	if d, err := s.directory(ctx); err == nil {
+		if m, ok := d.merchant[subMchID]; ok {
+			return m, nil
+		}
+	}
+	m := correction.Merchant{SubMchID: subMchID} // perhaps added a moment ago
 	err := noRow(s.reader.row(ctx, `SELECT name FROM merchant WHERE sub_mchid = ?`, subMchID).Scan(&m.Name))
 	if err != nil {
 		return correction.Merchant{}, fmt.Errorf("read merchant %s: %w", subMchID, err)
@@ -30,6 +36,14 @@ func noRow(err error) error {
 
 // Merchants lists all merchants by number.
 func (s *Store) Merchants(ctx context.Context) ([]correction.Merchant, error) {
+	d, err := s.directory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(d.merchants), nil
+}
+
+func (s *Store) readMerchants(ctx context.Context) ([]correction.Merchant, error) {
 	rows, err := s.reader.query(ctx, `SELECT sub_mchid, name FROM merchant ORDER BY sub_mchid`)
 	list, err := collect(rows, err, func(r scanner) (correction.Merchant, error) {
 		var m correction.Merchant
@@ -52,6 +66,11 @@ func scanOffering(r scanner) (correction.Offering, error) {
 
 // Offering returns the service of the id.
 func (s *Store) Offering(ctx context.Context, serviceID string) (correction.Offering, error) {
+	if d, err := s.directory(ctx); err == nil {
+		if o, ok := d.offering[serviceID]; ok {
+			return o, nil
+		}
+	}
 	o, err := scanOffering(s.reader.row(ctx, `SELECT `+offeringColumns+` FROM offering WHERE service_id = ?`, serviceID))
 	if err = noRow(err); err != nil {
 		return correction.Offering{}, fmt.Errorf("read service %s: %w", serviceID, err)
@@ -97,6 +116,7 @@ func (s *Store) PutMerchant(ctx context.Context, m correction.Merchant) error {
 	if err != nil {
 		return fmt.Errorf("store merchant %s: %w", m.SubMchID, err)
 	}
+	s.directories.forget()
 	return nil
 }
 
@@ -123,6 +143,7 @@ func (s *Store) PutOffering(ctx context.Context, o correction.Offering) error {
 	if err != nil {
 		return fmt.Errorf("store service %s: %w", o.ServiceID, err)
 	}
+	s.directories.forget()
 	return nil
 }
 

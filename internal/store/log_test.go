@@ -199,7 +199,7 @@ func TestLog_QueriesUseTheirIndex(t *testing.T) {
 		must(t, err)
 		text := strings.Join(plan, "; ")
 		if tc.want == "SCAN c" {
-			tc.want = "SEARCH c USING INTEGER PRIMARY KEY (rowid<?)"
+			tc.want = "USING INTEGER PRIMARY KEY (rowid<?)"
 		}
 		if !strings.Contains(text, tc.want) || strings.Contains(text, "TEMP B-TREE") != tc.sort || strings.Contains(text, "SCAN c") {
 			t.Errorf("%s: %s", name, text)

@@ -49,6 +49,9 @@ type Store struct {
 	writer pool
 	reader pool
 
+	directories directories
+	facts       facts
+
 	boot    string // of this process, in the record of each intent
 	started time.Time
 	now     func() time.Time // for what the command line does

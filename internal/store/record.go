@@ -59,6 +59,7 @@ func (s *Store) Prepare(ctx context.Context, c correction.Correction) (id int64,
 	case err != nil:
 		return 0, fmt.Errorf("prepare correction: %w", err)
 	}
+	s.directories.noteAuthor(c.AuthorID)
 	return id, nil
 }
 

@@ -165,6 +165,7 @@ func (s *Store) AddUser(ctx context.Context, u UserSpec) error {
 	if err != nil {
 		return fmt.Errorf("add user: %w", err)
 	}
+	s.directories.forget()
 	return nil
 }
 

@@ -223,7 +223,7 @@ func TestModify_RefusesWhatTheDocumentsForbid(t *testing.T) {
 		"emoji":                     {line(set("description", "好😀")), 400, "PARAM_ERROR"},
 		"4-byte Han":                {set("reason", "𠮷"), 400, "PARAM_ERROR"},
 		"neither amount nor words":  {line(func(m map[string]any) { delete(m, "amount"); delete(m, "description") }), 400, "PARAM_ERROR"},
-		"discount without amount":   {discount(unset("amount")), 400, "PARAM_ERROR"},
+		"discount without amount":   {func(m map[string]any) { discount(unset("amount"))(m); m["total_amount"] = 40000 }, 400, "PARAM_ERROR"},
 		"reason of 50":              {set("reason", long(50)), 204, ""},
 		"reason of 51":              {set("reason", long(51)), 400, "PARAM_ERROR"},
 		"no reason":                 {unset("reason"), 400, "PARAM_ERROR"},
@@ -275,13 +275,16 @@ func TestModify_RefusesWhatTheDocumentsForbid(t *testing.T) {
 		if status != c.status || code != c.code {
 			t.Errorf("%s: %d %s %s, want %d %s", name, status, code, message, c.status, c.code)
 		}
+		if strings.HasPrefix(name, "null") && message != "不允许为null" {
+			t.Errorf("%s: %s", name, message)
+		}
 		if applied := s.Applied(mealNo) - before; (applied == 1) != (c.status == 204) {
 			t.Errorf("%s: applied %d times", name, applied)
 		}
 	}
 	for name, body := range map[string]string{
 		"empty": "", "no JSON": "{", "list": "[]", "null": "null", "text": `"x"`, "trailing": encode(t, document()) + "{}",
-		"key twice": strings.Replace(encode(t, document()), `"reason"`, `"total_amount":1,"reason"`, 1), "bad UTF-8": "{\"reason\":\"\xff\"}",
+		"key twice": strings.Replace(encode(t, document()), `"reason"`, `"total_amount":1,"reason"`, 1), "bad UTF-8": strings.Replace(encode(t, document()), "用户投诉", "\xff", 1),
 	} {
 		if status, code, _, _ := (raw{method: "POST", path: modifyPath(mealNo), body: body}).do(t, s); status != 400 || code != "PARAM_ERROR" {
 			t.Errorf("%s: %d %s", name, status, code)
@@ -578,6 +581,11 @@ func TestClose_EndsCallsThatHang(t *testing.T) {
 func TestTruth_PayLowerResetCharge(t *testing.T) {
 	t.Parallel()
 	s := start(t)
+	mine, _ := s.Order("1900021777", "QH-20261123-0844170093")
+	mine.Lines[0].Amount = 1
+	if o, _ := s.Order("1900021777", mine.OutOrderNo); o.Lines[0].Amount != 1980 {
+		t.Error("what a test holds is the truth itself, not a copy")
+	}
 	if err := s.LowerElsewhere("1900021777", "QH-20261123-0844170093", 3970); err != nil {
 		t.Fatal(err)
 	}

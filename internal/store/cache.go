@@ -1,0 +1,159 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"correction-console/internal/correction"
+)
+
+// directoryAge is how old the directory may be. Edits of this process show at once;
+// those of the command line beside a running console after this time.
+const directoryAge = time.Second
+
+// directory is what lists need of people, merchants and services, read together.
+type directory struct {
+	read      time.Time
+	merchants []correction.Merchant
+	merchant  map[string]correction.Merchant
+	offering  map[string]correction.Offering
+	people    map[int64]correction.Author
+	authors   []correction.Author // people with corrections, by login name
+}
+
+// directories keeps the newest directory. The zero value is empty.
+type directories struct {
+	mu      sync.Mutex
+	current *directory
+}
+
+// forget makes the next look read the directory again. It follows every edit.
+func (d *directories) forget() {
+	d.mu.Lock()
+	d.current = nil
+	d.mu.Unlock()
+}
+
+// noteAuthor forgets a directory that does not list the person as an author yet.
+func (d *directories) noteAuthor(id int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.current != nil && !slices.ContainsFunc(d.current.authors, func(a correction.Author) bool { return a.ID == id }) {
+		d.current = nil
+	}
+}
+
+// directory returns a directory that is at most directoryAge old.
+func (s *Store) directory(ctx context.Context) (*directory, error) {
+	s.directories.mu.Lock()
+	defer s.directories.mu.Unlock()
+	if d := s.directories.current; d != nil && time.Since(d.read) < directoryAge {
+		return d, nil
+	}
+	d := &directory{read: time.Now(), merchant: map[string]correction.Merchant{}, offering: map[string]correction.Offering{}, people: map[int64]correction.Author{}}
+	var err error
+	if d.merchants, err = s.readMerchants(ctx); err != nil {
+		return nil, err
+	}
+	for _, m := range d.merchants {
+		d.merchant[m.SubMchID] = m
+	}
+	offerings, err := s.Offerings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range offerings {
+		d.offering[o.ServiceID] = o
+	}
+	rows, err := s.reader.query(ctx, `
+		SELECT u.id, u.username, u.name, EXISTS (SELECT 1 FROM correction c WHERE c.author = u.id) FROM user u ORDER BY u.username`)
+	_, err = collect(rows, err, func(r scanner) (struct{}, error) {
+		var a correction.Author
+		var corrected bool
+		err := r.Scan(&a.ID, &a.Login, &a.Name, &corrected)
+		d.people[a.ID] = a
+		if corrected {
+			d.authors = append(d.authors, a)
+		}
+		return struct{}{}, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read people: %w", err)
+	}
+	s.directories.current = d
+	return d, nil
+}
+
+// knownFacts bounds how many corrections' facts are kept, some 6 MB at the longest
+// notes.
+const knownFacts = 2000
+
+// facts keeps what lists show of corrections and what never changes in them: rows of
+// the record are not rewritten. The zero value is empty.
+type facts struct {
+	mu   sync.RWMutex
+	byID map[int64]correction.Summary
+}
+
+// fill completes rows that have an id with the facts it knows and returns the ids
+// that it does not know.
+func (f *facts) fill(rows []correction.Summary) (missing []int64) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	for i := range rows {
+		known, ok := f.byID[rows[i].ID]
+		if !ok {
+			missing = append(missing, rows[i].ID)
+			continue
+		}
+		known.State, known.ChangedAt, known.RequestID = rows[i].State, rows[i].ChangedAt, rows[i].RequestID
+		rows[i] = known
+	}
+	return missing
+}
+
+func (f *facts) add(rows []correction.Summary) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.byID == nil || len(f.byID)+len(rows) > knownFacts {
+		f.byID = make(map[int64]correction.Summary, knownFacts)
+	}
+	for _, r := range rows {
+		f.byID[r.ID] = r
+	}
+}
+
+// complete fills rows, of which id and state are known, with everything else that
+// lists show.
+func (s *Store) complete(ctx context.Context, rows []correction.Summary) error {
+	if missing := s.facts.fill(rows); len(missing) > 0 {
+		list, err := json.Marshal(missing)
+		if err != nil {
+			return err
+		}
+		found, err := s.reader.query(ctx, `SELECT `+factColumns+` FROM json_each(?) wanted CROSS JOIN correction c ON c.id = wanted.value`, string(list))
+		fresh, err := collect(found, err, scanFacts)
+		if err != nil {
+			return err
+		}
+		s.facts.add(fresh)
+		if left := s.facts.fill(rows); len(left) > 0 {
+			return fmt.Errorf("no facts of corrections %v", left)
+		}
+	}
+	d, err := s.directory(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		r := &rows[i]
+		author := d.people[r.AuthorID]
+		r.AuthorLogin, r.AuthorName = author.Login, author.Name
+		r.MerchantName, r.ServiceName = d.merchant[r.Ref.SubMchID].Name, d.offering[r.Ref.ServiceID].Name
+	}
+	return nil
+}
