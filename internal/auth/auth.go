@@ -49,21 +49,28 @@ var (
 	ErrNoSession = errors.New("no such session")
 )
 
-// Store keeps users and sessions. Every operation is one transaction.
+// Store keeps users and sessions. Every operation is one transaction, which holds
+// the audit entry of the operations that take one: both are written, or neither.
+// What such an operation ends, it ends at the time of its entry.
 type Store interface {
-	UserByName(ctx context.Context, username string) (User, error)                                // ErrNoUser
-	UserByID(ctx context.Context, id int64) (User, error)                                         // ErrNoUser
-	SetPassword(ctx context.Context, userID int64, phc string, keep [32]byte, at time.Time) error // revokes all other sessions
-	Rehash(ctx context.Context, userID int64, old, phc string) error                              // same password, better parameters
+	UserByName(ctx context.Context, username string) (User, error) // ErrNoUser
+	UserByID(ctx context.Context, id int64) (User, error)          // ErrNoUser
+	// SetPassword revokes all sessions but the one with the hash keep; ErrNoUser.
+	SetPassword(ctx context.Context, userID int64, phc string, keep [32]byte, e correction.AuditEntry) error
+	Rehash(ctx context.Context, userID int64, old, phc string) error // same password, better parameters
 	SetPreferences(ctx context.Context, userID int64, lang, theme string) error
 
-	// CreateSession stores a session and revokes the oldest ones beyond keep.
-	CreateSession(ctx context.Context, s Session, keep int) (row int64, revoked int, err error)
+	// CreateSession stores a session of a user who is not disabled (else ErrNoUser),
+	// revokes the oldest ones beyond keep, and records what entry makes of the row and
+	// of the number of those revoked. entry runs inside the transaction.
+	CreateSession(ctx context.Context, s Session, keep int, entry func(row int64, revoked int) (correction.AuditEntry, error)) (row int64, revoked int, err error)
 	// SessionUser returns a live session (neither revoked nor past its absolute end nor
 	// idle since before idleSince) and its user, who is not disabled; ErrNoSession.
 	SessionUser(ctx context.Context, idHash [32]byte, now, idleSince time.Time) (Session, User, error)
 	TouchSession(ctx context.Context, row int64, seen time.Time) error
-	RevokeSession(ctx context.Context, userID, row int64, at time.Time) error // ErrNoSession when it is not this user's
+	// RevokeSession ends a session; ErrNoSession when it is not this user's or has been
+	// revoked.
+	RevokeSession(ctx context.Context, userID, row int64, e correction.AuditEntry) error
 	Sessions(ctx context.Context, userID int64, now, idleSince time.Time) ([]Session, error)
 
 	// CountAttempt counts an attempt before it is judged, in one statement, and

@@ -55,15 +55,12 @@ func Actor(user User, session Session) correction.Actor {
 // how many older sessions of the user ended because there were too many.
 func (a *Authenticator) Begin(c echo.Context, res Result) (pushed int, err error) {
 	r := c.Request()
-	session, pushed, err := a.sessions.Start(c.Response(), r, res.User, c.RealIP(), r.UserAgent())
+	_, pushed, err = a.sessions.Start(c.Response(), r, res.User, c.RealIP(), r.UserAgent())
 	if err != nil {
 		return 0, err
 	}
 	a.sessions.SetKnown(c.Response(), res.Known)
-	if pushed > 0 {
-		err = a.audit(r.Context(), ActionSessionRevoked, attempt{user: res.User, ip: session.IP, session: session.Row, pushed: pushed, in: true})
-	}
-	return pushed, err
+	return pushed, nil
 }
 
 // SignOut ends the session of the request, if there is one, and makes the browser
@@ -75,16 +72,13 @@ func (a *Authenticator) SignOut(c echo.Context) error {
 		return err
 	}
 	who, _ := sess.Values[valuesKey{}].(*identity)
-	was := *who
+	who.ip = c.RealIP()
 	sess.Options.MaxAge = -1
 	if err := sess.Save(r, c.Response()); err != nil {
 		return err
 	}
 	c.Response().Header().Set("Clear-Site-Data", `"cache", "storage"`)
-	if !was.in {
-		return nil
-	}
-	return a.audit(r.Context(), ActionSignOut, attempt{user: was.user, ip: c.RealIP(), session: was.session.Row, in: true})
+	return nil
 }
 
 // ErrCrossSite refuses a request that another site may have caused.

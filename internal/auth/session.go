@@ -15,6 +15,8 @@ import (
 
 	"github.com/gorilla/securecookie"
 	"github.com/gorilla/sessions"
+
+	"correction-console/internal/correction"
 )
 
 // Life of a session.
@@ -103,10 +105,11 @@ type valuesKey struct{}
 type identity struct {
 	user    User
 	session Session
-	in      bool // signed in
-	ended   bool // a cookie of ours was there, but its session has ended
-	begin   bool // Save makes a new session of user and session
-	pushed  int  // sessions that Save revoked because there were too many
+	ip      string // who signs out comes from there
+	in      bool   // signed in
+	ended   bool   // a cookie of ours was there, but its session has ended
+	begin   bool   // Save makes a new session of user and session
+	pushed  int    // sessions that Save revoked because there were too many
 }
 
 // Get returns the session of the request, once per request.
@@ -177,16 +180,17 @@ func (s *Sessions) decode(name, value string) (id sessionID, ok bool) {
 	return id, s.codec.Decode(name, value, &id) == nil
 }
 
-// Save writes what changed: a sign-in makes a new session with a new id and ends
-// the one before, MaxAge < 0 ends it. Nothing else is kept in a session; other
-// values are refused, because they would be lost.
+// Save writes what changed, on the record: a sign-in makes a new session with a new
+// id, MaxAge < 0 signs out. Nothing else is kept in a session; other values are
+// refused, because they would be lost.
 func (s *Sessions) Save(r *http.Request, w http.ResponseWriter, sess *sessions.Session) error {
 	who, _ := sess.Values[valuesKey{}].(*identity)
 	if who == nil || len(sess.Values) != 1 {
 		return errors.New("save session: it keeps no values")
 	}
 	if sess.Options.MaxAge < 0 {
-		if err := s.revoke(r.Context(), who); err != nil {
+		at := attempt{user: who.user, ip: who.ip, session: who.session.Row, in: true}
+		if err := s.revoke(r.Context(), who, ActionSignOut, at); err != nil {
 			return err
 		}
 		http.SetCookie(w, s.cookie(sess.Name(), "", -1))
@@ -202,7 +206,11 @@ func (s *Sessions) Save(r *http.Request, w http.ResponseWriter, sess *sessions.S
 		return err
 	}
 	who.session.IDHash = id.hash()
-	who.session.Row, who.pushed, err = s.store.CreateSession(r.Context(), who.session, MaxSessions)
+	record := func(row int64, revoked int) (correction.AuditEntry, error) {
+		at := attempt{user: who.user, ip: who.session.IP, session: row, pushed: revoked, in: true}
+		return at.entry(ActionSessionStarted, who.session.CreatedAt)
+	}
+	who.session.Row, who.pushed, err = s.store.CreateSession(r.Context(), who.session, MaxSessions, record)
 	if err != nil {
 		return fmt.Errorf("create session: %w", err)
 	}
@@ -211,12 +219,17 @@ func (s *Sessions) Save(r *http.Request, w http.ResponseWriter, sess *sessions.S
 	return nil
 }
 
-// revoke ends the session of who, if there is one.
-func (s *Sessions) revoke(ctx context.Context, who *identity) error {
+// revoke ends the session of who, if there is one, and records the action. One that
+// has ended meanwhile is on record already.
+func (s *Sessions) revoke(ctx context.Context, who *identity, action string, at attempt) error {
 	if !who.in {
 		return nil
 	}
-	err := s.store.RevokeSession(ctx, who.user.ID, who.session.Row, s.now())
+	e, err := at.entry(action, s.now())
+	if err != nil {
+		return err
+	}
+	err = s.store.RevokeSession(ctx, who.user.ID, who.session.Row, e)
 	if err != nil && !errors.Is(err, ErrNoSession) {
 		return fmt.Errorf("revoke session: %w", err)
 	}
@@ -243,7 +256,8 @@ func (s *Sessions) Start(w http.ResponseWriter, r *http.Request, user User, ip, 
 	}
 	before, _ := sess.Values[valuesKey{}].(*identity)
 	if before != nil {
-		if err := s.revoke(r.Context(), before); err != nil {
+		at := attempt{user: before.user, ip: ip, session: before.session.Row, ended: before.session.Row, reason: "signed_in_again", in: true}
+		if err := s.revoke(r.Context(), before, ActionSessionRevoked, at); err != nil {
 			return Session{}, 0, err
 		}
 	}

@@ -24,6 +24,7 @@ const (
 	ActionSignInFailed    = "sign_in_failed"
 	ActionSignInLocked    = "sign_in_locked"
 	ActionSignOut         = "sign_out"
+	ActionSessionStarted  = "session_started"
 	ActionPasswordChanged = "password_changed"
 	ActionSessionRevoked  = "session_revoked"
 )
@@ -256,19 +257,28 @@ func (a *Authenticator) ChangePassword(ctx context.Context, user User, current, 
 	if err != nil {
 		return fmt.Errorf("hash new password: %w", err)
 	}
-	if err := a.store.SetPassword(ctx, user.ID, phc, keep.IDHash, a.now()); err != nil {
+	e, err := at.entry(ActionPasswordChanged, a.now())
+	if err != nil {
+		return err
+	}
+	if err := a.store.SetPassword(ctx, user.ID, phc, keep.IDHash, e); err != nil {
 		return fmt.Errorf("set password: %w", err)
 	}
-	return a.audit(ctx, ActionPasswordChanged, at)
+	return nil
 }
 
 // Revoke ends one of the user's own sessions, asked for in the session by.
 // ErrNoSession when it is not this user's.
 func (a *Authenticator) Revoke(ctx context.Context, user User, by Session, row int64, ip string) error {
-	if err := a.store.RevokeSession(ctx, user.ID, row, a.now()); err != nil {
+	at := attempt{user: user, ip: ip, session: by.Row, ended: row, in: true}
+	e, err := at.entry(ActionSessionRevoked, a.now())
+	if err != nil {
+		return err
+	}
+	if err := a.store.RevokeSession(ctx, user.ID, row, e); err != nil {
 		return fmt.Errorf("revoke session: %w", err)
 	}
-	return a.audit(ctx, ActionSessionRevoked, attempt{user: user, ip: ip, session: by.Row, ended: row, in: true})
+	return nil
 }
 
 // Sessions lists the live sessions of a user, for the account page.
@@ -297,7 +307,8 @@ type attempt struct {
 	pushed    int
 }
 
-func (a *Authenticator) audit(ctx context.Context, action string, at attempt) error {
+// entry is the audit entry of an action at the time now.
+func (at attempt) entry(action string, now time.Time) (correction.AuditEntry, error) {
 	detail, err := json.Marshal(struct {
 		Username  string `json:"username,omitempty"`
 		Digest    string `json:"unknown_name_digest,omitempty"`
@@ -311,11 +322,20 @@ func (a *Authenticator) audit(ctx context.Context, action string, at attempt) er
 		UserAgent string `json:"user_agent,omitempty"`
 	}{at.user.Username, at.digest, at.reason, at.failures, at.known, at.change, at.session, at.ended, at.pushed, at.userAgent})
 	if err != nil {
-		return fmt.Errorf("encode audit entry: %w", err)
+		return correction.AuditEntry{}, fmt.Errorf("encode audit entry: %w", err)
 	}
-	e := correction.AuditEntry{At: a.now(), Action: action, Detail: string(detail), IP: at.ip}
+	e := correction.AuditEntry{At: now, Action: action, Detail: string(detail), IP: at.ip}
 	if at.in {
 		e.UserID = at.user.ID
+	}
+	return e, nil
+}
+
+// audit records what changes neither a user nor a session.
+func (a *Authenticator) audit(ctx context.Context, action string, at attempt) error {
+	e, err := at.entry(action, a.now())
+	if err != nil {
+		return err
 	}
 	if err := a.store.AppendAudit(ctx, e); err != nil {
 		return fmt.Errorf("record %s: %w", action, err)

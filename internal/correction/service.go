@@ -152,7 +152,6 @@ type OrderView struct {
 	Order     Order
 	ReadAt    time.Time
 	RequestID string
-	Base      [32]byte
 	Merchant  Merchant
 	Offering  Offering
 	Obstacle  Obstacle
@@ -183,7 +182,6 @@ func (s *Service) View(ctx context.Context, a Actor, m Merchant, r Reading) (Ord
 	o := r.Order
 	ref := Ref{SubMchID: o.SubMchID, ServiceID: o.ServiceID, OutOrderNo: o.OutOrderNo}
 	v := OrderView{Order: o, ReadAt: r.At, RequestID: r.RequestID, Merchant: m}
-	_, v.Base = o.Snapshot()
 	var err error
 	if v.Offering, err = s.offering(ctx, o.ServiceID); err != nil {
 		return v, err
@@ -281,22 +279,30 @@ func (s *Service) MerchantsFor(ctx context.Context, a Actor) ([]Merchant, error)
 	return out, nil
 }
 
-// OpenForm reads the live order for a new form, remembers it as its base, and
-// returns the device ids of our own last correction of it (product.md §4.7).
-func (s *Service) OpenForm(ctx context.Context, a Actor, ref Ref) (OrderView, Device, error) {
+// Opened is a live order with what a new form of it starts from.
+type Opened struct {
+	OrderView
+	Base   [32]byte // hash of the order, which the form carries
+	Device Device   // of our own last correction of it (product.md §4.7)
+}
+
+// OpenForm reads the live order for a new form and remembers it as its base.
+func (s *Service) OpenForm(ctx context.Context, a Actor, ref Ref) (Opened, error) {
 	if !a.Can(Correct) {
-		return OrderView{}, Device{}, fail(Forbidden, CodeForbidden, nil)
+		return Opened{}, fail(Forbidden, CodeForbidden, nil)
 	}
 	v, err := s.ReadOrder(ctx, a, ref)
 	if err != nil {
-		return v, Device{}, err
+		return Opened{}, err
 	}
+	o := Opened{OrderView: v}
 	blob, hash := v.Order.Snapshot()
+	o.Base = hash
 	if err := s.Store.SaveSnapshot(ctx, hash, blob, s.Now()); err != nil {
-		return v, Device{}, fail(Unavailable, CodeNoRecord, err)
+		return o, fail(Unavailable, CodeNoRecord, err)
 	}
-	d, err := s.Store.LastDevice(ctx, ref)
-	return v, d, err
+	o.Device, err = s.Store.LastDevice(ctx, ref)
+	return o, err
 }
 
 // Preview checks a form against the order it was opened on, without asking WeChat.
@@ -397,13 +403,14 @@ func (s *Service) compose(a Actor, v OrderView, ch Checked) Correction {
 	now := s.Now()
 	c := Correction{
 		Ref:  Ref{SubMchID: o.SubMchID, ServiceID: o.ServiceID, OutOrderNo: o.OutOrderNo},
-		Base: o, BaseSHA256: v.Base, Target: ch.Total, Body: req.Body(),
+		Base: o, Target: ch.Total, Body: req.Body(),
 		Reason: reason, Ticket: ch.Ticket, Note: ch.Note, Warnings: ch.Warnings,
 		AsksTotal: s.Policy.AsksTotal(o.Total, ch.Total),
 		AuthorID:  a.UserID, AuthorName: a.Name, SessionID: a.SessionID,
 		PreparedAt: now, ConfirmUntil: now.Add(s.Policy.ConfirmWithin),
 		ConfirmNonce: make([]byte, 16),
 	}
+	_, c.BaseSHA256 = o.Snapshot()
 	c.BodySHA256 = sha256.Sum256(c.Body)
 	rand.Read(c.ConfirmNonce)
 	c.ConfirmHash = sha256.Sum256([]byte(s.Token(c)))

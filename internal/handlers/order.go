@@ -81,14 +81,14 @@ func (s *server) form(c echo.Context) error {
 	}
 	ctx, a := c.Request().Context(), actor(c)
 	ref := correction.Ref{SubMchID: sub, OutOrderNo: no}
-	v, device, err := s.Corrections.OpenForm(ctx, a, ref)
+	v, err := s.Corrections.OpenForm(ctx, a, ref)
 	if err != nil {
 		return err
 	}
 	if !v.CanEdit {
 		return seeOther(c, pages.OrderURL(ref)) // that page says why not
 	}
-	e := editor{base: v.Order, offering: v.Offering, merchant: v.Merchant, form: correction.FormOf(v.Order, device)}
+	e := editor{base: v.Order, offering: v.Offering, merchant: v.Merchant, form: correction.FormOf(v.Order, v.Device)}
 	e.form.Base = hex.EncodeToString(v.Base[:])
 	switch from, _ := strconv.ParseInt(c.QueryParam("from"), 10, 64); {
 	case from > 0:

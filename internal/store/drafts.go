@@ -68,6 +68,19 @@ func (s *Store) Draft(ctx context.Context, userID int64, ref correction.Ref) (co
 	return d, nil
 }
 
+// PruneDrafts deletes the drafts that were last saved before the time, and returns
+// how many those were. It costs no write when there is none.
+func (s *Store) PruneDrafts(ctx context.Context, before time.Time) (pruned int64, err error) {
+	err = s.write(ctx, func(w *writeTx) error {
+		pruned, err = w.changed(ctx, `DELETE FROM draft WHERE saved_ms < ?`, millis(before))
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("prune drafts: %w", err)
+	}
+	return pruned, nil
+}
+
 // DeleteDraft deletes the person's draft for the order, if there is one. Without
 // one nothing is written.
 func (s *Store) DeleteDraft(ctx context.Context, userID int64, ref correction.Ref) error {

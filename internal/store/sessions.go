@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"correction-console/internal/auth"
+	"correction-console/internal/correction"
 )
 
-// CreateSession stores a session of a user who is not disabled (else ErrNoUser) and
-// revokes the user's oldest live ones beyond keep.
-func (s *Store) CreateSession(ctx context.Context, n auth.Session, keep int) (row int64, revoked int, err error) {
+// CreateSession stores a session of a user who is not disabled (else ErrNoUser),
+// revokes the user's oldest live ones beyond keep, and records what entry makes of
+// the row and of the number of those revoked.
+func (s *Store) CreateSession(ctx context.Context, n auth.Session, keep int, entry func(row int64, revoked int) (correction.AuditEntry, error)) (row int64, revoked int, err error) {
 	err = s.write(ctx, func(w *writeTx) error {
 		err := w.row(ctx, `
 			INSERT INTO session (id_hash, user_id, created_ms, seen_ms, expires_ms, ip, user_agent)
@@ -26,8 +28,15 @@ func (s *Store) CreateSession(ctx context.Context, n auth.Session, keep int) (ro
 			WHERE user_id = ?2 AND revoked_ms IS NULL AND expires_ms > ?1 AND row NOT IN (
 				SELECT row FROM session WHERE user_id = ?2 AND revoked_ms IS NULL AND expires_ms > ?1 ORDER BY row DESC LIMIT ?3)`,
 			millis(n.CreatedAt), n.UserID, keep)
+		if err != nil {
+			return err
+		}
 		revoked = int(gone)
-		return err
+		e, err := entry(row, revoked)
+		if err != nil {
+			return err
+		}
+		return w.audit(ctx, e)
 	})
 	if err != nil {
 		return 0, 0, fmt.Errorf("create session: %w", err)
@@ -75,14 +84,17 @@ func (s *Store) TouchSession(ctx context.Context, row int64, seen time.Time) err
 	return nil
 }
 
-// RevokeSession ends a session of the user.
-func (s *Store) RevokeSession(ctx context.Context, userID, row int64, at time.Time) error {
+// RevokeSession ends a session of the user at the time of the entry, which it
+// records. ErrNoSession when it is not the user's or has been revoked.
+func (s *Store) RevokeSession(ctx context.Context, userID, row int64, e correction.AuditEntry) error {
 	err := s.write(ctx, func(w *writeTx) error {
-		n, err := w.changed(ctx, `UPDATE session SET revoked_ms = ? WHERE row = ? AND user_id = ? AND revoked_ms IS NULL`, millis(at), row, userID)
-		if err == nil && n == 0 {
-			err = auth.ErrNoSession
+		switch n, err := w.changed(ctx, `UPDATE session SET revoked_ms = ? WHERE row = ? AND user_id = ? AND revoked_ms IS NULL`, millis(e.At), row, userID); {
+		case err != nil:
+			return err
+		case n == 0:
+			return auth.ErrNoSession
 		}
-		return err
+		return w.audit(ctx, e)
 	})
 	if err != nil {
 		return fmt.Errorf("revoke session: %w", err)

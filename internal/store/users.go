@@ -74,9 +74,9 @@ func (s *Store) Users(ctx context.Context) ([]auth.User, error) {
 	return list, nil
 }
 
-// SetPassword replaces the user's password and revokes all their sessions but the
-// one with the hash keep.
-func (s *Store) SetPassword(ctx context.Context, userID int64, phc string, keep [32]byte, at time.Time) error {
+// SetPassword replaces the user's password, revokes all their sessions but the one
+// with the hash keep, at the time of the entry, and records it. ErrNoUser.
+func (s *Store) SetPassword(ctx context.Context, userID int64, phc string, keep [32]byte, e correction.AuditEntry) error {
 	err := s.write(ctx, func(w *writeTx) error {
 		switch n, err := w.changed(ctx, `UPDATE user SET password = ? WHERE id = ?`, phc, userID); {
 		case err != nil:
@@ -84,8 +84,11 @@ func (s *Store) SetPassword(ctx context.Context, userID int64, phc string, keep 
 		case n == 0:
 			return auth.ErrNoUser
 		}
-		_, err := w.exec(ctx, `UPDATE session SET revoked_ms = ? WHERE user_id = ? AND revoked_ms IS NULL AND id_hash <> ?`, millis(at), userID, keep[:])
-		return err
+		_, err := w.exec(ctx, `UPDATE session SET revoked_ms = ? WHERE user_id = ? AND revoked_ms IS NULL AND id_hash <> ?`, millis(e.At), userID, keep[:])
+		if err != nil {
+			return err
+		}
+		return w.audit(ctx, e)
 	})
 	if err != nil {
 		return fmt.Errorf("set password of user %d: %w", userID, err)

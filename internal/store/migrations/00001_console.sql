@@ -67,6 +67,7 @@ CREATE TABLE draft (
   saved_ms     INTEGER NOT NULL,
   PRIMARY KEY (user_id, sub_mchid, out_order_no)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX draft_saved ON draft (saved_ms);
 
 -- The record.
 
