@@ -33,7 +33,7 @@ generate: ## Generate Go from the templates
 	$(GO) tool templ generate
 
 fmt: ## Format Go and templates
-	$(GO) tool templ fmt web
+	$(GO) tool templ fmt .
 	scripts/check-format -w
 
 lint: ## Vet and staticcheck

@@ -43,7 +43,7 @@ var onlyIn = map[string][]string{
 	"github.com/wechatpay-apiv3":          {"internal/wechat"},
 	"github.com/chromedp":                 {"internal/browser"},
 	"github.com/alecthomas/kong":          {"internal/config", "cmd"},
-	"github.com/a-h/templ":                {"web/templates", "internal/handlers"},
+	"github.com/a-h/templ":                {"web/templates", "internal/handlers", "internal/wechat/simulator"},
 	"math/rand":                           {}, // crypto/rand decides what must not be guessed
 	"pgregory.net/rapid":                  {},
 	"net/http/httptest":                   {"internal/wechat/simulator"},

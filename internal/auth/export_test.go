@@ -33,8 +33,5 @@ func CostOf(phc string) (Params, error) {
 	return h.params, err
 }
 
-// DummyPHC is what is verified for who does not exist.
-const DummyPHC = dummyPHC
-
-// SetDummy replaces DummyPHC, which takes its time.
+// SetDummy replaces what is verified for who does not exist, which takes its time.
 func (a *Authenticator) SetDummy(phc string) { a.dummy = phc }

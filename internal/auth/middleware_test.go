@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/labstack/echo/v4"
@@ -114,6 +115,50 @@ func TestCrossOrigin_RefusesRepeatedHeadersAndNoHost(t *testing.T) {
 	}
 	if _, err := auth.CrossOrigin("console.example/path"); err == nil {
 		t.Error("something that is no origin was trusted")
+	}
+}
+
+// Over a real TLS connection, where the server sets what the rule looks at.
+func TestCrossOrigin_PageOverPlainHTTPIsNotTheConsoleOverTLS(t *testing.T) {
+	t.Parallel()
+	mw, err := auth.CrossOrigin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := echo.New()
+	e.HTTPErrorHandler = func(err error, c echo.Context) {
+		if !errors.Is(err, auth.ErrCrossSite) {
+			t.Error(err)
+		}
+		c.Response().WriteHeader(http.StatusForbidden)
+	}
+	e.POST("/", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) }, mw)
+	plain, secure := httptest.NewServer(e), httptest.NewTLSServer(e)
+	t.Cleanup(plain.Close)
+	t.Cleanup(secure.Close)
+	for _, tc := range []struct {
+		to     *httptest.Server
+		origin string
+		want   int
+	}{
+		{secure, secure.URL, http.StatusNoContent},
+		{secure, strings.Replace(secure.URL, "https:", "http:", 1), http.StatusForbidden},
+		{plain, plain.URL, http.StatusNoContent},
+		{plain, secure.URL, http.StatusForbidden},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, tc.to.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Origin", tc.origin)
+		res, err := tc.to.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != tc.want {
+			t.Errorf("from %s to %s: %d, want %d", tc.origin, tc.to.URL, res.StatusCode, tc.want)
+		}
 	}
 }
 

@@ -94,13 +94,18 @@ func TestNeedsRehash_WhenAnyParameterIsLower(t *testing.T) {
 func TestHasher_VerifiesWhatItHashed(t *testing.T) {
 	t.Parallel()
 	h, ctx := NewHasher(), t.Context()
-	phc, err := h.Hash(ctx, "一个很长的口令，用来测试 é")
+	const right = "一个很长的口令，用来测试 é"
+	full, err := h.Hash(ctx, right)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := parsePHC(phc); err != nil || got.params != CurrentParams {
-		t.Errorf("Hash wrote %s: %v", phc, err)
+	if got, err := parsePHC(full); err != nil || got.params != CurrentParams {
+		t.Errorf("Hash wrote %s: %v", full, err)
 	}
+	if ok, err := h.Verify(ctx, full, right); !ok || err != nil {
+		t.Errorf("Verify of a hash at full cost = %v, %v", ok, err)
+	}
+	phc := CheapHash(t, right)
 	for pw, want := range map[string]bool{
 		"一个很长的口令，用来测试 é":            true,
 		"一个很长的口令，用来测试\u3000e\u0301": true, // typed on another system

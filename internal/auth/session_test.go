@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -198,6 +199,15 @@ func TestSession_NewIDAtSignIn(t *testing.T) {
 	if u, _, in := victim.who(t); !in || u.ID != c.li.ID {
 		t.Error("the victim is not signed in")
 	}
+	var ended correction.AuditEntry
+	for _, e := range c.store.audit(t) {
+		if e.Action == auth.ActionSessionRevoked {
+			ended = e
+		}
+	}
+	if ended.UserID != c.wang.ID || ended.IP != "192.0.2.9" || detailOf(t, ended)["reason"] != "signed_in_again" {
+		t.Errorf("audit of the planted session %+v", ended)
+	}
 	// An id that nobody issued is not adopted.
 	stranger := newBrowser(c)
 	stranger.cookies[planted.Name] = &http.Cookie{Name: planted.Name, Value: strings.Repeat("A", 43)}
@@ -260,6 +270,20 @@ func TestSession_NoOtherCookieIsLetIn(t *testing.T) {
 	}
 }
 
+func TestSession_StartIsOnRecord(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, true)
+	b := newBrowser(c)
+	b.signIn(t, "li", password)
+	_, session, _ := b.who(t)
+	e := c.store.last(t)
+	d := detailOf(t, e)
+	if e.Action != auth.ActionSessionStarted || e.UserID != c.li.ID || e.IP != "192.0.2.9" || !e.At.Equal(c.now()) ||
+		d["username"] != "li" || fmt.Sprint(d["session"]) != fmt.Sprint(session.Row) || d["ended_oldest"] != nil {
+		t.Errorf("audit %+v", e)
+	}
+}
+
 func TestSession_FourthRevokesTheOldest(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, true)
@@ -277,8 +301,8 @@ func TestSession_FourthRevokesTheOldest(t *testing.T) {
 			t.Errorf("browser %d signed in: %v", i+1, in)
 		}
 	}
-	entries := c.store.audit(t)
-	if e := entries[len(entries)-1]; e.Action != auth.ActionSessionRevoked || e.UserID != c.li.ID {
+	e := c.store.last(t)
+	if d := detailOf(t, e); e.Action != auth.ActionSessionStarted || e.UserID != c.li.ID || fmt.Sprint(d["ended_oldest"]) != "1" {
 		t.Errorf("audit %+v", e)
 	}
 	// Signing in again in the same browser pushes nobody out.
@@ -296,6 +320,7 @@ func TestSignOut_EndsTheSessionAndForgetsTheCookie(t *testing.T) {
 	b := newBrowser(c)
 	b.signIn(t, "li", password)
 	stolen := *b.cookie()
+	_, session, _ := b.who(t)
 	res := b.visit(t, c.auth.SignOut)
 	if got := res.Header.Get("Clear-Site-Data"); got != `"cache", "storage"` {
 		t.Errorf("Clear-Site-Data: %s", got)
@@ -308,7 +333,9 @@ func TestSignOut_EndsTheSessionAndForgetsTheCookie(t *testing.T) {
 		t.Error("the session lives after sign-out")
 	}
 	n := len(c.store.audit(t))
-	if e := c.store.audit(t)[n-1]; e.Action != auth.ActionSignOut || e.UserID != c.li.ID || e.IP != "192.0.2.9" {
+	e := c.store.last(t)
+	if d := detailOf(t, e); e.Action != auth.ActionSignOut || e.UserID != c.li.ID || e.IP != "192.0.2.9" || !e.At.Equal(c.now()) ||
+		d["username"] != "li" || fmt.Sprint(d["session"]) != fmt.Sprint(session.Row) {
 		t.Errorf("audit %+v", e)
 	}
 	b.visit(t, c.auth.SignOut)
@@ -331,6 +358,7 @@ func TestRevoke_OnlyOnesOwn(t *testing.T) {
 	}
 	second := newBrowser(c)
 	second.signIn(t, "li", password)
+	n := len(c.store.audit(t))
 	list, err := c.auth.Sessions(t.Context(), c.li.ID)
 	if err != nil || len(list) != 2 {
 		t.Fatalf("sessions %v, %v", list, err)
@@ -342,6 +370,17 @@ func TestRevoke_OnlyOnesOwn(t *testing.T) {
 	if _, _, in := second.who(t); in {
 		t.Error("a revoked session lives")
 	}
+	e := c.store.last(t)
+	if d := detailOf(t, e); e.Action != auth.ActionSessionRevoked || e.UserID != c.li.ID || e.IP != "192.0.2.1" ||
+		fmt.Sprint(d["session"]) != fmt.Sprint(liSession.Row) || fmt.Sprint(d["ended_session"]) != fmt.Sprint(s.Row) {
+		t.Errorf("audit %+v", e)
+	}
+	if err := c.auth.Revoke(t.Context(), liUser, liSession, s.Row, "192.0.2.1"); !errors.Is(err, auth.ErrNoSession) {
+		t.Errorf("twice: %v", err)
+	}
+	if got := len(c.store.audit(t)); got != n+1 {
+		t.Errorf("%d more entries for one session that was ended and one refusal", got-n)
+	}
 	if _, _, in := wang.who(t); !in {
 		t.Error("somebody else's session ended")
 	}
@@ -352,7 +391,7 @@ func TestSession_EndsWhenTheUserIsDisabled(t *testing.T) {
 	c := newConsole(t, true)
 	b := newBrowser(c)
 	b.signIn(t, "li", password)
-	c.store.disable(t, c.li.ID)
+	c.store.disable(t, "li")
 	if _, _, in := b.who(t); in {
 		t.Error("a disabled user is let in")
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -33,7 +34,7 @@ func (s *server) accountPage(c echo.Context, status int, problem pages.PasswordP
 	s.takeFlash(c, &p.Page)
 	for _, x := range sessions {
 		p.Sessions = append(p.Sessions, pages.SessionRow{
-			Row: x.Row, Current: x.Row == current.Row, Created: x.CreatedAt, Seen: x.SeenAt, IP: x.IP, Agent: x.UserAgent,
+			Row: x.Row, Current: x.Row == current.Row, Created: x.CreatedAt, Seen: x.SeenAt, IP: x.IP, Agent: browserName(x.UserAgent),
 		})
 	}
 	return s.render(c, status, pages.Account(p))
@@ -160,4 +161,30 @@ func passwordProblem(err error) pages.PasswordProblem {
 		return pages.PasswordSlow
 	}
 	return ""
+}
+
+// browserName tells a browser and its system from a user agent, as far as a person
+// needs to know their own again.
+func browserName(agent string) string {
+	find := func(marks ...[2]string) string {
+		for _, m := range marks {
+			if strings.Contains(agent, m[0]) {
+				return m[1]
+			}
+		}
+		return ""
+	}
+	browser := find([2]string{"wxwork/", "WeCom"}, [2]string{"MicroMessenger/", "WeChat"}, [2]string{"Edg", "Edge"}, [2]string{"Firefox/", "Firefox"},
+		[2]string{"Chrome/", "Chrome"}, [2]string{"Safari/", "Safari"})
+	system := find([2]string{"Windows", "Windows"}, [2]string{"Android", "Android"}, [2]string{"iPhone", "iPhone"}, [2]string{"iPad", "iPad"},
+		[2]string{"Mac OS", "macOS"}, [2]string{"Linux", "Linux"})
+	switch {
+	case browser != "" && system != "":
+		return browser + " · " + system
+	case browser == "" && len(agent) > 60:
+		return strings.ToValidUTF8(agent[:60], "") + "…"
+	case browser == "":
+		return agent
+	}
+	return browser
 }

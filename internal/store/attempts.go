@@ -36,9 +36,10 @@ func (s *Store) CountAttempt(ctx context.Context, key string, now time.Time, win
 	return a, nil
 }
 
-// PruneAttempts forgets the keys that were neither tried nor locked at the time
-// before or later, and returns how many those were. With a time further back than the
-// window of CountAttempt no judgement changes. It costs no write when there is none.
+// PruneAttempts forgets the keys whose last attempt and whose lock, if they had one,
+// were over before the time, and returns how many those were. No judgement changes
+// when the time is at least the window of CountAttempt ago. It costs no write when
+// there is none.
 func (s *Store) PruneAttempts(ctx context.Context, before time.Time) (pruned int64, err error) {
 	err = s.write(ctx, func(w *writeTx) error {
 		pruned, err = w.changed(ctx, `DELETE FROM attempt WHERE last_ms < ?1 AND locked_until_ms < ?1`, millis(before))

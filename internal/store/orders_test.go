@@ -180,6 +180,28 @@ func TestDrafts_OneForEachPersonAndOrder(t *testing.T) {
 	}
 }
 
+func TestPruneDrafts_DeletesThoseSavedBefore(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	lin := person(t, s, "lin", correction.Agent)
+	const month = 30 * 24 * time.Hour
+	for order, saved := range map[string]time.Time{"old": t0.Add(-time.Millisecond), "edge": t0, "new": t0.Add(month), "renewed": t0.Add(-month)} {
+		must(t, s.SaveDraft(t.Context(), correction.SavedDraft{UserID: lin.ID, Ref: ref(order), Form: "a=1", SavedAt: saved}))
+	}
+	must(t, s.SaveDraft(t.Context(), correction.SavedDraft{UserID: lin.ID, Ref: ref("renewed"), Form: "a=2", SavedAt: t0}))
+	for _, want := range []int64{1, 0} {
+		pruned, err := s.PruneDrafts(t.Context(), t0)
+		must(t, err)
+		equal(t, "pruned", pruned, want)
+	}
+	for order, kept := range map[string]bool{"old": false, "edge": true, "new": true, "renewed": true} {
+		_, err := s.Draft(t.Context(), lin.ID, ref(order))
+		if kept != (err == nil) || !kept && !errors.Is(err, correction.ErrNoRow) {
+			t.Errorf("%s: %v", order, err)
+		}
+	}
+}
+
 func TestSnapshot_IsKeptOnce(t *testing.T) {
 	t.Parallel()
 	s := openTest(t)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"correction-console/internal/auth"
 	"correction-console/internal/correction"
@@ -17,7 +16,7 @@ var ErrExists = errors.New("there is such a user already")
 
 // Sub-merchant numbers are digits, so that a comma separates them.
 const userColumns = `u.id, u.username, u.name, u.role, u.all_merchants, u.password, u.disabled, u.lang, u.theme,
-	(SELECT group_concat(sub_mchid) FROM user_merchant WHERE user_id = u.id)`
+	CASE WHEN NOT u.all_merchants THEN (SELECT group_concat(sub_mchid) FROM user_merchant WHERE user_id = u.id) END`
 
 // userFields are where the user columns are scanned to; done completes the user.
 func userFields(u *auth.User) (fields []any, done func()) {

@@ -21,10 +21,37 @@ func session(t testing.TB, s *Store, userID int64, name string, at time.Time) au
 		IDHash: sha256.Sum256([]byte(name)), UserID: userID, CreatedAt: at, SeenAt: at, ExpiresAt: at.Add(12 * time.Hour),
 		IP: "10.0.0.1", UserAgent: "Browser " + name,
 	}
-	row, _, err := s.CreateSession(t.Context(), n, 10)
+	row, _, err := s.CreateSession(t.Context(), n, 10, started)
 	must(t, err)
 	n.Row = row
 	return n
+}
+
+// entryOf is an audit entry of an action.
+func entryOf(action string) correction.AuditEntry {
+	return correction.AuditEntry{At: t0, Action: action, IP: "10.0.0.1"}
+}
+
+// started is the entry of a session that starts.
+func started(row int64, revoked int) (correction.AuditEntry, error) {
+	e := entryOf("started")
+	e.Detail = fmt.Sprint(row, " ", revoked)
+	return e, nil
+}
+
+// recorded lists action, detail and time since t0 of the entries that are not of the
+// command line.
+func recorded(t testing.TB, s *Store) []string {
+	t.Helper()
+	rows, err := s.reader.query(t.Context(), `SELECT action, detail, at_ms FROM audit WHERE action NOT LIKE 'user.%' ORDER BY id`)
+	list, err := collect(rows, err, func(r scanner) (string, error) {
+		var action, detail string
+		var ms int64
+		err := r.Scan(&action, &detail, &ms)
+		return strings.TrimSpace(fmt.Sprint(action, " ", detail)) + " " + at(ms).Sub(t0).String(), err
+	})
+	must(t, err)
+	return list
 }
 
 // signedIn reports whether the session is live at the time, for an idle limit of
@@ -113,7 +140,7 @@ func TestSession_OldestBeyondTheLimitEnds(t *testing.T) {
 	var all []auth.Session
 	for i := range 5 {
 		n := auth.Session{IDHash: [32]byte{byte(i)}, UserID: u.ID, CreatedAt: t0, SeenAt: t0, ExpiresAt: t0.Add(time.Hour)}
-		row, revoked, err := s.CreateSession(t.Context(), n, 3)
+		row, revoked, err := s.CreateSession(t.Context(), n, 3, started)
 		must(t, err)
 		equal(t, "revoked", revoked, map[bool]int{true: 1}[i >= 3])
 		n.Row = row
@@ -132,10 +159,10 @@ func TestSession_EndsWithWhateverShutsOut(t *testing.T) {
 		mine, sideways bool // whether the session in use, and another, live on
 	}{
 		"sign out": {func(s *Store, u auth.User, n auth.Session) error {
-			return s.RevokeSession(t.Context(), u.ID, n.Row, t0)
+			return s.RevokeSession(t.Context(), u.ID, n.Row, entryOf("out"))
 		}, false, true},
 		"new password": {func(s *Store, u auth.User, n auth.Session) error {
-			return s.SetPassword(t.Context(), u.ID, "new", n.IDHash, t0)
+			return s.SetPassword(t.Context(), u.ID, "new", n.IDHash, entryOf("password"))
 		}, true, false},
 		"rehash": {func(s *Store, u auth.User, _ auth.Session) error { return s.Rehash(t.Context(), u.ID, "phc", "better") }, true, true},
 		"reset": {func(s *Store, u auth.User, _ auth.Session) error {
@@ -162,9 +189,10 @@ func TestSession_OfADisabledUserIsNotMade(t *testing.T) {
 	s := openTest(t)
 	u := person(t, s, "lin", correction.Agent)
 	must(t, s.SetDisabled(t.Context(), "lin", true))
-	if _, _, err := s.CreateSession(t.Context(), auth.Session{UserID: u.ID, CreatedAt: t0, ExpiresAt: t0.Add(time.Hour)}, 3); !errors.Is(err, auth.ErrNoUser) {
+	if _, _, err := s.CreateSession(t.Context(), auth.Session{UserID: u.ID, CreatedAt: t0, ExpiresAt: t0.Add(time.Hour)}, 3, started); !errors.Is(err, auth.ErrNoUser) {
 		t.Error(err)
 	}
+	equal(t, "entries", len(recorded(t, s)), 0)
 }
 
 func TestRevokeSession_OnlyOnesOwn(t *testing.T) {
@@ -172,28 +200,67 @@ func TestRevokeSession_OnlyOnesOwn(t *testing.T) {
 	s := openTest(t)
 	lin, wu := person(t, s, "lin", correction.Agent), person(t, s, "wu", correction.Agent)
 	n := session(t, s, lin.ID, "a", t0)
-	if err := s.RevokeSession(t.Context(), wu.ID, n.Row, t0); !errors.Is(err, auth.ErrNoSession) {
+	if err := s.RevokeSession(t.Context(), wu.ID, n.Row, entryOf("foreign")); !errors.Is(err, auth.ErrNoSession) {
 		t.Error(err)
 	}
 	equal(t, "still there", signedIn(t, s, n, t0), true)
-	must(t, s.RevokeSession(t.Context(), lin.ID, n.Row, t0))
-	if err := s.RevokeSession(t.Context(), lin.ID, n.Row, t0); !errors.Is(err, auth.ErrNoSession) {
+	must(t, s.RevokeSession(t.Context(), lin.ID, n.Row, entryOf("own")))
+	if err := s.RevokeSession(t.Context(), lin.ID, n.Row, entryOf("twice")); !errors.Is(err, auth.ErrNoSession) {
 		t.Errorf("twice: %v", err)
 	}
+	equal(t, "on record", strings.Join(recorded(t, s), ", "), "started 1 0 0s, own 0s")
+}
+
+func TestSession_EntryAndChangeAreOne(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	u := person(t, s, "lin", correction.Agent)
+	mine, other := session(t, s, u.ID, "mine", t0), session(t, s, u.ID, "other", t0)
+	third := auth.Session{IDHash: [32]byte{3}, UserID: u.ID, CreatedAt: t0, SeenAt: t0, ExpiresAt: t0.Add(time.Hour)}
+	create := func(entry func(int64, int) (correction.AuditEntry, error)) error {
+		_, _, err := s.CreateSession(t.Context(), third, 1, entry)
+		return err
+	}
+	unreadable := errors.New("no entry")
+	for what, err := range map[string]error{ // the table takes no entry without an action
+		"password": s.SetPassword(t.Context(), u.ID, "new", mine.IDHash, entryOf("")),
+		"revoke":   s.RevokeSession(t.Context(), u.ID, mine.Row, entryOf("")),
+		"create":   create(func(int64, int) (correction.AuditEntry, error) { return entryOf(""), nil }),
+		"no entry": create(func(int64, int) (correction.AuditEntry, error) { return entryOf("x"), unreadable }),
+	} {
+		if err == nil || errors.Is(err, unreadable) != (what == "no entry") {
+			t.Errorf("%s without its entry: %v", what, err)
+		}
+	}
+	equal(t, "this session", signedIn(t, s, mine, t0), true)
+	equal(t, "the other session", signedIn(t, s, other, t0), true)
+	equal(t, "a session that was not recorded", signedIn(t, s, third, t0), false)
+	now, err := s.UserByID(t.Context(), u.ID)
+	must(t, err)
+	equal(t, "password", now.PasswordHash, "phc")
+	if err := s.SetPassword(t.Context(), 99, "x", [32]byte{}, entryOf("nobody's")); !errors.Is(err, auth.ErrNoUser) {
+		t.Error(err)
+	}
+
+	late := entryOf("password")
+	late.At = t0.Add(time.Minute)
+	must(t, s.SetPassword(t.Context(), u.ID, "new", mine.IDHash, late))
+	must(t, create(started))
+	equal(t, "on record", strings.Join(recorded(t, s), ", "), "started 1 0 0s, started 2 0 0s, password 1m0s, started 3 1 0s")
+	var ms int64
+	must(t, s.reader.row(t.Context(), `SELECT revoked_ms FROM session WHERE row = ?`, other.Row).Scan(&ms))
+	equal(t, "the other session ended", at(ms), late.At)
 }
 
 func TestRehash_DoesNotUndoANewPassword(t *testing.T) {
 	t.Parallel()
 	s := openTest(t)
 	u := person(t, s, "lin", correction.Agent)
-	must(t, s.SetPassword(t.Context(), u.ID, "new", [32]byte{}, t0))
+	must(t, s.SetPassword(t.Context(), u.ID, "new", [32]byte{}, entryOf("password")))
 	must(t, s.Rehash(t.Context(), u.ID, "phc", "old, better"))
 	u, err := s.UserByID(t.Context(), u.ID)
 	must(t, err)
 	equal(t, "password", u.PasswordHash, "new")
-	if err := s.SetPassword(t.Context(), 99, "x", [32]byte{}, t0); !errors.Is(err, auth.ErrNoUser) {
-		t.Error(err)
-	}
 }
 
 func TestAttempts_200AtOnceAreAllCounted(t *testing.T) {
@@ -246,6 +313,38 @@ func TestAttempts_WindowLockAndClear(t *testing.T) {
 	equal(t, "keys kept once all others are over", left, 1)
 }
 
+func TestPruneAttempts_ForgetsWhatJudgesNoMore(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	const window = 24 * time.Hour
+	now := t0.Add(window)
+	// The newest first: counting takes some of the oldest with it, too.
+	for _, n := range []struct {
+		key  string
+		last time.Time
+	}{
+		{"user:new", now}, {"user:edge", t0}, {"unknown:old", t0.Add(-time.Millisecond)}, {"known:older", t0.Add(-time.Second)}, {"user:locked", t0.Add(-time.Hour)},
+	} {
+		_, err := s.CountAttempt(t.Context(), n.key, n.last, window)
+		must(t, err)
+	}
+	must(t, s.Lock(t.Context(), "user:locked", t0))                        // over only at the limit
+	must(t, s.Lock(t.Context(), "user:served", t0.Add(-time.Millisecond))) // over before it
+	pruned, err := s.PruneAttempts(t.Context(), now.Add(-window))
+	must(t, err)
+	equal(t, "pruned", pruned, 3)
+	rows, err := s.reader.query(t.Context(), `SELECT key FROM attempt ORDER BY key`)
+	left, err := collect(rows, err, func(r scanner) (key string, err error) { return key, r.Scan(&key) })
+	must(t, err)
+	equal(t, "left", strings.Join(left, " "), "user:edge user:locked user:new")
+	again, err := s.PruneAttempts(t.Context(), now.Add(-window))
+	must(t, err)
+	equal(t, "pruned again", again, 0)
+	a, err := s.CountAttempt(t.Context(), "user:edge", now, window)
+	must(t, err)
+	equal(t, "what is just within the window", a, auth.Attempts{Failures: 2, LastAt: t0})
+}
+
 func TestAdministration_IsOnRecord(t *testing.T) {
 	t.Parallel()
 	s := openTest(t)
@@ -287,6 +386,7 @@ func TestAdministration_IsOnRecord(t *testing.T) {
 		`0 service.put {"before":null,"after":{"ServiceID":"S","Name":"a","Industry":"hotel","Cap":100,"AllowZero":false}} `,
 		`0 service.put {"before":{"ServiceID":"S","Name":"a","Industry":"hotel","Cap":100,"AllowZero":false},"after":{"ServiceID":"S","Name":"b","Industry":"bike","Cap":200,"AllowZero":true}} `,
 		`0 user.add {"id":1,"username":"lin","name":"Name of lin","role":"agent","all_merchants":true} `,
+		`0 started 1 0 10.0.0.1`,
 		`0 user.reset {"username":"lin","revoked_sessions":1} `,
 		`0 user.disable {"username":"lin","revoked_sessions":0} `,
 		`0 user.enable {"username":"lin","revoked_sessions":0} `,

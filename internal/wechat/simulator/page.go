@@ -2,8 +2,8 @@ package simulator
 
 import (
 	"bytes"
+	"context"
 	_ "embed"
-	"html/template"
 	"net/http"
 	"slices"
 	"strconv"
@@ -12,11 +12,6 @@ import (
 
 //go:embed page.css
 var stylesheet []byte
-
-//go:embed page.html
-var pageSource string
-
-var pageTemplate = template.Must(template.New("page").Parse(pageSource))
 
 // pageDelay is how slow a slow answer is that was armed on the page: long enough
 // to be watched.
@@ -95,7 +90,7 @@ func (s *Server) render(w http.ResponseWriter, status int, failed string) {
 		p.Orders = append(p.Orders, pageOrder{Order: o, Merchant: names[o.SubMchID], Posts: s.Posts(o.OutOrderNo), Applied: s.Applied(o.OutOrderNo)})
 	}
 	var b bytes.Buffer
-	if err := pageTemplate.Execute(&b, p); err != nil {
+	if err := faultsPage(p).Render(context.Background(), &b); err != nil {
 		http.Error(w, "the page cannot be rendered", http.StatusInternalServerError)
 		return
 	}

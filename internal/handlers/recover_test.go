@@ -1,0 +1,121 @@
+package handlers_test
+
+import (
+	"context"
+	"net/url"
+	"testing"
+	"time"
+
+	"correction-console/internal/apptest"
+	"correction-console/internal/correction"
+)
+
+// A stop between the claim and the intent: certainly nothing was sent, and the order
+// is free again.
+func TestRecover_ClaimedWasNotSent(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t, apptest.Options{})
+	lin := a.As("lin")
+	path := prepare(t, lin, "10")
+	c := record(t, a, path)
+	ctx := context.Background()
+	if err := a.Store.Claim(ctx, c.ID, c.Ref, correction.Event{State: correction.Claimed, At: time.Now(), ActorID: c.AuthorID}); err != nil {
+		t.Fatal(err)
+	}
+	if page := lin.Get(bankPath); page.Status != 200 || state(t, a, path) != correction.Claimed {
+		t.Fatalf("%d %s", page.Status, state(t, a, path))
+	}
+	if err := a.Service.Recover(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if s := state(t, a, path); s != correction.NotSent {
+		t.Fatalf("state %s", s)
+	}
+	if res := confirm(t, lin, prepare(t, lin, "10"), "10"); res.Status != 303 || a.Sim.Posts(bankOrder) != 1 {
+		t.Fatalf("the order is not free: %d, %d POSTs", res.Status, a.Sim.Posts(bankOrder))
+	}
+}
+
+// A stop after the intent: it may or may not have been sent. The order decides, and
+// nothing is ever sent again.
+func TestRecover_SendingIsDecidedByTheOrder(t *testing.T) {
+	t.Parallel()
+	for name, sent := range map[string]bool{"the POST had left": true, "the POST had not left": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := apptest.Start(t, apptest.Options{})
+			lin := a.As("lin")
+			path := prepare(t, lin, "10")
+			c := record(t, a, path)
+			ctx := context.Background()
+			sign := correction.NewSigning(a.Clock.Now())
+			must := func(err error) {
+				t.Helper()
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			must(a.Store.Claim(ctx, c.ID, c.Ref, correction.Event{State: correction.Claimed, At: time.Now(), ActorID: c.AuthorID}))
+			must(a.Store.MarkSending(ctx, c.ID, sign, correction.Event{State: correction.Sending, At: time.Now(), Detail: correction.Detail{SignMS: sign.At.UnixMilli()}}))
+			if sent {
+				if answer := a.Service.Gateway.Modify(ctx, c.Ref, c.Body, sign); answer.Class != correction.Accepted {
+					t.Fatalf("%+v", answer)
+				}
+			}
+			posts := a.Sim.Posts(bankOrder)
+			must(a.Service.Recover(ctx))
+			must(a.Service.Recover(ctx)) // twice changes nothing
+			if s := state(t, a, path); s != correction.Unknown {
+				t.Fatalf("state %s", s)
+			}
+			settleUnknown(t, a, lin, path, sent)
+			if n := a.Sim.Posts(bankOrder); n != posts {
+				t.Fatalf("recovering sent %d", n-posts)
+			}
+		})
+	}
+}
+
+// A check while the confirmation runs leaves it alone.
+func TestCheck_DoesNotDisturbARunningConfirmation(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t, apptest.Options{})
+	lin := a.As("lin")
+	path := prepare(t, lin, "10")
+	form := url.Values{"token": {field(t, lin.Get(path).Body, "token")}, "typed_total": {"10"}}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		lin.Post(path+"/confirmation", form)
+	}()
+	for {
+		select {
+		case <-done:
+			if s := state(t, a, path); s != correction.Applied || a.Sim.Posts(bankOrder) != 1 {
+				t.Fatalf("state %s, %d POSTs", s, a.Sim.Posts(bankOrder))
+			}
+			return
+		default:
+			lin.Post(path+"/check", url.Values{})
+		}
+	}
+}
+
+func TestWithdraw_OnlyByItsAuthorAndBeforeItIsConfirmed(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t, apptest.Options{})
+	lin := a.As("lin")
+	path := prepare(t, lin, "10")
+	if res := a.As("zhou").Post(path+"/withdrawal", url.Values{}); res.Status != 403 {
+		t.Errorf("a supervisor withdraws somebody's: %d", res.Status)
+	}
+	if res := lin.Post(path+"/withdrawal", url.Values{}); res.Status != 303 || state(t, a, path) != correction.Withdrawn {
+		t.Errorf("%d %s", res.Status, state(t, a, path))
+	}
+	second := prepare(t, lin, "10")
+	confirm(t, lin, second, "10")
+	lin.Post(second+"/withdrawal", url.Values{})
+	if s := state(t, a, second); s != correction.Applied {
+		t.Errorf("an applied correction became %s", s)
+	}
+}
