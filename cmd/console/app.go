@@ -152,7 +152,7 @@ func untilStopped() (context.Context, context.CancelFunc) {
 
 // run serves until ctx ends, then finishes what is under way. It settles what an earlier stop left open before the first request.
 func (a *app) run(ctx context.Context, l net.Listener) error {
-	if err := a.service.Recover(ctx); err != nil {
+	if err := a.service.Recover(context.WithoutCancel(ctx)); err != nil { // a stop meanwhile is no fault
 		return fmt.Errorf("settle open corrections: %w", err)
 	}
 	l = netutil.LimitListener(l, maxConnections)
@@ -171,15 +171,33 @@ func (a *app) run(ctx context.Context, l net.Listener) error {
 		case err := <-served:
 			return fmt.Errorf("serve: %w", err)
 		case <-housekeeping.C:
-			if err := a.service.ExpireOverdue(ctx); err != nil {
-				a.log.Error("expire corrections", "err", err)
-			}
+			a.tidy(ctx)
 		case <-ctx.Done():
 			a.log.Info("stopping")
 			drain, cancel := context.WithTimeout(context.Background(), drainWithin)
 			defer cancel()
 			return a.server.Shutdown(drain)
 		}
+	}
+}
+
+// Life of what is no record.
+const (
+	keepAttempts = 24 * time.Hour
+	keepDrafts   = 30 * 24 * time.Hour
+)
+
+// tidy does what has to be done now and then.
+func (a *app) tidy(ctx context.Context) {
+	if err := a.service.ExpireOverdue(ctx); err != nil {
+		a.log.Error("expire corrections", "err", err)
+	}
+	now := time.Now()
+	if _, err := a.store.PruneAttempts(ctx, now.Add(-keepAttempts)); err != nil {
+		a.log.Error("prune sign-in attempts", "err", err)
+	}
+	if _, err := a.store.PruneDrafts(ctx, now.Add(-keepDrafts)); err != nil {
+		a.log.Error("prune drafts", "err", err)
 	}
 }
 

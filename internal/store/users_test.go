@@ -184,6 +184,21 @@ func TestSession_EndsWithWhateverShutsOut(t *testing.T) {
 	}
 }
 
+// SetDisabled also revokes the sessions; this is the look-up by itself.
+func TestSessionUser_LetsNoDisabledUserIn(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	u := person(t, s, "lin", correction.Agent)
+	n := session(t, s, u.ID, "a", t0)
+	for disabled, want := range map[int]bool{1: false, 0: true} {
+		must(t, s.write(t.Context(), func(w *writeTx) error {
+			_, err := w.exec(t.Context(), `UPDATE user SET disabled = ?`, disabled)
+			return err
+		}))
+		equal(t, fmt.Sprint("disabled ", disabled), signedIn(t, s, n, t0), want)
+	}
+}
+
 func TestSession_OfADisabledUserIsNotMade(t *testing.T) {
 	t.Parallel()
 	s := openTest(t)
