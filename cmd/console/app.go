@@ -15,8 +15,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"correction-console/internal/auth"
 	"correction-console/internal/config"
 	"correction-console/internal/correction"
@@ -33,11 +31,16 @@ func (e usageError) Unwrap() error { return e.error }
 // lines are the lines in which an error is told.
 func lines(err error) []string { return strings.Split(strings.TrimSpace(err.Error()), "\n") }
 
-// settingsError tells every problem of the settings, a line each.
+// settingsError tells every problem of the settings, a line each, and one for each
+// setting.
 func settingsError(problems []config.Problem) error {
 	var all []string
+	told := map[string]bool{}
 	for _, p := range problems {
-		all = append(all, p.String())
+		if !told[p.Setting] || p.Value != "" && !strings.Contains(strings.Join(all, "\n"), p.Value) {
+			all = append(all, p.String())
+		}
+		told[p.Setting] = true
 	}
 	return usageError{errors.New(strings.Join(all, "\n"))}
 }
@@ -99,51 +102,44 @@ func newApp(st *store.Store, cfg config.Config, o appOptions) (*app, error) {
 	if err != nil {
 		return nil, usageError{fmt.Errorf("CONSOLE_PUBLIC_URL: %w", err)}
 	}
-	return &app{cfg: cfg, store: st, service: service, server: handlers.NewHTTPServer(handler, o.log), log: o.log}, nil
+	return &app{cfg: cfg, store: st, service: service, server: handlers.NewHTTPServer(handler, o.log, handlers.AnswerWithin(cfg.Timeout)), log: o.log}, nil
 }
 
-// gateway builds the way to WeChat Pay from the settings, telling every problem at
-// once.
-func gateway(cfg config.Config) (correction.Gateway, error) {
-	var problems []string
-	note := func(setting string, err error) {
+// gateway builds the way to WeChat Pay from the settings, telling every problem of
+// their files at once.
+func gateway(cfg config.Config) (correction.Gateway, []config.Problem) {
+	var problems []config.Problem
+	note := func(setting, path string, err error) {
 		if err != nil {
-			problems = append(problems, setting+": "+err.Error())
+			problems = append(problems, config.Problem{Setting: setting, Value: path, Fix: err.Error()})
 		}
 	}
 	w := wechat.Config{Host: cfg.APIHost, MchID: cfg.MchID, CertSerial: cfg.CertSerial, Timeout: cfg.Timeout, Now: time.Now}
 	var err error
-	w.PrivateKey, err = wechat.LoadPrivateKey(cfg.PrivateKeyFile)
-	note("CONSOLE_WECHAT_PRIVATE_KEY_FILE", err)
+	if cfg.PrivateKeyFile != "" {
+		w.PrivateKey, err = wechat.LoadPrivateKey(cfg.PrivateKeyFile)
+		note("CONSOLE_WECHAT_PRIVATE_KEY_FILE", "", err)
+	}
 	if cfg.PublicKeyFile != "" {
 		w.PublicKeyID = cfg.PublicKeyID
 		w.PublicKey, err = wechat.LoadPublicKey(cfg.PublicKeyFile)
-		note("CONSOLE_WECHAT_PUBLIC_KEY_FILE", err)
+		note("CONSOLE_WECHAT_PUBLIC_KEY_FILE", "", err)
 	}
 	if len(cfg.PlatformCertFiles) > 0 {
 		w.PlatformCerts, err = wechat.LoadCertificates(cfg.PlatformCertFiles)
-		note("CONSOLE_WECHAT_PLATFORM_CERT_FILES", err)
+		note("CONSOLE_WECHAT_PLATFORM_CERT_FILES", "", err)
 	}
 	if cfg.CAFile != "" {
 		w.CA, err = wechat.LoadCA(cfg.CAFile)
-		note("CONSOLE_WECHAT_CA_FILE", err)
+		note("CONSOLE_WECHAT_CA_FILE", "", err)
 	}
-	if len(problems) > 0 {
-		return nil, usageError{errors.New(strings.Join(problems, "\n"))}
+	if len(problems) > 0 || cfg.APIHost == "" || w.PrivateKey == nil {
+		return nil, problems
 	}
 	g, err := wechat.New(w)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	return g, nil
+	note("CONSOLE_WECHAT_API_HOST", "", err)
+	return g, problems
 }
-
-// maxConnections bounds the open connections (trust.md §3.3).
-const maxConnections = 512
-
-// drainWithin is how long a stop waits for requests that are under way. A
-// confirmation takes at most about 45 s, and its outcome must be recorded.
-const drainWithin = 50 * time.Second
 
 // untilStopped is a context that ends when a signal asks to stop.
 func untilStopped() (context.Context, context.CancelFunc) {
@@ -155,7 +151,7 @@ func (a *app) run(ctx context.Context, l net.Listener) error {
 	if err := a.service.Recover(context.WithoutCancel(ctx)); err != nil { // a stop meanwhile is no fault
 		return fmt.Errorf("settle open corrections: %w", err)
 	}
-	l = netutil.LimitListener(l, maxConnections)
+	l = handlers.Limit(l, a.cfg.TrustedProxies)
 	served := make(chan error, 1)
 	go func() {
 		if a.cfg.TLS() {
@@ -174,7 +170,8 @@ func (a *app) run(ctx context.Context, l net.Listener) error {
 			a.tidy(ctx)
 		case <-ctx.Done():
 			a.log.Info("stopping")
-			drain, cancel := context.WithTimeout(context.Background(), drainWithin)
+			// What is under way is finished: a confirmation's outcome must be recorded.
+			drain, cancel := context.WithTimeout(context.Background(), handlers.AnswerWithin(a.cfg.Timeout))
 			defer cancel()
 			return a.server.Shutdown(drain)
 		}
@@ -192,12 +189,23 @@ func (a *app) tidy(ctx context.Context) {
 	if err := a.service.ExpireOverdue(ctx); err != nil {
 		a.log.Error("expire corrections", "err", err)
 	}
+	if err := a.service.RecordPending(ctx); err != nil {
+		a.log.Error("record outcomes", "err", err)
+	}
 	now := time.Now()
 	if _, err := a.store.PruneAttempts(ctx, now.Add(-keepAttempts)); err != nil {
 		a.log.Error("prune sign-in attempts", "err", err)
 	}
 	if _, err := a.store.PruneDrafts(ctx, now.Add(-keepDrafts)); err != nil {
 		a.log.Error("prune drafts", "err", err)
+	}
+}
+
+// warnPlain warns when people's passwords would cross a network in the open.
+func warnPlain(cfg config.Config, at net.Addr, log *slog.Logger) {
+	tcp, ok := at.(*net.TCPAddr)
+	if ok && !tcp.IP.IsLoopback() && !cfg.Secure() {
+		log.Warn("plain http on a network address: set CONSOLE_TLS_CERT_FILE, or CONSOLE_PUBLIC_URL to the https address of a proxy", "address", at.String())
 	}
 }
 
@@ -218,12 +226,12 @@ func listen(address string) (net.Listener, error) {
 }
 
 // checkTLS reads the certificate before serving, so that a fault is told at once.
-func checkTLS(cfg config.Config) error {
-	if !cfg.TLS() {
+func checkTLS(cfg config.Config) []config.Problem {
+	if cfg.TLSCertFile == "" || cfg.TLSKeyFile == "" {
 		return nil
 	}
 	if _, err := tls.LoadX509KeyPair(cfg.TLSCertFile, cfg.TLSKeyFile); err != nil {
-		return usageError{fmt.Errorf("CONSOLE_TLS_CERT_FILE=%q: %w", cfg.TLSCertFile, err)}
+		return []config.Problem{{Setting: "CONSOLE_TLS_CERT_FILE", Value: cfg.TLSCertFile, Fix: err.Error()}}
 	}
 	return nil
 }

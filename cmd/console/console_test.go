@@ -237,6 +237,31 @@ func TestSettings_FileNamesTheSameThings(t *testing.T) {
 	}
 }
 
+func TestSettings_FileWithAMisspeltNameIsRefused(t *testing.T) {
+	t.Parallel()
+	env, dir := settings(t)
+	file := filepath.Join(dir, "console.json")
+	for content, says := range map[string]string{`{"listne": "127.0.0.1:1"}`: "listne", `{"listen"`: "CONSOLE_SETTINGS"} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if code, _, msg := console(t, with(env, "CONSOLE_SETTINGS="+file), "", "serve"); code != 2 || !strings.Contains(msg, says) {
+			t.Errorf("%s: %d %s", content, code, msg)
+		}
+	}
+}
+
+func TestDemo_DoesNotTouchARealInstallation(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	if code, _, msg := console(t, []string{"CONSOLE_DATA=" + data}, "a-long-enough-passphrase\n", "user", "add", "agent", "--role", "agent", "--password-stdin"); code != 0 {
+		t.Fatal(msg)
+	}
+	if code, _, msg := console(t, nil, "", "demo", "--data", data, "--listen", "127.0.0.1:0"); code != 2 || !strings.Contains(msg, "not a demo") {
+		t.Errorf("%d %s", code, msg)
+	}
+}
+
 func TestUser_AddListResetDisable(t *testing.T) {
 	t.Parallel()
 	env := []string{"CONSOLE_DATA=" + filepath.Join(t.TempDir(), "data")}

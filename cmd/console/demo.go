@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 
 	"correction-console/internal/auth"
@@ -49,6 +50,9 @@ func (d *demoCommand) Run() error {
 			return fmt.Errorf("make a temporary folder: %w", err)
 		}
 		defer os.RemoveAll(data)
+	}
+	if err := markDemo(data); err != nil {
+		return err
 	}
 	l, err := listen(d.Listen)
 	if err != nil {
@@ -93,7 +97,7 @@ func (d *demoCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	a, err := newApp(st, config.Config{Listen: d.Listen, Data: data, Zone: zone, Quiet: quiet}, appOptions{
+	a, err := newApp(st, config.Config{Listen: d.Listen, Data: data, Zone: zone, Quiet: quiet, Timeout: wechat.DefaultTimeout}, appOptions{
 		gateway: gw, demoURL: "http://" + faults.Addr().String() + "/",
 		log: slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
@@ -102,6 +106,25 @@ func (d *demoCommand) Run() error {
 	}
 	announce(l.Addr(), faults.Addr(), password)
 	return a.run(ctx, l)
+}
+
+// markDemo makes sure that a folder is a demo's: the demo adds people and sets their
+// passwords, which it must never do to a real installation.
+func markDemo(data string) error {
+	mark := filepath.Join(data, "demo")
+	if _, err := os.Stat(mark); err == nil {
+		return nil
+	}
+	if _, err := os.Stat(config.DatabasePath(data)); err == nil {
+		return usageError{fmt.Errorf("--data %q: there is a database that is not a demo's; name another folder", data)}
+	}
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return fmt.Errorf("--data %q: the folder cannot be made: %w", data, err)
+	}
+	if err := os.WriteFile(mark, []byte("This folder belongs to the demo.\n"), 0o600); err != nil {
+		return fmt.Errorf("--data %q: %w", data, err)
+	}
+	return nil
 }
 
 // demoPassword is made anew at each start, so that a demo that listens on the

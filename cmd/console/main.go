@@ -2,10 +2,13 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	_ "time/tzdata" // the zone of the settings works on machines without a zone database
 
 	"github.com/alecthomas/kong"
@@ -38,18 +41,48 @@ func main() { os.Exit(run(os.Args[1:])) }
 // settingsFile reads a settings file. A flag is above the environment, and the
 // environment above the file; kong by itself puts the file above the environment.
 func settingsFile(r io.Reader) (kong.Resolver, error) {
-	file, err := kong.JSON(r)
+	text, err := io.ReadAll(r)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("CONSOLE_SETTINGS: %w", err)
 	}
-	return kong.ResolverFunc(func(ctx *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
-		for _, name := range flag.Envs {
-			if _, set := os.LookupEnv(name); set {
-				return nil, nil
-			}
+	f := fileSettings{}
+	if err := json.Unmarshal(text, &f.names); err != nil {
+		return nil, fmt.Errorf("CONSOLE_SETTINGS: not a JSON object: %w", err)
+	}
+	f.Resolver, err = kong.JSON(bytes.NewReader(text))
+	return f, err
+}
+
+type fileSettings struct {
+	kong.Resolver
+	names map[string]any
+}
+
+func (f fileSettings) Resolve(ctx *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
+	for _, name := range flag.Envs {
+		if _, set := os.LookupEnv(name); set {
+			return nil, nil
 		}
-		return file.Resolve(ctx, parent, flag)
-	}), nil
+	}
+	return f.Resolver.Resolve(ctx, parent, flag)
+}
+
+// Validate refuses names that are no setting: a misspelt one would be left out
+// silently.
+func (f fileSettings) Validate(app *kong.Application) error {
+	known := map[string]bool{}
+	err := kong.Visit(app, func(node kong.Visitable, next kong.Next) error {
+		if flag, ok := node.(*kong.Flag); ok {
+			known[strings.ReplaceAll(flag.Name, "-", "_")] = true
+		}
+		return next(nil)
+	})
+	for name := range f.names {
+		if !known[strings.ReplaceAll(name, "-", "_")] {
+			err = errors.Join(err, fmt.Errorf("CONSOLE_SETTINGS: %q is no setting", name))
+		}
+	}
+	return err
 }
 
 // run carries out one command and returns the exit code: 0, 2 for what was asked

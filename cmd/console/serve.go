@@ -18,15 +18,10 @@ type serveCommand struct {
 
 func (s *serveCommand) Run() error {
 	cfg, problems := s.Check(s.Data)
+	gw, more := gateway(cfg)
+	problems = append(append(problems, more...), checkTLS(cfg)...)
 	if len(problems) > 0 {
 		return settingsError(problems)
-	}
-	gw, err := gateway(cfg)
-	if err != nil {
-		return err
-	}
-	if err := checkTLS(cfg); err != nil {
-		return err
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	ctx, stop := untilStopped()
@@ -49,6 +44,7 @@ func (s *serveCommand) Run() error {
 	if err != nil {
 		return err
 	}
+	warnPlain(cfg, l.Addr(), log)
 	log.Info("listening", "address", l.Addr().String(), "version", version, "api_host", cfg.APIHost, "trusted_proxies", cfg.TrustedProxies, "https", cfg.Secure())
 	return a.run(ctx, l)
 }

@@ -155,7 +155,7 @@ func Start(t testing.TB, o Options) *App {
 	must(err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(err)
-	srv := handlers.NewHTTPServer(a.Handler, log)
+	srv := handlers.NewHTTPServer(a.Handler, log, time.Minute)
 	go srv.Serve(l)
 	t.Cleanup(func() { srv.Close() })
 	a.URL = "http://" + l.Addr().String()

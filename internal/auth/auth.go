@@ -67,6 +67,8 @@ type Store interface {
 	// SessionUser returns a live session (neither revoked nor past its absolute end nor
 	// idle since before idleSince) and its user, who is not disabled; ErrNoSession.
 	SessionUser(ctx context.Context, idHash [32]byte, now, idleSince time.Time) (Session, User, error)
+	// SessionOwner returns whose session it is or was, ended or not; ErrNoSession.
+	SessionOwner(ctx context.Context, idHash [32]byte) (int64, error)
 	TouchSession(ctx context.Context, row int64, seen time.Time) error
 	// RevokeSession ends a session; ErrNoSession when it is not this user's or has been
 	// revoked.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gorilla/securecookie"
 	"github.com/gorilla/sessions"
+	"github.com/labstack/echo/v4"
 
 	"correction-console/internal/correction"
 )
@@ -152,6 +153,20 @@ func (s *Sessions) identify(r *http.Request, name string) (*identity, error) {
 		return who, nil
 	}
 	return who, nil
+}
+
+// Owner returns whose the session of the request is or was, ended or not; 0 when
+// that is not known.
+func (s *Sessions) Owner(c echo.Context) int64 {
+	r := c.Request()
+	for _, cookie := range r.CookiesNamed(s.name) {
+		if id, ok := s.decode(s.name, cookie.Value); ok {
+			if owner, err := s.store.SessionOwner(r.Context(), id.hash()); err == nil {
+				return owner
+			}
+		}
+	}
+	return 0
 }
 
 // touch only logs a failure: the worst is that the session ends early.

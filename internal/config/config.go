@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -107,6 +108,8 @@ func (s Settings) Check(dataDir string) (Config, []Problem) {
 	return c, k.problems
 }
 
+var serialPattern = regexp.MustCompile(`^[0-9A-Fa-f]{1,64}$`)
+
 type checker struct{ problems []Problem }
 
 func (k *checker) add(setting, value, fix string) {
@@ -125,7 +128,7 @@ func (k *checker) local(c *Config, s Settings) {
 	}
 	if s.PublicURL != "" {
 		u, err := url.Parse(s.PublicURL)
-		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
+		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || strings.Trim(u.Path, "/") != "" || strings.ContainsAny(s.PublicURL, "?#") || u.User != nil {
 			k.add("CONSOLE_PUBLIC_URL", s.PublicURL, "write scheme and host only, such as https://console.example.com")
 		} else {
 			c.PublicURL = u
@@ -151,7 +154,7 @@ func (k *checker) local(c *Config, s Settings) {
 		}
 		c.TrustedProxies = append(c.TrustedProxies, prefix)
 	}
-	if c.Zone, err = time.LoadLocation(s.TimeZone); err != nil || s.TimeZone == "" {
+	if c.Zone, err = time.LoadLocation(s.TimeZone); err != nil || s.TimeZone == "" || s.TimeZone == "Local" {
 		k.add("CONSOLE_TIME_ZONE", s.TimeZone, "write a zone name, such as Asia/Shanghai")
 	}
 }
@@ -164,8 +167,8 @@ func (k *checker) wechat(c *Config, s Settings) {
 	if !correction.ValidMchID(s.MchID) {
 		k.add("CONSOLE_WECHAT_MCHID", s.MchID, "write the service provider's merchant number, digits only")
 	}
-	if s.CertSerial == "" {
-		k.add("CONSOLE_WECHAT_CERT_SERIAL", "", "write the serial number of the API certificate")
+	if !serialPattern.MatchString(s.CertSerial) {
+		k.add("CONSOLE_WECHAT_CERT_SERIAL", s.CertSerial, "write the serial number of the API certificate, hexadecimal")
 	}
 	if s.PrivateKeyFile == "" {
 		k.add("CONSOLE_WECHAT_PRIVATE_KEY_FILE", "", "name the file of the API certificate's private key")
@@ -174,6 +177,8 @@ func (k *checker) wechat(c *Config, s Settings) {
 	switch {
 	case s.PublicKeyFile == "" && len(s.PlatformCertFiles) == 0:
 		k.add("CONSOLE_WECHAT_PUBLIC_KEY_FILE", "", "name WeChat Pay's public key, or the platform certificates in CONSOLE_WECHAT_PLATFORM_CERT_FILES")
+	case s.PublicKeyFile == "" && s.PublicKeyID != "":
+		k.add("CONSOLE_WECHAT_PUBLIC_KEY_FILE", "", "name the public key that CONSOLE_WECHAT_PUBLIC_KEY_ID belongs to")
 	case s.PublicKeyFile != "" && s.PublicKeyID == "":
 		k.add("CONSOLE_WECHAT_PUBLIC_KEY_ID", "", "write the id that belongs to the public key, PUB_KEY_ID_…")
 	}

@@ -43,6 +43,7 @@ const (
 	CodeNotCorrecting  = "not_correctable"
 	CodeUnreachable    = "unreachable"     // WeChat could not be reached; nothing was sent
 	CodeRefused        = "refused"         // WeChat answered with an error
+	CodeUnreadable     = "unreadable"      // an answer that is not one of WeChat's API
 	CodeUnverified     = "unverified"      // an answer whose signature does not hold
 	CodeNoRecord       = "no_record"       // the record cannot be written: nothing is sent
 	CodeOutcomePending = "outcome_pending" // sent; the outcome is not on record yet

@@ -135,6 +135,7 @@ type Service struct {
 	Log     *slog.Logger
 
 	inFlight sync.Map // ids of corrections whose confirmation runs in this process
+	pending  sync.Map // id → pendingEvent: outcomes that the store did not take
 }
 
 // Timeouts of the steps of a confirmation. Together they stay below the server's
@@ -230,6 +231,9 @@ func (s *Service) offering(ctx context.Context, serviceID string) (Offering, err
 // maxLookups is how many merchants a look-up without a merchant may ask.
 const maxLookups = 8
 
+// findWithin bounds all the queries of one look-up.
+const findWithin = 25 * time.Second
+
 // Found is the result of a look-up without a merchant.
 type Found struct {
 	Refs  []Ref // where the order was found
@@ -250,6 +254,8 @@ func (s *Service) FindOrder(ctx context.Context, a Actor, serviceID, outOrderNo 
 	if err != nil || len(merchants) > maxLookups {
 		return Found{}, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, findWithin)
+	defer cancel()
 	var f Found
 	for _, m := range merchants {
 		r, err := s.Gateway.Query(ctx, Ref{SubMchID: m.SubMchID, ServiceID: serviceID, OutOrderNo: outOrderNo})
@@ -469,16 +475,17 @@ func (s *Service) ExpireOverdue(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var errs []error // one damaged record does not keep the others
 	for _, id := range ids {
 		c, err := s.Store.Correction(ctx, id)
 		if err == nil && s.overdue(c) {
 			err = s.Store.Append(ctx, id, Prepared, c.Last().N, Event{State: Expiry, At: s.Now()})
 		}
 		if err != nil && !errors.Is(err, ErrMoved) {
-			return err
+			errs = append(errs, err)
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // Withdraw takes back a correction that was not confirmed.
@@ -505,11 +512,11 @@ func (s *Service) Withdraw(ctx context.Context, a Actor, id int64) error {
 // is made at most once for a correction, ever. When it returns nil, or an error of
 // code CodeTokenUsed or CodeExpired, the correction's page tells what happened.
 func (s *Service) Confirm(ctx context.Context, a Actor, id int64, token, typedTotal string) error {
-	ctx = context.WithoutCancel(ctx) // a closed browser tab must not reach the database or the POST
 	c, err := s.Correction(ctx, a, id)
 	if err != nil {
 		return err
 	}
+	ctx = context.WithoutCancel(ctx) // a closed browser tab must not reach the database or the POST
 	if c.AuthorID != a.UserID || !a.Can(Correct) {
 		return fail(Forbidden, CodeForbidden, nil)
 	}
@@ -544,6 +551,9 @@ func (s *Service) Confirm(ctx context.Context, a Actor, id int64, token, typedTo
 	switch err := s.storing(ctx, func(ctx context.Context) error { return s.Store.Claim(ctx, id, c.Ref, claim) }); {
 	case errors.Is(err, ErrTaken):
 		h, err := s.Store.Holder(ctx, c.Ref)
+		if err == nil && h == nil { // free again by now: the page lets try again
+			return fail(Conflict, CodeTokenUsed, nil)
+		}
 		return &Error{Kind: Conflict, Code: CodeBusy, Holder: h, Err: err}
 	case errors.Is(err, ErrMoved):
 		return fail(Conflict, CodeTokenUsed, err)
@@ -570,7 +580,11 @@ func (s *Service) send(ctx context.Context, c Correction, n int) error {
 
 	sign := NewSigning(s.Now())
 	intent := Event{State: Sending, At: s.Now(), Detail: Detail{SignMS: sign.At.UnixMilli()}}
-	if err := s.storing(ctx, func(ctx context.Context) error { return s.Store.MarkSending(ctx, c.ID, sign, intent) }); err != nil {
+	err = s.storing(ctx, func(ctx context.Context) error { return s.Store.MarkSending(ctx, c.ID, sign, intent) })
+	if errors.Is(err, ErrMoved) { // its page tells how it stands; nothing is sent
+		return fail(Conflict, CodeTokenUsed, err)
+	}
+	if err != nil {
 		s.Log.Error("the intent is not on record; nothing is sent", "correction", c.ID, "err", err)
 		s.abandon(ctx, c.ID)
 		return fail(Unavailable, CodeNoRecord, err)
@@ -693,6 +707,7 @@ func (s *Service) conclude(ctx context.Context, c Correction, from State, n int,
 		s.Log.Error("outcome is not on record yet", "correction", c.ID, "from", from, "to", to, "class", d.Class, "cause", d.Cause,
 			"status", d.Status, "code", d.Code, "request_id", d.RequestID, "err", err)
 		if from == Sending {
+			s.pending.Store(c.ID, pendingEvent{from, n, e})
 			return fail(Unavailable, CodeOutcomePending, err)
 		}
 		return fail(Unavailable, CodeNoRecord, err)
@@ -701,10 +716,46 @@ func (s *Service) conclude(ctx context.Context, c Correction, from State, n int,
 	return nil
 }
 
+// pendingEvent is an outcome that could not be recorded yet.
+type pendingEvent struct {
+	from State
+	n    int
+	e    Event
+}
+
+// recordPending records the outcome of a correction that could not be recorded when
+// it was known, if there is one.
+func (s *Service) recordPending(ctx context.Context, id int64) error {
+	v, ok := s.pending.Load(id)
+	if !ok {
+		return nil
+	}
+	p := v.(pendingEvent)
+	err := s.storing(context.WithoutCancel(ctx), func(ctx context.Context) error { return s.Store.Append(ctx, id, p.from, p.n, p.e) })
+	if err != nil && !errors.Is(err, ErrMoved) {
+		return fail(Unavailable, CodeNoRecord, err)
+	}
+	s.pending.Delete(id)
+	s.Log.Info("outcome recorded late", "correction", id, "state", p.e.State, "request_id", p.e.Detail.RequestID)
+	return nil
+}
+
+// RecordPending records every outcome that could not be recorded when it was known.
+func (s *Service) RecordPending(ctx context.Context) error {
+	var errs []error
+	s.pending.Range(func(id, _ any) bool {
+		errs = append(errs, s.recordPending(ctx, id.(int64)))
+		return true
+	})
+	return errors.Join(errs...)
+}
+
 // abandon settles a claimed correction whose intent may or may not be on record.
 // Nothing was sent: without a record of the intent that is certain and is said;
 // with one, it is decided later by reading the order, like after a crash.
 func (s *Service) abandon(ctx context.Context, id int64) {
+	ctx, cancel := context.WithTimeout(ctx, storeWithin)
+	defer cancel()
 	c, err := s.Store.Correction(ctx, id)
 	if err == nil && c.State == Claimed {
 		err = s.conclude(ctx, c, Claimed, c.Last().N, NotSent, Detail{Cause: CauseNoRecord})
@@ -723,11 +774,12 @@ func (s *Service) Recover(ctx context.Context) error {
 	}
 	for _, id := range ids {
 		c, err := s.Store.Correction(ctx, id)
-		if err != nil {
-			return err
+		if err == nil {
+			err = s.resume(ctx, c)
 		}
-		if err := s.resume(ctx, c); err != nil && CodeOf(err) != CodeTokenUsed {
-			return err
+		if err != nil && CodeOf(err) != CodeTokenUsed {
+			// It keeps its order; a damaged record must not keep the others from work.
+			s.Log.Error("a correction stays open", "correction", id, "err", err)
 		}
 	}
 	return nil
@@ -747,16 +799,20 @@ func (s *Service) resume(ctx context.Context, c Correction) error {
 // Check reads the order of an uncertain correction now and decides by the verdict
 // table. A reading that does not decide is recorded too.
 func (s *Service) Check(ctx context.Context, a Actor, id int64) error {
-	_, running := s.inFlight.Load(id) // before the record is read, or it may end in between
+	if !a.Can(Correct) {
+		return fail(Forbidden, CodeForbidden, nil)
+	}
+	if err := s.recordPending(ctx, id); err != nil {
+		return err
+	}
 	c, err := s.Correction(ctx, a, id)
 	if err != nil {
 		return err
 	}
-	if !a.Can(Correct) {
-		return fail(Forbidden, CodeForbidden, nil)
-	}
 	ctx = context.WithoutCancel(ctx)
-	if (c.State == Sending || c.State == Claimed) && !running {
+	// Asked after the record was read: a confirmation that shows in the record and has
+	// not ended is seen here, and one that ended in between has moved the record on.
+	if _, running := s.inFlight.Load(id); (c.State == Sending || c.State == Claimed) && !running {
 		if err := s.resume(ctx, c); err != nil && CodeOf(err) != CodeTokenUsed {
 			return err
 		}
@@ -786,10 +842,13 @@ func (s *Service) Check(ctx context.Context, a Actor, id int64) error {
 	err = s.storing(ctx, func(ctx context.Context) error {
 		return s.Store.Append(ctx, id, Unknown, c.Last().N, Event{State: to, At: s.Now(), ActorID: a.UserID, SessionID: a.SessionID, Detail: d})
 	})
-	if errors.Is(err, ErrMoved) {
+	switch {
+	case errors.Is(err, ErrMoved):
 		return nil // somebody else decided at the same moment
+	case err != nil:
+		return fail(Unavailable, CodeNoRecord, err)
 	}
-	return err
+	return nil
 }
 
 // firstUnknown is the event that made the correction uncertain: it carries the

@@ -71,11 +71,11 @@ func (s *server) setPreferences(c echo.Context) error {
 		return errBadForm
 	}
 	if err := s.Preferences(context.WithoutCancel(c.Request().Context()), u.ID, lang, theme); err != nil {
-		return err
+		return unrecorded(err)
 	}
 	next := safeNext(v.Get("next"))
 	if next == "/account" {
-		s.flash(c, "saved")
+		return s.flashTo(c, "saved", next)
 	}
 	return seeOther(c, next)
 }
@@ -94,10 +94,9 @@ func (s *server) changePassword(c echo.Context) error {
 		return s.accountPage(c, http.StatusUnprocessableEntity, problem)
 	}
 	if err != nil {
-		return err
+		return unrecorded(err)
 	}
-	s.flash(c, "password")
-	return seeOther(c, "/account")
+	return s.flashTo(c, "password", "/account")
 }
 
 func (s *server) revokeSession(c echo.Context) error {
@@ -130,14 +129,13 @@ func (s *server) revoke(c echo.Context, chosen func(x, current auth.Session) boo
 		}
 		found = true
 		if err := s.SignIn.Revoke(ctx, u, current, x.Row, c.RealIP()); err != nil && !errors.Is(err, auth.ErrNoSession) {
-			return err
+			return unrecorded(err)
 		}
 	}
 	if !found && c.Param("row") != "" {
 		return echo.ErrNotFound
 	}
-	s.flash(c, "revoked")
-	return seeOther(c, "/account")
+	return s.flashTo(c, "revoked", "/account")
 }
 
 // passwordProblem is what a person is told about an error of ChangePassword; empty

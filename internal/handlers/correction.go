@@ -144,9 +144,9 @@ func (s *server) withdraw(c echo.Context) error {
 	case correction.CodeTokenUsed: // its page says how it stands
 	default:
 		if err != nil {
-			return err
+			return unrecorded(err)
 		}
-		s.flash(c, "withdrawn")
+		return s.flashTo(c, "withdrawn", pages.CorrectionURL(id))
 	}
 	return seeOther(c, pages.CorrectionURL(id))
 }

@@ -50,7 +50,7 @@ func (s *server) exportCSV(c echo.Context) error {
 		return seeOther(c, logURL(form, "", ""))
 	}
 	lang := s.lang(c)
-	w := bufio.NewWriterSize(c.Response(), 32<<10)
+	w := bufio.NewWriterSize(patient{c.Response()}, 32<<10)
 	row := make([]string, len(exportColumns))
 	begun := false
 	begin := func() {
@@ -59,7 +59,6 @@ func (s *server) exportCSV(c echo.Context) error {
 		h.Set(echo.HeaderContentType, "text/csv; charset=utf-8")
 		h.Set(echo.HeaderContentDisposition, fmt.Sprintf(`attachment; filename="corrections-%s.csv"`, s.Now().In(s.Zone).Format("20060102-150405")))
 		h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
-		_ = http.NewResponseController(c.Response()).SetWriteDeadline(time.Time{}) // a long export is not a stuck one
 		c.Response().WriteHeader(http.StatusOK)
 		w.WriteString("\ufeff")
 		for i, col := range exportColumns {
@@ -89,14 +88,26 @@ func (s *server) exportCSV(c echo.Context) error {
 	return err
 }
 
+// stalledAfter is how long a browser may take no bytes of an export.
+const stalledAfter = 30 * time.Second
+
+// patient writes to an answer that may take long as a whole, but not at a stretch.
+type patient struct{ *echo.Response }
+
+func (p patient) Write(b []byte) (int, error) {
+	_ = http.NewResponseController(p.Response).SetWriteDeadline(time.Now().Add(stalledAfter))
+	return p.Response.Write(b)
+}
+
 // writeCSV writes one record as RFC 4180 has it. A text that a spreadsheet would
-// take for a formula gets a leading apostrophe (trust.md §3.4).
+// take for a formula, or for a number that it would round, gets a leading apostrophe
+// (trust.md §3.4).
 func writeCSV(w *bufio.Writer, row []string) error {
 	for i, v := range row {
 		if i > 0 {
 			w.WriteByte(',')
 		}
-		if formula(v) {
+		if formula(v) || longNumber(v) {
 			v = "'" + v
 		}
 		if strings.ContainsAny(v, "\",\r\n") {
@@ -109,6 +120,11 @@ func writeCSV(w *bufio.Writer, row []string) error {
 	}
 	_, err := w.WriteString("\r\n")
 	return err
+}
+
+// longNumber reports numbers of more digits than a spreadsheet keeps.
+func longNumber(v string) bool {
+	return len(v) > 15 && strings.Trim(v, "0123456789") == ""
 }
 
 // formula reports texts that start like a formula, full-width forms included.

@@ -415,6 +415,37 @@ func TestForm_SessionEndsWhileItIsOpen(t *testing.T) {
 	}
 }
 
+func TestForm_WhatSomebodyElseTypedIsNotTakenUp(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t, apptest.Options{})
+	lin := a.As("lin")
+	page := lin.Get(bankPath + "/correction")
+	form := bankForm(field(t, page.Body, "base"), "10")
+	form.Set("note", "林的备注")
+	a.Clock.Advance(16 * time.Minute)
+	res := lin.Post(bankPath+"/correction", form)
+	kept := url.Values{"username": {"wu"}, "password": {apptest.Password}}
+	for _, name := range []string{"kept", "kept_path", "kept_for"} {
+		kept.Set(name, field(t, res.Body, name))
+	}
+	if res := lin.Post("/login", kept); res.Status != http.StatusSeeOther || res.Location != "/" {
+		t.Fatalf("%d → %s", res.Status, res.Location)
+	}
+	if page := lin.Get(bankPath + "/correction"); strings.Contains(page.Body, "林的备注") {
+		t.Error("the next person sees what somebody else typed")
+	}
+	// Without a session nobody knows whose it is: a draft is not replaced.
+	wu := a.As("wu")
+	form.Set("note", "吴的草稿")
+	form.Set("do", "recompute")
+	wu.Post(bankPath+"/correction", form)
+	kept.Del("kept_for")
+	a.Client().Post("/login", kept)
+	if page := wu.Get(bankPath + "/correction"); !strings.Contains(page.Body, "吴的草稿") {
+		t.Error("a draft was replaced by what nobody knows the author of")
+	}
+}
+
 func TestForm_OrderMovedShowsThenNowYours(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t, apptest.Options{})

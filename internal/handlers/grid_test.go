@@ -40,7 +40,7 @@ func TestRoutes_RoleByRouteByMethod(t *testing.T) {
 			t.Errorf("%s %s has no rule", r.Method, r.Path)
 		}
 		known[r.Path] = append(known[r.Path], r.Method)
-		if r.Method == http.MethodGet {
+		if r.Method == http.MethodGet && r.Path != "/corrections.csv" { // a HEAD of it would be an export
 			known[r.Path] = append(known[r.Path], http.MethodHead)
 		}
 	}
@@ -168,7 +168,7 @@ func TestHost_OtherNamesAreRefused(t *testing.T) {
 	for host, want := range map[string]int{
 		"127.0.0.1": 200, "localhost:8080": 200, "[::1]:80": 200, "evil.example": 421, "127.0.0.1.evil.example": 421, "localhost.evil.example": 421, "": 421,
 	} {
-		req, err := http.NewRequest(http.MethodGet, a.URL+"/healthz", nil)
+		req, err := http.NewRequest(http.MethodGet, a.URL+"/login", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,6 +183,39 @@ func TestHost_OtherNamesAreRefused(t *testing.T) {
 		if res.StatusCode != want {
 			t.Errorf("%q: %d, want %d", host, res.StatusCode, want)
 		}
+	}
+}
+
+func TestRoutes_WrongMethodSaysWhichAreRight(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t, apptest.Options{})
+	lin := a.As("lin")
+	for path, want := range map[string]string{"/corrections": "GET", bankPath + "/correction": "GET, POST", "/corrections/1/check": "POST"} {
+		res := lin.Do(http.MethodDelete, path, nil, http.Header{"Sec-Fetch-Site": {"same-origin"}})
+		if res.Status != http.StatusMethodNotAllowed || res.Header.Get("Allow") != want {
+			t.Errorf("%s: %d, Allow %q", path, res.Status, res.Header.Get("Allow"))
+		}
+	}
+	if res := lin.Do(http.MethodDelete, "/nowhere", nil, http.Header{"Sec-Fetch-Site": {"same-origin"}}); res.Status != http.StatusNotFound {
+		t.Errorf("/nowhere: %d", res.Status)
+	}
+}
+
+func TestFlash_BelongsToOnePage(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t, apptest.Options{})
+	lin := a.As("lin")
+	path := prepare(t, lin, "10")
+	lin.Post(path+"/withdrawal", url.Values{})
+	const says = "改价已撤回"
+	if page := lin.Get("/"); strings.Contains(page.Body, says) {
+		t.Error("another page shows the message")
+	}
+	if page := lin.Get(path); !strings.Contains(page.Body, says) {
+		t.Error("the message is not shown")
+	}
+	if page := lin.Get(path); strings.Contains(page.Body, says) {
+		t.Error("the message is shown twice")
 	}
 }
 

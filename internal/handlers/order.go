@@ -30,7 +30,7 @@ func (s *server) order(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.Corrections.ReadOrder(c.Request().Context(), actor(c), correction.Ref{SubMchID: sub, OutOrderNo: no})
+	v, err := s.Corrections.ReadOrder(c.Request().Context(), actor(c), correction.Ref{SubMchID: sub, ServiceID: serviceParam(c), OutOrderNo: no})
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (s *server) form(c echo.Context) error {
 		return err
 	}
 	ctx, a := c.Request().Context(), actor(c)
-	ref := correction.Ref{SubMchID: sub, OutOrderNo: no}
+	ref := correction.Ref{SubMchID: sub, ServiceID: serviceParam(c), OutOrderNo: no}
 	v, err := s.Corrections.OpenForm(ctx, a, ref)
 	if err != nil {
 		return err
@@ -333,7 +333,9 @@ func (s *server) submitForm(c echo.Context) error {
 		return s.render(c, http.StatusUnprocessableEntity, pages.Form(s.formProps(c, e)))
 	}
 	// Whatever stands in the way, nothing that was typed is lost.
-	if derr := s.Corrections.SaveDraft(ctx, a, ref, encodeForm(e.form).Encode()); derr != nil && correction.KindOf(err) != correction.NotFound {
+	derr := s.Corrections.SaveDraft(ctx, a, ref, encodeForm(e.form).Encode())
+	c.Set(draftKept, derr == nil)
+	if derr != nil && correction.KindOf(err) != correction.NotFound {
 		s.Log.Error("save draft", "id", requestID(c), "err", derr)
 	}
 	if code := correction.CodeOf(err); code == correction.CodeOrderMoved || code == correction.CodeNotCorrecting {
@@ -363,8 +365,7 @@ func (s *server) editForm(c echo.Context, ref correction.Ref, e editor, act stri
 		if err := s.Corrections.DropDraft(ctx, a, ref); err != nil {
 			return err
 		}
-		s.flash(c, "discarded")
-		return seeOther(c, pages.OrderURL(ref))
+		return s.flashTo(c, "discarded", pages.OrderURL(ref))
 	}
 	if err := s.check(c, &e, func(base correction.Order) error {
 		var err error

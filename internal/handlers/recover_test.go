@@ -2,7 +2,10 @@ package handlers_test
 
 import (
 	"context"
+	"errors"
 	"net/url"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -117,5 +120,48 @@ func TestWithdraw_OnlyByItsAuthorAndBeforeItIsConfirmed(t *testing.T) {
 	lin.Post(second+"/withdrawal", url.Values{})
 	if s := state(t, a, second); s != correction.Applied {
 		t.Errorf("an applied correction became %s", s)
+	}
+}
+
+// unwilling is the real store, but takes no outcome for a while: a full disk.
+type unwilling struct {
+	correction.Store
+	refuse atomic.Bool
+}
+
+func (u *unwilling) Append(ctx context.Context, id int64, from correction.State, n int, e correction.Event) error {
+	if u.refuse.Load() && from == correction.Sending {
+		return errors.New("disk full")
+	}
+	return u.Store.Append(ctx, id, from, n, e)
+}
+
+// An outcome that cannot be recorded is not lost while the console runs: it is told
+// as pending, and recorded as what it was once the record can be written.
+func TestConfirm_OutcomeThatCannotBeRecordedIsRecordedLater(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t, apptest.Options{})
+	full := &unwilling{Store: a.Store}
+	full.refuse.Store(true)
+	a.Service.Store = full
+	lin := a.As("lin")
+	path := prepare(t, lin, "10")
+	res := confirm(t, lin, path, "10")
+	if res.Status != 503 || strings.Contains(res.Body, "没有提交任何改价") || !strings.Contains(res.Body, `href="`+path+`"`) {
+		t.Fatalf("%d\n%s", res.Status, res.Body)
+	}
+	if s := state(t, a, path); s != correction.Sending || a.Sim.Posts(bankOrder) != 1 {
+		t.Fatalf("state %s, %d POSTs", s, a.Sim.Posts(bankOrder))
+	}
+	if res := lin.Post(path+"/check", url.Values{}); !strings.Contains(res.Location, "checked=no_record") || state(t, a, path) != correction.Sending {
+		t.Fatalf("%s, state %s", res.Location, state(t, a, path))
+	}
+	full.refuse.Store(false)
+	if err := a.Service.RecordPending(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	c := record(t, a, path)
+	if c.State != correction.Applied || c.Last().Detail.Class != correction.Accepted || c.Last().Detail.RequestID == "" || a.Sim.Posts(bankOrder) != 1 {
+		t.Fatalf("%s %+v, %d POSTs", c.State, c.Last().Detail, a.Sim.Posts(bankOrder))
 	}
 }

@@ -113,11 +113,14 @@ var errHost = echo.NewHTTPError(http.StatusMisdirectedRequest)
 // address cannot be rebound; localhost and the public URL's name are ours.
 func (s *server) host(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
+		if p := c.Request().URL.Path; p == "/healthz" || p == "/readyz" {
+			return next(c) // asked by machines, under whatever name
+		}
 		host := c.Request().Host
 		if h, _, err := net.SplitHostPort(host); err == nil {
 			host = h
 		}
-		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+		host = strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"), ".")
 		if _, err := netip.ParseAddr(host); err == nil || strings.EqualFold(host, "localhost") ||
 			(s.PublicURL != nil && strings.EqualFold(host, s.PublicURL.Hostname())) {
 			return next(c)
@@ -210,9 +213,16 @@ func writeHTML(c echo.Context, status int, buf *bytes.Buffer) error {
 // seeOther answers a POST: 303 to a path of ours.
 func seeOther(c echo.Context, path string) error { return c.Redirect(http.StatusSeeOther, path) }
 
-// flash leaves a message for the next page.
-func (s *server) flash(c echo.Context, code string) {
-	c.SetCookie(&http.Cookie{Name: "flash", Value: code, Path: "/", HttpOnly: true, Secure: s.Secure, SameSite: http.SameSiteLaxMode, MaxAge: 60})
+// flashTo answers a POST with a message for the page that it leads to, and for no
+// other.
+func (s *server) flashTo(c echo.Context, code, path string) error {
+	at, _, _ := strings.Cut(path, "?")
+	s.flashCookie(c, code, at, 60)
+	return seeOther(c, path)
+}
+
+func (s *server) flashCookie(c echo.Context, code, path string, age int) {
+	c.SetCookie(&http.Cookie{Name: "flash", Value: code, Path: path, HttpOnly: true, Secure: s.Secure, SameSite: http.SameSiteLaxMode, MaxAge: age})
 }
 
 var flashes = map[string]i18n.Text{
@@ -230,7 +240,7 @@ func (s *server) takeFlash(c echo.Context, p *layout.Page) {
 	if err != nil {
 		return
 	}
-	c.SetCookie(&http.Cookie{Name: "flash", Path: "/", HttpOnly: true, Secure: s.Secure, SameSite: http.SameSiteLaxMode, MaxAge: -1})
+	s.flashCookie(c, "", c.Request().URL.EscapedPath(), -1)
 	p.Flash = flashes[ck.Value].In(p.Lang)
 }
 
@@ -276,9 +286,8 @@ func (s *server) fail(err error, c echo.Context) {
 	if strings.HasPrefix(c.Path(), "/orders/") && props.Order == "" {
 		_, props.Order, _ = orderParams(c)
 	}
-	if c.Request().Method == http.MethodGet {
-		props.RetryURL = c.Request().URL.RequestURI()
-	}
+	props.RetryURL = retryURL(c)
+	props.DraftKept, _ = c.Get(draftKept).(bool)
 	if c.Request().Method == http.MethodHead {
 		c.Response().WriteHeader(props.Status)
 		return
@@ -289,6 +298,33 @@ func (s *server) fail(err error, c echo.Context) {
 			_ = c.String(http.StatusInternalServerError, "500 "+props.ID+"\n")
 		}
 	}
+}
+
+// draftKept marks a request whose form was kept as a draft.
+const draftKept = "draft-kept"
+
+// retryURL is where a person goes on after an error: the page itself, or the one
+// that a POST belongs to.
+func retryURL(c echo.Context) string {
+	path := c.Request().URL.EscapedPath()
+	switch {
+	case c.Request().Method == http.MethodGet:
+		return c.Request().URL.RequestURI()
+	case strings.HasSuffix(c.Path(), "/:out_order_no/correction"):
+		return path
+	case strings.HasPrefix(c.Path(), "/corrections/:id/"):
+		return path[:strings.LastIndexByte(path, '/')]
+	}
+	return ""
+}
+
+// unrecorded makes an error of the store that is no other known error one that says
+// so: a full disk is not a fault of the program.
+func unrecorded(err error) error {
+	if err == nil || correction.KindOf(err) != correction.Internal {
+		return err
+	}
+	return &correction.Error{Kind: correction.Unavailable, Code: correction.CodeNoRecord, Err: err}
 }
 
 var errorTitle = i18n.Text{ZH: "出错了", EN: "Something went wrong"}
@@ -308,7 +344,7 @@ func (s *server) describe(p *pages.ErrorProps, e *correction.Error, c echo.Conte
 		correction.CodeNotFound: pages.ErrorNotFound, correction.CodeForbidden: pages.ErrorForbidden,
 		correction.CodeBusy: pages.ErrorBusy, correction.CodeTokenWrong: pages.ErrorTokenWrong,
 		correction.CodeBaseUnknown: pages.ErrorBaseUnknown, correction.CodeUnreachable: pages.ErrorUnreachable,
-		correction.CodeRefused: pages.ErrorRefused, correction.CodeUnverified: pages.ErrorUnverified,
+		correction.CodeRefused: pages.ErrorRefused, correction.CodeUnverified: pages.ErrorUnverified, correction.CodeUnreadable: pages.ErrorUnreadable,
 		correction.CodeNoRecord: pages.ErrorNoRecord, correction.CodeBadSettings: pages.ErrorSettings,
 		correction.CodeNotCorrecting: pages.ErrorNotCorrectable, correction.CodeOutcomePending: pages.ErrorPending,
 	}

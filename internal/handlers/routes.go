@@ -3,6 +3,7 @@ package handlers
 import (
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -81,15 +82,45 @@ func (s *server) routes(e *echo.Echo) error {
 		h := func(c echo.Context) error { return r.handle(s, c) }
 		chain := []echo.MiddlewareFunc{cross, identify, s.allow(r.access)}
 		e.Add(r.method, r.path, h, chain...)
-		if r.method == http.MethodGet {
+		if r.method == http.MethodGet && r.path != exportPath {
 			e.Add(http.MethodHead, r.path, h, chain...)
 		}
 	}
 	files := echo.WrapHandler(static.Handler)
 	e.GET(static.Prefix+"*", files)
 	e.HEAD(static.Prefix+"*", files)
-	e.RouteNotFound("/*", func(echo.Context) error { return echo.ErrNotFound }, identify)
+	e.RouteNotFound("/*", func(c echo.Context) error {
+		if methods := methodsOf(c.Request().URL.EscapedPath()); len(methods) > 0 {
+			c.Response().Header().Set(echo.HeaderAllow, strings.Join(methods, ", "))
+			return echo.ErrMethodNotAllowed
+		}
+		return echo.ErrNotFound
+	}, identify)
 	return nil
+}
+
+// methodsOf lists the methods of the routes that a path belongs to.
+func methodsOf(path string) []string {
+	var out []string
+	for _, r := range table {
+		if matches(r.path, path) {
+			out = append(out, r.method)
+		}
+	}
+	return out
+}
+
+func matches(pattern, path string) bool {
+	want, have := strings.Split(pattern, "/"), strings.Split(path, "/")
+	if len(want) != len(have) {
+		return false
+	}
+	for i, w := range want {
+		if w != have[i] && (!strings.HasPrefix(w, ":") || have[i] == "") {
+			return false
+		}
+	}
+	return true
 }
 
 // allow is the gate of a route: without a session to the sign-in page, with the
@@ -105,8 +136,7 @@ func (s *server) allow(a access) echo.MiddlewareFunc {
 				return s.askToSignIn(c)
 			}
 			if !slices.Contains(a.roles, u.Role) {
-				s.denied(c, u)
-				return errForbidden
+				return errForbidden // recorded where it becomes a page
 			}
 			return next(c)
 		}

@@ -83,13 +83,17 @@ func ipExtractor(proxies []netip.Prefix) echo.IPExtractor {
 	return echo.ExtractIPFromXFFHeader(trust...)
 }
 
+// AnswerWithin is how long an answer may take, with a limit of one call to WeChat:
+// a confirmation makes one modify call and two queries, and waits for the store.
+func AnswerWithin(call time.Duration) time.Duration { return max(60*time.Second, call+50*time.Second) }
+
 // NewHTTPServer is the console's server with the limits of trust.md §3.3.
-func NewHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
+func NewHTTPServer(h http.Handler, log *slog.Logger, answerWithin time.Duration) *http.Server {
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      60 * time.Second,
+		WriteTimeout:      answerWithin,
 		IdleTimeout:       60 * time.Second,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),

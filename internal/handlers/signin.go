@@ -1,7 +1,11 @@
 package handlers
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -49,6 +53,9 @@ func (s *server) keepForm(c echo.Context) error {
 		Page: s.page(c, signInTitle), Expired: true, Kept: encodeForm(decodeForm(v)).Encode(),
 		KeptPath: pages.FormURL(correction.Ref{SubMchID: sub, OutOrderNo: no}),
 	}
+	if owner := s.Sessions.Owner(c); owner != 0 {
+		props.KeptFor = s.sealOwner(owner)
+	}
 	return s.render(c, http.StatusUnauthorized, pages.SignIn(props))
 }
 
@@ -74,12 +81,12 @@ func (s *server) remember(c echo.Context, name, value string) {
 }
 
 func (s *server) signIn(c echo.Context) error {
-	v, err := postForm(c, fields("username", "password", "next", "kept", "kept_path"))
+	v, err := postForm(c, fields("username", "password", "next", "kept", "kept_path", "kept_for"))
 	if err != nil {
 		return err
 	}
 	props := pages.SignInProps{
-		Username: v.Get("username"), Next: safeNext(v.Get("next")), Kept: v.Get("kept"), KeptPath: v.Get("kept_path"),
+		Username: v.Get("username"), Next: safeNext(v.Get("next")), Kept: v.Get("kept"), KeptPath: v.Get("kept_path"), KeptFor: v.Get("kept_for"),
 	}
 	refuse := func(status int, p pages.SignInProblem) error {
 		props.Page, props.Problem = s.page(c, signInTitle), p
@@ -101,44 +108,57 @@ func (s *server) signIn(c echo.Context) error {
 	case errors.Is(err, auth.ErrBusy):
 		return refuse(http.StatusServiceUnavailable, pages.SignInBusy)
 	case err != nil:
-		return err
+		return unrecorded(err)
 	}
 	if _, err := s.SignIn.Begin(c, res); err != nil {
-		return err
+		return unrecorded(err)
 	}
 	if props.Kept != "" {
-		return s.takeUpForm(c, auth.Actor(res.User, auth.Session{}), props.Kept, props.KeptPath)
+		return s.takeUpForm(c, auth.Actor(res.User, auth.Session{}), props)
 	}
 	return seeOther(c, props.Next)
 }
 
-// takeUpForm makes what was typed before the sign-in the person's draft and
-// returns to the form.
-func (s *server) takeUpForm(c echo.Context, a correction.Actor, kept, path string) error {
-	path = safeNext(path)
-	v, err := url.ParseQuery(kept)
-	if err != nil {
-		return seeOther(c, path)
-	}
-	u, err := url.Parse(path)
-	if err != nil {
+// takeUpForm makes what was typed before the sign-in the person's draft and returns
+// to the form. It is theirs if they typed it; if that is not known, it does not
+// replace a draft of theirs; somebody else's is not taken up.
+func (s *server) takeUpForm(c echo.Context, a correction.Actor, p pages.SignInProps) error {
+	ref, ok := refOfForm(p.KeptPath)
+	v, err := url.ParseQuery(p.Kept)
+	if !ok || err != nil || p.KeptFor != "" && p.KeptFor != s.sealOwner(a.UserID) {
 		return seeOther(c, "/")
 	}
-	parts := strings.Split(u.EscapedPath(), "/") // "", orders, sub, no, correction
-	if len(parts) != 5 {
-		return seeOther(c, path)
+	ctx := c.Request().Context()
+	if p.KeptFor == "" {
+		if _, err := s.Corrections.Draft(ctx, a, ref); err == nil {
+			return seeOther(c, pages.FormURL(ref))
+		}
+	}
+	if err := s.Corrections.SaveDraft(ctx, a, ref, encodeForm(decodeForm(v)).Encode()); err != nil {
+		s.Log.Warn("kept form not taken up", "id", requestID(c), "err", err)
+		return seeOther(c, "/")
+	}
+	return s.flashTo(c, "kept", pages.FormURL(ref))
+}
+
+// refOfForm reads the order from the address of its form.
+func refOfForm(path string) (correction.Ref, bool) {
+	parts := strings.Split(path, "/") // "", orders, sub, no, correction
+	if len(parts) != 5 || parts[1] != "orders" || parts[4] != "correction" {
+		return correction.Ref{}, false
 	}
 	sub, err1 := url.PathUnescape(parts[2])
 	no, err2 := url.PathUnescape(parts[3])
-	if err1 != nil || err2 != nil || !correction.ValidMchID(sub) || !correction.ValidOrderNo(no) {
-		return seeOther(c, "/")
-	}
-	ref := correction.Ref{SubMchID: sub, OutOrderNo: no}
-	if err := s.Corrections.SaveDraft(c.Request().Context(), a, ref, encodeForm(decodeForm(v)).Encode()); err != nil {
-		return err
-	}
-	s.flash(c, "kept")
-	return seeOther(c, path)
+	ok := err1 == nil && err2 == nil && correction.ValidMchID(sub) && correction.ValidOrderNo(no)
+	return correction.Ref{SubMchID: sub, OutOrderNo: no}, ok
+}
+
+// sealOwner is a user's id for a form that is carried through the sign-in, in a form
+// that tells it to nobody.
+func (s *server) sealOwner(userID int64) string {
+	mac := hmac.New(sha256.New, s.Corrections.Key)
+	fmt.Fprintf(mac, "kept\x00%d", userID)
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
 func (s *server) signOut(c echo.Context) error {
@@ -146,7 +166,7 @@ func (s *server) signOut(c echo.Context) error {
 		return err
 	}
 	if err := s.SignIn.SignOut(c); err != nil {
-		return err
+		return unrecorded(err)
 	}
 	return seeOther(c, "/login")
 }

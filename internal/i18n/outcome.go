@@ -88,6 +88,10 @@ func appliedOutcome(l Lang, c correction.Correction, _ string) OutcomeWords {
 		Say: l.F("您的订单金额已经改为 %s，微信会按这个金额扣款。", "Your order has been corrected to %s, and that is what WeChat will charge.",
 			Spoken(l, c.Target)),
 	}
+	if c.Target == 0 {
+		w.Next = []string{l.T("把结果告诉客户。", "Tell the customer.")}
+		w.Say = l.T("您的订单金额已经改为 0 元，不用付款。", "Your order has been corrected to 0 yuan. There is nothing to pay.")
+	}
 	if d := c.Last().Detail; d.Reading != nil && d.Reading.Paid() {
 		w.Next = []string{l.T("客户已经按新金额付款，把结果告诉客户就行。", "The customer has paid the new amount. Tell them the result.")}
 		w.Say = l.F("您的订单金额已经改为 %s，并且已经付款成功。", "Your order has been corrected to %s, and your payment went through.", Spoken(l, c.Target))
@@ -403,11 +407,14 @@ func Took(l Lang, ms int64) string {
 }
 
 var checkFailures = map[string]Text{
-	correction.CodeUnreachable: {"刚才没有连上微信支付，没有读到订单。", "WeChat Pay could not be reached, so the order was not read."},
-	correction.CodeRefused:     {"刚才微信支付没有给出订单。", "WeChat Pay did not return the order."},
-	correction.CodeUnverified:  {"刚才收到的应答签名核验不过，没有采用。", "The answer's signature did not hold, so it was not used."},
-	correction.CodeBadSettings: {"微信不认我们的签名或商户号，请运维检查设置。", "WeChat does not accept our signature or number. Ask the operator."},
-	correction.CodeSlowDown:    {"查得太频繁，请过一会儿再点。", "Too many look-ups. Wait a moment."},
+	correction.CodeUnreachable:    {"刚才没有连上微信支付，没有读到订单。", "WeChat Pay could not be reached, so the order was not read."},
+	correction.CodeRefused:        {"刚才微信支付没有给出订单。", "WeChat Pay did not return the order."},
+	correction.CodeUnverified:     {"刚才收到的应答签名核验不过，没有采用。", "The answer's signature did not hold, so it was not used."},
+	correction.CodeUnreadable:     {"刚才收到的应答不像微信支付给的，没有采用。", "The answer does not look like WeChat Pay's, so it was not used."},
+	correction.CodeNoRecord:       {"记录暂时写不进去，没有查。请运维检查磁盘。", "The record cannot be written at the moment, so nothing was checked. Ask the operator to look at the disk."},
+	correction.CodeOutcomePending: {"结果已经收到，但记录暂时写不进去。请运维检查磁盘。", "The result is known, but the record cannot be written at the moment. Ask the operator to look at the disk."},
+	correction.CodeBadSettings:    {"微信不认我们的签名或商户号，请运维检查设置。", "WeChat does not accept our signature or number. Ask the operator."},
+	correction.CodeSlowDown:       {"查得太频繁，请过一会儿再点。", "Too many look-ups. Wait a moment."},
 }
 
 // CheckFailedText says why a "check now" came to nothing, by the code of its

@@ -249,7 +249,7 @@ func (s *Store) Export(ctx context.Context, f correction.LogFilter, each func(co
 	// ORDER BY would hold everything in memory first.
 	q := n.pick(correction.Page{}, -1)
 	text := `SELECT ` + summaryColumns + ` FROM (` + q.text.String() + `) page CROSS JOIN correction c ON c.id = page.id` + summaryJoins
-	rows, err := s.reader.db.QueryContext(ctx, text, q.args...)
+	rows, err := s.export.db.QueryContext(ctx, text, q.args...)
 	if err != nil {
 		return fmt.Errorf("export change log: %w", err)
 	}

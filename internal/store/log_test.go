@@ -1,11 +1,13 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -309,4 +311,35 @@ func BenchmarkLog(b *testing.B) {
 			}
 		})
 	}
+}
+
+// Exports that are taken in slowly hold up no page.
+func TestExport_HoldsUpNoPage(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	history(t, s, 40, rand.New(rand.NewPCG(1, 2)))
+	every := correction.LogFilter{Scope: correction.Scope{All: true}}
+	release := make(chan struct{})
+	var started, done sync.WaitGroup
+	for range exporters {
+		started.Add(1)
+		first := sync.OnceFunc(started.Done)
+		done.Go(func() {
+			must(t, s.Export(t.Context(), every, func(correction.Summary) error {
+				first()
+				<-release
+				return nil
+			}))
+		})
+	}
+	started.Wait()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for range readers + 1 {
+		if rows, _, err := s.Log(ctx, every, correction.Page{Limit: 5}); err != nil || len(rows) == 0 {
+			t.Fatalf("%d rows, %v", len(rows), err)
+		}
+	}
+	close(release)
+	done.Wait()
 }

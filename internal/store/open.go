@@ -40,14 +40,19 @@ var (
 // applicationID marks a database file as one of the console ("CORR").
 const applicationID = 0x434F5252
 
-// readers is how many connections read beside the one that writes.
-const readers = 4
+// readers is how many connections read beside the one that writes. Exports have
+// their own: one that is taken in slowly must not hold up the pages.
+const (
+	readers   = 4
+	exporters = 2
+)
 
 // Store is an open database. Safe for concurrent use.
 type Store struct {
 	path   string
 	writer pool
 	reader pool
+	export pool
 
 	directories directories
 	facts       facts
@@ -107,6 +112,9 @@ func open(ctx context.Context, path string) (*Store, error) {
 	s.reader.db = sql.OpenDB(connector{reading, readerDSN(path)})
 	s.reader.db.SetMaxOpenConns(readers)
 	s.reader.db.SetMaxIdleConns(readers)
+	s.export.db = sql.OpenDB(connector{reading, readerDSN(path)})
+	s.export.db.SetMaxOpenConns(exporters)
+	s.export.db.SetMaxIdleConns(0)
 	if err := s.writer.db.PingContext(ctx); err != nil {
 		s.discard()
 		return nil, openError(path, err)
@@ -148,7 +156,7 @@ func (s *Store) Ping(ctx context.Context) error {
 // Close moves everything from the write-ahead log into the database file and
 // closes it.
 func (s *Store) Close() error {
-	err := s.reader.close()
+	err := errors.Join(s.reader.close(), s.export.close())
 	// Busy while another process has the database open; that one does it then.
 	_, checkpoint := s.writer.db.Exec(`PRAGMA wal_checkpoint(TRUNCATE)`)
 	if err = errors.Join(err, checkpoint, s.writer.close()); err != nil {
@@ -160,6 +168,7 @@ func (s *Store) Close() error {
 // discard closes what was not opened successfully.
 func (s *Store) discard() {
 	s.reader.close()
+	s.export.close()
 	s.writer.close()
 }
 

@@ -72,6 +72,19 @@ func (s *Store) SessionUser(ctx context.Context, idHash [32]byte, now, idleSince
 	return session, user, nil
 }
 
+// SessionOwner returns whose session it is or was, ended or not.
+func (s *Store) SessionOwner(ctx context.Context, idHash [32]byte) (int64, error) {
+	var id int64
+	err := s.reader.row(ctx, `SELECT user_id FROM session WHERE id_hash = ?`, idHash[:]).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = auth.ErrNoSession
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read owner of session: %w", err)
+	}
+	return id, nil
+}
+
 // TouchSession records that the session was seen. Its time does not run backwards.
 func (s *Store) TouchSession(ctx context.Context, row int64, seen time.Time) error {
 	err := s.write(ctx, func(w *writeTx) error {

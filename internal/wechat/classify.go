@@ -124,11 +124,11 @@ func (r reply) order(ref correction.Ref) (correction.Order, error) {
 	case r.status == http.StatusOK:
 		o, err := decodeOrder(r.body, ref)
 		if err != nil {
-			return fail(correction.Unavailable, correction.CodeUnverified, err)
+			return fail(correction.Unavailable, correction.CodeUnreadable, err)
 		}
 		return o, nil
 	case r.status/100 != 4 || m.Code == "":
-		return fail(correction.Unavailable, correction.CodeUnverified, errors.New("the answer is not one of WeChat's API"))
+		return fail(correction.Unavailable, correction.CodeUnreadable, errors.New("the answer is not one of WeChat's API"))
 	case r.status == http.StatusNotFound && m.Code == "ORDER_NOT_EXIST":
 		return fail(correction.NotFound, correction.CodeNotFound, nil)
 	case r.status == http.StatusUnauthorized || r.status == http.StatusForbidden:

@@ -312,6 +312,7 @@ func TestQuery_EveryFailureHasItsKind(t *testing.T) {
 		remote bool
 	}
 	unreachable, unverified := want{correction.Unavailable, correction.CodeUnreachable, false}, want{correction.Unavailable, correction.CodeUnverified, true}
+	unreadable := want{correction.Unavailable, correction.CodeUnreadable, true}
 	server := want{correction.Unavailable, correction.CodeUnreachable, true}
 	settings := want{correction.Upstream, correction.CodeBadSettings, true}
 	table := map[simulator.Kind]want{
@@ -319,8 +320,8 @@ func TestQuery_EveryFailureHasItsKind(t *testing.T) {
 		simulator.ErrorBefore: server, simulator.HTML502Before: server, simulator.Down503Before: server, simulator.Truncated: server,
 		simulator.RateLimited: {correction.Upstream, correction.CodeRefused, true}, simulator.SignError: settings, simulator.NoAuth: settings,
 		simulator.Unsigned: unverified, simulator.BadSignature: unverified, simulator.OldTimestamp: unverified, simulator.UnknownSerial: unverified,
-		simulator.Garbage: unverified, simulator.SignedGarbage: unverified, simulator.OtherOrder: unverified, simulator.Accepted202: unverified,
-		simulator.Redirect307: unverified, simulator.HTML403: unverified, simulator.Huge: unverified,
+		simulator.Garbage: unverified, simulator.SignedGarbage: unreadable, simulator.OtherOrder: unreadable, simulator.Accepted202: unreadable,
+		simulator.Redirect307: unreadable, simulator.HTML403: unreadable, simulator.Huge: unverified,
 		simulator.PaidBetween: {}, simulator.LowerBetween: {}, simulator.Slow: {},
 	}
 	for _, k := range simulator.Kinds() {
@@ -468,7 +469,7 @@ func TestGateway_FollowsNoRedirectAndNoProxy(t *testing.T) {
 			t.Errorf("%d: %+v", status, a)
 		}
 		ref, _ := lowered(s)
-		if _, err := g.Query(context.Background(), ref); correction.CodeOf(err) != correction.CodeUnverified {
+		if _, err := g.Query(context.Background(), ref); correction.CodeOf(err) != correction.CodeUnreadable {
 			t.Errorf("%d: %v", status, err)
 		}
 		redirecting.Close()

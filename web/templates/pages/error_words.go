@@ -33,7 +33,7 @@ func (p ErrorProps) words() errorWords {
 
 func (p ErrorProps) cause() errorWords {
 	switch p.Problem {
-	case ErrorUnreachable, ErrorRefused, ErrorUnverified, ErrorSettings:
+	case ErrorUnreachable, ErrorRefused, ErrorUnverified, ErrorUnreadable, ErrorSettings:
 		return p.upstream()
 	case ErrorPending, ErrorBusy, ErrorTokenWrong, ErrorBaseUnknown, ErrorNotCorrectable, ErrorNoRecord:
 		return p.midway()
@@ -137,9 +137,17 @@ func (p ErrorProps) upstream() errorWords {
 		if p.Order != "" {
 			title = t("连不上微信支付，读不到这笔订单", "WeChat Pay cannot be reached, so the order cannot be read")
 		}
+		what := t("微信支付没有应答。", "WeChat Pay did not answer.")
+		if p.Remote != nil && p.Remote.Status > 0 {
+			title = t("微信支付暂时出错", "WeChat Pay has a fault at the moment")
+			if p.Order != "" {
+				title = t("微信支付暂时出错，读不到这笔订单", "WeChat Pay has a fault, so the order cannot be read")
+			}
+			what = p.Page.F("微信支付应答了，但报错 %d。", "WeChat Pay answered with error %d.", p.Remote.Status)
+		}
 		return errorWords{
 			Title: title,
-			What:  t("微信支付没有应答。", "WeChat Pay did not answer."),
+			What:  what,
 			Do: []string{
 				t("一分钟后再试。", "Try again in a minute."),
 				callBack,
@@ -153,6 +161,13 @@ func (p ErrorProps) upstream() errorWords {
 			Title: t("收到的应答没法确认来自微信支付", "An answer could not be proved to come from WeChat Pay"),
 			What:  t("签名核对不上，所以没有采用它的内容。", "Its signature does not hold, so nothing in it was used."),
 			Do:    []string{t("先不要反复试。", "Do not keep trying."), tell, callBack},
+			Say:   say,
+		}
+	case ErrorUnreadable:
+		return errorWords{
+			Title: t("收到的应答看不懂", "The answer makes no sense"),
+			What:  t("它不是微信支付接口该有的样子，可能是中间的网络设备给的，没有采用。", "It is not what WeChat Pay's interface answers, perhaps it came from a network device in between. It was not used."),
+			Do:    []string{t("一分钟后再试。", "Try again in a minute."), tell, callBack},
 			Say:   say,
 		}
 	case ErrorSettings:

@@ -18,6 +18,7 @@ type SignInProps struct {
 	Wait     time.Duration // with SignInLocked and SignInSlow: how long to wait
 	Next     string        // where to go after; a path of this console, or empty
 	Kept     string        // a form that was posted without a session, urlencoded; empty if none
+	KeptFor  string        // seal of the person who typed it, if known
 	KeptPath string        // where it belongs: the path it was posted to
 	Expired  bool          // a session has ended
 }
@@ -260,6 +261,7 @@ type ErrorProps struct {
 	Order       string             // order number it was about, if any
 	Remote      *correction.Remote // what WeChat answered, if it did
 	Holder      *correction.Holder
+	DraftKept   bool // what was typed is kept as a draft
 	NothingSent bool // say that nothing was sent and no amount changed
 	RetryURL    string
 	BackURL     string
@@ -279,6 +281,7 @@ const (
 	ErrorUnreachable    ErrorProblem = "unreachable"  // WeChat cannot be reached
 	ErrorRefused        ErrorProblem = "refused"      // WeChat answered with an error
 	ErrorUnverified     ErrorProblem = "unverified"   // an answer that is not provably WeChat's
+	ErrorUnreadable     ErrorProblem = "unreadable"   // an answer that is not one of WeChat's API
 	ErrorSettings       ErrorProblem = "settings"     // WeChat does not accept our key, number or signature
 	ErrorNoRecord       ErrorProblem = "no_record"    // the record cannot be written
 	ErrorPending        ErrorProblem = "pending"      // sent, the outcome is not on record yet
