@@ -1,6 +1,7 @@
 package browser_test
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"os"
@@ -283,12 +284,70 @@ func pagesOf(t *testing.T, a *apptest.App) (mine map[string]string, boss map[str
 			"reason_code": {"complaint"}}
 	}
 	const mealPath = "/orders/1900000109/1234323JKHDFE1243252"
-	confirmPath := submit(t, a, lin, mealPath, meal("400"), "", false)
 	stale := submit(t, a, lin, mealPath, meal("390"), "", false)
 	token := hiddenValue(t, lin.Get(stale).Body, "token")
 	a.Sim.LowerElsewhere("1900000109", "1234323JKHDFE1243252", 45000)
 	lin.Post(stale+"/confirmation", url.Values{"token": {token}})
+	// Corrections that came to nothing, each in its own way.
+	pile := func(no string) (string, url.Values) {
+		return "/orders/1900020900/" + url.PathEscape(no), url.Values{
+			"post_payments.0.name": {"收费标准"}, "post_payments.0.description": {"1元/1小时"},
+			"post_payments.1.name": {"使用时长"}, "post_payments.1.description": {"2小时5分"},
+			"device.start_device_id": {"BZ-12"}, "device.end_device_id": {"BZ-12"}, "total_amount": {"2.00"}, "reason_code": {"timing"},
+		}
+	}
+	const ebike = "BZ-E20261123*0041"
+	order, form := pile(ebike)
+	withdrawn := submit(t, a, lin, order, form, "", false)
+	lin.Post(withdrawn+"/withdrawal", url.Values{})
+	order, form = pile(ebike)
+	notSent := submit(t, a, lin, order, form, "", false)
+	token = hiddenValue(t, lin.Get(notSent).Body, "token")
+	if err := a.Sim.Script(simulator.Fault{Kind: simulator.ErrorBefore, Call: simulator.CallQuery, Order: ebike, Times: 1}); err != nil {
+		t.Fatal(err)
+	}
+	lin.Post(notSent+"/confirmation", url.Values{"token": {token}, "typed_total": {"2"}})
+	order, form = pile(ebike)
+	notApplied := submit(t, a, lin, order, form, "", false)
+	token = hiddenValue(t, lin.Get(notApplied).Body, "token")
+	if err := a.Sim.Script(simulator.Fault{Kind: simulator.ErrorBefore, Call: simulator.CallModify, Order: ebike, Times: 1}); err != nil {
+		t.Fatal(err)
+	}
+	lin.Post(notApplied+"/confirmation", url.Values{"token": {token}, "typed_total": {"2"}})
+	order, form = pile(ebike)
+	form.Set("total_amount", "1.50")
+	conflict := ""
+	a.Clock.Advance(8 * time.Minute)
+	lin.Post(notApplied+"/check", url.Values{})
+	a.Clock.Advance(2 * time.Minute)
+	lin.Post(notApplied+"/check", url.Values{})
+	conflict = submit(t, a, lin, order, form, "", false)
+	token = hiddenValue(t, lin.Get(conflict).Body, "token")
+	if err := a.Sim.Script(simulator.Fault{Kind: simulator.ErrorBefore, Call: simulator.CallModify, Order: ebike, Times: 1}); err != nil {
+		t.Fatal(err)
+	}
+	lin.Post(conflict+"/confirmation", url.Values{"token": {token}, "typed_total": {"1.5"}})
+	if err := a.Sim.LowerElsewhere("1900020900", ebike, 100); err != nil {
+		t.Fatal(err)
+	}
+	lin.Post(conflict+"/check", url.Values{})
+	for path, want := range map[string]correction.State{
+		withdrawn: correction.Withdrawn, notSent: correction.NotSent, notApplied: correction.NotApplied, conflict: correction.NeedsPerson,
+		applied: correction.Applied, unknown: correction.Unknown, busy: correction.Rejected, stale: correction.Stale,
+	} {
+		var id int64
+		fmt.Sscanf(path, "/corrections/%d", &id)
+		if c, err := a.Store.Correction(context.Background(), id); err != nil || c.State != want {
+			t.Fatalf("%s is %s, want %s (%v)", path, c.State, want, err)
+		}
+	}
+	expired := submit(t, a, lin, "/orders/1900000109/1234323JKHDFE1243252", meal("400"), "", false)
+	a.Clock.Advance(11 * time.Minute)
+	lin = a.As("lin")
+	confirmPath := submit(t, a, lin, "/orders/1900000109/1234323JKHDFE1243252", meal("380"), "", false)
 	mine = map[string]string{
+		"expired":   expired,
+		"withdrawn": withdrawn, "not-sent": notSent, "not-applied": notApplied, "conflict": conflict,
 		"home": "/", "order": "/orders/" + retailMch + "/" + retailNo, "form": "/orders/" + retailMch + "/" + retailNo + "/correction",
 		"form-total": "/orders/1900020900/BZ-E20261123%2A0041/correction", "applied": applied, "unknown": unknown, "busy": busy, "confirm": confirmPath, "stale": stale,
 		"log": "/corrections", "account": "/account", "not-found": "/orders?out_order_no=NO-SUCH-ORDER", "error-404": "/nowhere", "denied": "/corrections.csv",

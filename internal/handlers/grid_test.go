@@ -279,7 +279,7 @@ func FuzzCSVRow(f *testing.F) {
 		}
 		for i, want := range []string{a, b} {
 			want = strings.ReplaceAll(want, "\r\n", "\n") // as RFC 4180 readers do
-			back := strings.TrimPrefix(strings.ReplaceAll(got[i], "\r\n", "\n"), "'")
+			back := strings.TrimPrefix(got[i], "'")
 			if back != strings.TrimPrefix(want, "'") {
 				t.Fatalf("%q came back as %q", want, got[i])
 			}
