@@ -94,6 +94,7 @@ func TestFlow_CorrectOneOrder(t *testing.T) {
 			if n := a.Sim.Posts(bankNo); n != 0 {
 				t.Fatalf("Enter sent %d corrections", n)
 			}
+			tab.Screenshot("flow-confirm." + name)
 			shown := tab.Text("main")
 			tab.Follow("form.confirm__form button.button--primary")
 			if n := a.Sim.Posts(bankNo); n != 1 {

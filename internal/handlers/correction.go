@@ -62,6 +62,9 @@ func (s *server) correctionPage(c echo.Context, status int, id int64, change fun
 	}
 	p.Page.Title += " #" + strconv.FormatInt(id, 10)
 	p.Page.Nav = layout.NavLog
+	if cor.State == correction.Prepared && p.IsAuthor {
+		p.Page.Nav = layout.NavMine // still at work on it
+	}
 	p.Page.Scripts = []string{"once.js", "print.js"}
 	s.takeFlash(c, &p.Page)
 	for _, e := range cor.Events {
