@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -31,25 +32,29 @@ func (e usageError) Unwrap() error { return e.error }
 // lines are the lines in which an error is told.
 func lines(err error) []string { return strings.Split(strings.TrimSpace(err.Error()), "\n") }
 
-// settingsError tells every problem of the settings, a line each, and one for each
-// setting.
+// settingsError tells every problem of the settings, a line each.
 func settingsError(problems []config.Problem) error {
 	var all []string
-	told := map[string]bool{}
 	for _, p := range problems {
-		if !told[p.Setting] || p.Value != "" && !strings.Contains(strings.Join(all, "\n"), p.Value) {
-			all = append(all, p.String())
+		if line := p.String(); !slices.Contains(all, line) {
+			all = append(all, line)
 		}
-		told[p.Setting] = true
 	}
 	return usageError{errors.New(strings.Join(all, "\n"))}
+}
+
+func makeFolder(data string) error {
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return fmt.Errorf("CONSOLE_DATA=%q: the folder cannot be made: %w", data, err)
+	}
+	return nil
 }
 
 // openStore opens the database of the data folder, making both when they are
 // missing.
 func openStore(ctx context.Context, data string) (*store.Store, error) {
-	if err := os.MkdirAll(data, 0o700); err != nil {
-		return nil, fmt.Errorf("CONSOLE_DATA=%q: the folder cannot be made: %w", data, err)
+	if err := makeFolder(data); err != nil {
+		return nil, err
 	}
 	st, err := store.Open(ctx, config.DatabasePath(data))
 	if err != nil {
@@ -107,10 +112,11 @@ func newApp(st *store.Store, cfg config.Config, o appOptions) (*app, error) {
 
 // gateway builds the way to WeChat Pay from the settings, telling every problem of
 // their files at once.
-func gateway(cfg config.Config) (correction.Gateway, []config.Problem) {
+// Settings that are known to be wrong are left alone.
+func gateway(cfg config.Config, known []config.Problem) (correction.Gateway, []config.Problem) {
 	var problems []config.Problem
 	note := func(setting, path string, err error) {
-		if err != nil {
+		if err != nil && !names(known, setting) {
 			problems = append(problems, config.Problem{Setting: setting, Value: path, Fix: err.Error()})
 		}
 	}
@@ -118,27 +124,31 @@ func gateway(cfg config.Config) (correction.Gateway, []config.Problem) {
 	var err error
 	if cfg.PrivateKeyFile != "" {
 		w.PrivateKey, err = wechat.LoadPrivateKey(cfg.PrivateKeyFile)
-		note("CONSOLE_WECHAT_PRIVATE_KEY_FILE", "", err)
+		note("CONSOLE_WECHAT_PRIVATE_KEY_FILE", cfg.PrivateKeyFile, err)
 	}
 	if cfg.PublicKeyFile != "" {
 		w.PublicKeyID = cfg.PublicKeyID
 		w.PublicKey, err = wechat.LoadPublicKey(cfg.PublicKeyFile)
-		note("CONSOLE_WECHAT_PUBLIC_KEY_FILE", "", err)
+		note("CONSOLE_WECHAT_PUBLIC_KEY_FILE", cfg.PublicKeyFile, err)
 	}
 	if len(cfg.PlatformCertFiles) > 0 {
 		w.PlatformCerts, err = wechat.LoadCertificates(cfg.PlatformCertFiles)
-		note("CONSOLE_WECHAT_PLATFORM_CERT_FILES", "", err)
+		note("CONSOLE_WECHAT_PLATFORM_CERT_FILES", strings.Join(cfg.PlatformCertFiles, ","), err)
 	}
 	if cfg.CAFile != "" {
 		w.CA, err = wechat.LoadCA(cfg.CAFile)
-		note("CONSOLE_WECHAT_CA_FILE", "", err)
+		note("CONSOLE_WECHAT_CA_FILE", cfg.CAFile, err)
 	}
-	if len(problems) > 0 || cfg.APIHost == "" || w.PrivateKey == nil {
+	if len(problems) > 0 || len(known) > 0 {
 		return nil, problems
 	}
 	g, err := wechat.New(w)
-	note("CONSOLE_WECHAT_API_HOST", "", err)
+	note("CONSOLE_WECHAT_API_HOST", cfg.APIHost, err)
 	return g, problems
+}
+
+func names(problems []config.Problem, setting string) bool {
+	return slices.ContainsFunc(problems, func(p config.Problem) bool { return p.Setting == setting })
 }
 
 // untilStopped is a context that ends when a signal asks to stop.
@@ -151,7 +161,7 @@ func (a *app) run(ctx context.Context, l net.Listener) error {
 	if err := a.service.Recover(context.WithoutCancel(ctx)); err != nil { // a stop meanwhile is no fault
 		return fmt.Errorf("settle open corrections: %w", err)
 	}
-	l = handlers.Limit(l, a.cfg.TrustedProxies)
+	l = handlers.Limit(l, a.cfg.TrustedProxies, a.log)
 	served := make(chan error, 1)
 	go func() {
 		if a.cfg.TLS() {
@@ -173,7 +183,11 @@ func (a *app) run(ctx context.Context, l net.Listener) error {
 			// What is under way is finished: a confirmation's outcome must be recorded.
 			drain, cancel := context.WithTimeout(context.Background(), handlers.AnswerWithin(a.cfg.Timeout))
 			defer cancel()
-			return a.server.Shutdown(drain)
+			err := a.server.Shutdown(drain)
+			if perr := a.service.RecordPending(context.Background()); perr != nil {
+				a.log.Error("outcomes are not on record", "err", perr)
+			}
+			return err
 		}
 	}
 }
@@ -226,8 +240,8 @@ func listen(address string) (net.Listener, error) {
 }
 
 // checkTLS reads the certificate before serving, so that a fault is told at once.
-func checkTLS(cfg config.Config) []config.Problem {
-	if cfg.TLSCertFile == "" || cfg.TLSKeyFile == "" {
+func checkTLS(cfg config.Config, known []config.Problem) []config.Problem {
+	if cfg.TLSCertFile == "" || cfg.TLSKeyFile == "" || names(known, "CONSOLE_TLS_CERT_FILE") || names(known, "CONSOLE_TLS_KEY_FILE") {
 		return nil
 	}
 	if _, err := tls.LoadX509KeyPair(cfg.TLSCertFile, cfg.TLSKeyFile); err != nil {

@@ -59,16 +59,16 @@ func (d *demoCommand) Run() error {
 		return err
 	}
 	defer l.Close()
-	st, err := openStore(ctx, data)
-	if err != nil {
-		return err
-	}
-	defer st.Close()
 	unlock, err := lock(data)
 	if err != nil {
 		return err
 	}
 	defer unlock()
+	st, err := openStore(ctx, data)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
 
 	sim, err := simulator.Start("127.0.0.1:0")
 	if err != nil {

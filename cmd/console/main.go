@@ -78,7 +78,7 @@ func (f fileSettings) Validate(app *kong.Application) error {
 		return next(nil)
 	})
 	for name := range f.names {
-		if !known[strings.ReplaceAll(name, "-", "_")] {
+		if !known[name] {
 			err = errors.Join(err, fmt.Errorf("CONSOLE_SETTINGS: %q is no setting", name))
 		}
 	}

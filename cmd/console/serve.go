@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"correction-console/internal/config"
 	"correction-console/internal/store"
@@ -18,24 +19,24 @@ type serveCommand struct {
 
 func (s *serveCommand) Run() error {
 	cfg, problems := s.Check(s.Data)
-	gw, more := gateway(cfg)
-	problems = append(append(problems, more...), checkTLS(cfg)...)
+	gw, more := gateway(cfg, problems)
+	problems = slices.Concat(problems, more, checkTLS(cfg, problems))
 	if len(problems) > 0 {
 		return settingsError(problems)
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	ctx, stop := untilStopped()
 	defer stop()
+	unlock, err := lock(cfg.Data)
+	if err != nil {
+		return err
+	}
+	defer unlock() // after the store is closed
 	st, err := openStore(ctx, cfg.Data)
 	if err != nil {
 		return err
 	}
 	defer st.Close()
-	unlock, err := lock(cfg.Data)
-	if err != nil {
-		return err
-	}
-	defer unlock()
 	a, err := newApp(st, cfg, appOptions{gateway: gw, log: log})
 	if err != nil {
 		return err
@@ -51,6 +52,9 @@ func (s *serveCommand) Run() error {
 
 // lock makes sure that one console serves a data folder.
 func lock(data string) (func() error, error) {
+	if err := makeFolder(data); err != nil {
+		return nil, err
+	}
 	unlock, err := store.Lock(filepath.Join(data, "console.lock"))
 	if errors.Is(err, store.ErrLocked) {
 		return nil, fmt.Errorf("CONSOLE_DATA=%q: another console serves this folder", data)

@@ -138,8 +138,8 @@ type Service struct {
 	pending  sync.Map // id → pendingEvent: outcomes that the store did not take
 }
 
-// Timeouts of the steps of a confirmation. Together they stay below the server's
-// write timeout.
+// Timeouts of the steps of a confirmation: three waits for the store, two queries and
+// the call itself. The server's limit of an answer is above their sum.
 const (
 	readAgainWithin = 12 * time.Second
 	storeWithin     = 10 * time.Second
@@ -164,8 +164,8 @@ type OrderView struct {
 }
 
 // ReadOrder reads the live order for the actor. Orders of merchants out of scope
-// are not found. This and correctionFor are the only ways to an order or a
-// correction.
+// are not found: merchantFor decides that for one order, correctionFor for one
+// correction, narrow for lists.
 func (s *Service) ReadOrder(ctx context.Context, a Actor, ref Ref) (OrderView, error) {
 	m, err := s.merchantFor(ctx, a, ref)
 	if err != nil {
@@ -505,7 +505,10 @@ func (s *Service) Withdraw(ctx context.Context, a Actor, id int64) error {
 	if errors.Is(err, ErrMoved) {
 		return fail(Conflict, CodeTokenUsed, err)
 	}
-	return err
+	if err != nil {
+		return fail(Unavailable, CodeNoRecord, err)
+	}
+	return nil
 }
 
 // Confirm carries out a prepared correction: trust.md §1.4, step by step. The POST
@@ -689,12 +692,13 @@ const (
 func (s *Service) conclude(ctx context.Context, c Correction, from State, n int, to State, d Detail) error {
 	e := Event{State: to, At: s.Now(), Detail: d}
 	var err error
+	sctx, cancel := context.WithTimeout(ctx, storeWithin) // for all tries together
+	defer cancel()
 	for try := range concludeTries {
 		if try > 0 {
 			time.Sleep(concludePause)
 		}
-		err = s.storing(ctx, func(ctx context.Context) error { return s.Store.Append(ctx, c.ID, from, n, e) })
-		if err == nil || errors.Is(err, ErrMoved) {
+		if err = s.Store.Append(sctx, c.ID, from, n, e); err == nil || errors.Is(err, ErrMoved) {
 			break
 		}
 	}
@@ -706,8 +710,10 @@ func (s *Service) conclude(ctx context.Context, c Correction, from State, n int,
 	if err != nil {
 		s.Log.Error("outcome is not on record yet", "correction", c.ID, "from", from, "to", to, "class", d.Class, "cause", d.Cause,
 			"status", d.Status, "code", d.Code, "request_id", d.RequestID, "err", err)
-		if from == Sending {
-			s.pending.Store(c.ID, pendingEvent{from, n, e})
+		if from == Sending && d.Cause != CauseCrash {
+			s.pending.LoadOrStore(c.ID, pendingEvent{from, n, e})
+		}
+		if from == Sending && d.Class != NothingSent && d.Cause != CauseCrash {
 			return fail(Unavailable, CodeOutcomePending, err)
 		}
 		return fail(Unavailable, CodeNoRecord, err)
@@ -732,11 +738,15 @@ func (s *Service) recordPending(ctx context.Context, id int64) error {
 	}
 	p := v.(pendingEvent)
 	err := s.storing(context.WithoutCancel(ctx), func(ctx context.Context) error { return s.Store.Append(ctx, id, p.from, p.n, p.e) })
-	if err != nil && !errors.Is(err, ErrMoved) {
-		return fail(Unavailable, CodeNoRecord, err)
+	switch {
+	case errors.Is(err, ErrMoved):
+		s.Log.Warn("outcome not recorded: the record has moved on", "correction", id, "state", p.e.State, "class", p.e.Detail.Class, "request_id", p.e.Detail.RequestID)
+	case err != nil:
+		return fail(Unavailable, CodeOutcomePending, err)
+	default:
+		s.Log.Info("outcome recorded late", "correction", id, "state", p.e.State, "request_id", p.e.Detail.RequestID)
 	}
 	s.pending.Delete(id)
-	s.Log.Info("outcome recorded late", "correction", id, "state", p.e.State, "request_id", p.e.Detail.RequestID)
 	return nil
 }
 
@@ -802,9 +812,6 @@ func (s *Service) Check(ctx context.Context, a Actor, id int64) error {
 	if !a.Can(Correct) {
 		return fail(Forbidden, CodeForbidden, nil)
 	}
-	if err := s.recordPending(ctx, id); err != nil {
-		return err
-	}
 	c, err := s.Correction(ctx, a, id)
 	if err != nil {
 		return err
@@ -812,6 +819,15 @@ func (s *Service) Check(ctx context.Context, a Actor, id int64) error {
 	ctx = context.WithoutCancel(ctx)
 	// Asked after the record was read: a confirmation that shows in the record and has
 	// not ended is seen here, and one that ended in between has moved the record on.
+	if _, running := s.inFlight.Load(id); (c.State == Sending || c.State == Claimed) && !running {
+		// The confirmation has ended: what it could not record comes before any guess.
+		if err := s.recordPending(ctx, id); err != nil {
+			return err
+		}
+		if c, err = s.Store.Correction(ctx, id); err != nil {
+			return err
+		}
+	}
 	if _, running := s.inFlight.Load(id); (c.State == Sending || c.State == Claimed) && !running {
 		if err := s.resume(ctx, c); err != nil && CodeOf(err) != CodeTokenUsed {
 			return err

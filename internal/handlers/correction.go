@@ -147,7 +147,7 @@ func (s *server) withdraw(c echo.Context) error {
 	case correction.CodeTokenUsed: // its page says how it stands
 	default:
 		if err != nil {
-			return unrecorded(err)
+			return err
 		}
 		return s.flashTo(c, "withdrawn", pages.CorrectionURL(id))
 	}

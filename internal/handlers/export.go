@@ -50,7 +50,7 @@ func (s *server) exportCSV(c echo.Context) error {
 		return seeOther(c, logURL(form, "", ""))
 	}
 	lang := s.lang(c)
-	w := bufio.NewWriterSize(patient{c.Response()}, 32<<10)
+	w := bufio.NewWriterSize(patient{c.Response()}, 8<<10)
 	row := make([]string, len(exportColumns))
 	begun := false
 	begin := func() {
@@ -100,8 +100,8 @@ func (p patient) Write(b []byte) (int, error) {
 }
 
 // writeCSV writes one record as RFC 4180 has it. A text that a spreadsheet would
-// take for a formula, or for a number that it would round, gets a leading apostrophe
-// (trust.md §3.4).
+// take for a formula gets a leading apostrophe (trust.md §3.4), and so does a number
+// that it would round, such as a service id.
 func writeCSV(w *bufio.Writer, row []string) error {
 	for i, v := range row {
 		if i > 0 {

@@ -190,7 +190,7 @@ func TestRoutes_WrongMethodSaysWhichAreRight(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t, apptest.Options{})
 	lin := a.As("lin")
-	for path, want := range map[string]string{"/corrections": "GET", bankPath + "/correction": "GET, POST", "/corrections/1/check": "POST"} {
+	for path, want := range map[string]string{"/corrections": "GET, HEAD", bankPath + "/correction": "GET, HEAD, POST", "/corrections/1/check": "POST"} {
 		res := lin.Do(http.MethodDelete, path, nil, http.Header{"Sec-Fetch-Site": {"same-origin"}})
 		if res.Status != http.StatusMethodNotAllowed || res.Header.Get("Allow") != want {
 			t.Errorf("%s: %d, Allow %q", path, res.Status, res.Header.Get("Allow"))

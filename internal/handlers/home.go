@@ -3,7 +3,6 @@ package handlers
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -28,7 +27,6 @@ func (s *server) homePage(c echo.Context, status int, find pages.FindProps) erro
 	if find.Problem != "" {
 		props.Page.Problems = 1
 	}
-	s.takeFlash(c, &props.Page)
 	var err error
 	if props.Merchants, err = s.Corrections.MerchantsFor(ctx, a); err != nil {
 		return err
@@ -84,7 +82,7 @@ func (s *server) findOrder(c echo.Context) error {
 		if err != nil {
 			return err
 		}
-		return seeOther(c, withService(pages.OrderURL(ref), find.ServiceID))
+		return seeOther(c, pages.OrderURL(ref))
 	}
 	found, err := s.Corrections.FindOrder(ctx, a, find.ServiceID, find.OutOrderNo)
 	if err != nil {
@@ -93,7 +91,7 @@ func (s *server) findOrder(c echo.Context) error {
 	find.Asked = found.Asked
 	switch {
 	case len(found.Refs) == 1:
-		return seeOther(c, withService(pages.OrderURL(found.Refs[0]), find.ServiceID))
+		return seeOther(c, pages.OrderURL(found.Refs[0]))
 	case len(found.Refs) > 1:
 		merchants, err := s.Corrections.MerchantsFor(ctx, a)
 		if err != nil {
@@ -113,23 +111,6 @@ func (s *server) findOrder(c echo.Context) error {
 		return problem(http.StatusOK, pages.FindTooMany)
 	}
 	return problem(http.StatusNotFound, pages.FindNowhere)
-}
-
-// withService keeps the service that a look-up named: WeChat wants it with every
-// query (domain.md §3).
-func withService(path, serviceID string) string {
-	if serviceID == "" {
-		return path
-	}
-	return path + "?service_id=" + url.QueryEscape(serviceID)
-}
-
-// serviceParam is the service that the address of an order names, if it does.
-func serviceParam(c echo.Context) string {
-	if id := cleanNumber(c.QueryParam("service_id")); correction.ValidServiceID(id) {
-		return id
-	}
-	return ""
 }
 
 func (s *server) inScope(ctx context.Context, a correction.Actor, subMchID string) (bool, error) {

@@ -1,30 +1,38 @@
 package handlers
 
 import (
+	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/net/netutil"
+	"golang.org/x/time/rate"
 )
 
 // Limits on open connections (trust.md §3.3).
 const (
-	maxConnections    = 512
-	maxPerAddress     = 32
-	addressBits, bits = 64, 32 // IPv6 addresses are counted by network
+	maxConnections = 512
+	maxPerAddress  = 32
+	ipv6Bits       = 64 // IPv6 addresses are counted by network
 )
 
 // Limit bounds the open connections: in all, and from one address. Loopback and
 // the configured proxies, behind which many people sit, are bounded in all only.
-func Limit(l net.Listener, proxies []netip.Prefix) net.Listener {
-	return &limited{Listener: netutil.LimitListener(l, maxConnections), proxies: proxies, open: map[netip.Addr]int{}}
+func Limit(l net.Listener, proxies []netip.Prefix, log *slog.Logger) net.Listener {
+	return &limited{
+		Listener: netutil.LimitListener(l, maxConnections), proxies: proxies, open: map[netip.Addr]int{},
+		log: log, tell: rate.NewLimiter(rate.Every(time.Minute), 1),
+	}
 }
 
 type limited struct {
 	net.Listener
 	proxies []netip.Prefix
+	log     *slog.Logger
+	tell    *rate.Limiter
 	mu      sync.Mutex
 	open    map[netip.Addr]int
 }
@@ -48,6 +56,9 @@ func (l *limited) Accept() (net.Conn, error) {
 		l.mu.Unlock()
 		if full {
 			conn.Close()
+			if l.tell.Allow() {
+				l.log.Warn("too many connections from one address; if it is a proxy, name it in CONSOLE_TRUSTED_PROXIES", "address", from.String(), "limit", maxPerAddress)
+			}
 			continue
 		}
 		return &countedConn{Conn: conn, done: sync.OnceFunc(func() { l.release(from) })}, nil
@@ -71,9 +82,9 @@ func (l *limited) addressOf(conn net.Conn) (netip.Addr, bool) {
 	if addr.IsLoopback() || slices.ContainsFunc(l.proxies, func(p netip.Prefix) bool { return p.Contains(addr) }) {
 		return addr, false
 	}
-	n := addressBits
+	n := ipv6Bits
 	if addr.Is4() {
-		n = bits
+		n = addr.BitLen()
 	}
 	prefix, err := addr.Prefix(n)
 	return prefix.Addr(), err == nil

@@ -28,7 +28,6 @@ func (s *server) log(c echo.Context) error {
 	ctx, a := c.Request().Context(), actor(c)
 	p := pages.LogProps{Page: s.page(c, logTitle)}
 	p.Page.Nav = layout.NavLog
-	s.takeFlash(c, &p.Page)
 	var err error
 	if p.Merchants, err = s.Corrections.MerchantsFor(ctx, a); err != nil {
 		return err

@@ -30,7 +30,7 @@ func (s *server) order(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.Corrections.ReadOrder(c.Request().Context(), actor(c), correction.Ref{SubMchID: sub, ServiceID: serviceParam(c), OutOrderNo: no})
+	v, err := s.Corrections.ReadOrder(c.Request().Context(), actor(c), correction.Ref{SubMchID: sub, OutOrderNo: no})
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (s *server) form(c echo.Context) error {
 		return err
 	}
 	ctx, a := c.Request().Context(), actor(c)
-	ref := correction.Ref{SubMchID: sub, ServiceID: serviceParam(c), OutOrderNo: no}
+	ref := correction.Ref{SubMchID: sub, OutOrderNo: no}
 	v, err := s.Corrections.OpenForm(ctx, a, ref)
 	if err != nil {
 		return err

@@ -153,7 +153,7 @@ func TestConfirm_OutcomeThatCannotBeRecordedIsRecordedLater(t *testing.T) {
 	if s := state(t, a, path); s != correction.Sending || a.Sim.Posts(bankOrder) != 1 {
 		t.Fatalf("state %s, %d POSTs", s, a.Sim.Posts(bankOrder))
 	}
-	if res := lin.Post(path+"/check", url.Values{}); !strings.Contains(res.Location, "checked=no_record") || state(t, a, path) != correction.Sending {
+	if res := lin.Post(path+"/check", url.Values{}); !strings.Contains(res.Location, "checked=outcome_pending") || state(t, a, path) != correction.Sending {
 		t.Fatalf("%s, state %s", res.Location, state(t, a, path))
 	}
 	full.refuse.Store(false)

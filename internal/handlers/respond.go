@@ -217,7 +217,7 @@ func seeOther(c echo.Context, path string) error { return c.Redirect(http.Status
 // other.
 func (s *server) flashTo(c echo.Context, code, path string) error {
 	at, _, _ := strings.Cut(path, "?")
-	s.flashCookie(c, code, at, 60)
+	s.flashCookie(c, code+":"+at, at, 60)
 	return seeOther(c, path)
 }
 
@@ -240,8 +240,12 @@ func (s *server) takeFlash(c echo.Context, p *layout.Page) {
 	if err != nil {
 		return
 	}
+	code, at, _ := strings.Cut(ck.Value, ":")
+	if at != c.Request().URL.EscapedPath() { // of a page above this one
+		return
+	}
 	s.flashCookie(c, "", c.Request().URL.EscapedPath(), -1)
-	p.Flash = flashes[ck.Value].In(p.Lang)
+	p.Flash = flashes[code].In(p.Lang)
 }
 
 // fail is the one place where errors become pages.
@@ -321,7 +325,7 @@ func retryURL(c echo.Context) string {
 // unrecorded makes an error of the store that is no other known error one that says
 // so: a full disk is not a fault of the program.
 func unrecorded(err error) error {
-	if err == nil || correction.KindOf(err) != correction.Internal {
+	if err == nil || correction.KindOf(err) != correction.Internal || errors.Is(err, context.Canceled) {
 		return err
 	}
 	return &correction.Error{Kind: correction.Unavailable, Code: correction.CodeNoRecord, Err: err}

@@ -105,6 +105,9 @@ func methodsOf(path string) []string {
 	for _, r := range table {
 		if matches(r.path, path) {
 			out = append(out, r.method)
+			if r.method == http.MethodGet && r.path != exportPath {
+				out = append(out, http.MethodHead)
+			}
 		}
 	}
 	return out

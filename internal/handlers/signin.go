@@ -125,7 +125,7 @@ func (s *server) signIn(c echo.Context) error {
 func (s *server) takeUpForm(c echo.Context, a correction.Actor, p pages.SignInProps) error {
 	ref, ok := refOfForm(p.KeptPath)
 	v, err := url.ParseQuery(p.Kept)
-	if !ok || err != nil || p.KeptFor != "" && p.KeptFor != s.sealOwner(a.UserID) {
+	if !ok || err != nil || p.KeptFor != "" && !hmac.Equal([]byte(p.KeptFor), []byte(s.sealOwner(a.UserID))) {
 		return seeOther(c, "/")
 	}
 	ctx := c.Request().Context()
@@ -153,8 +153,8 @@ func refOfForm(path string) (correction.Ref, bool) {
 	return correction.Ref{SubMchID: sub, OutOrderNo: no}, ok
 }
 
-// sealOwner is a user's id for a form that is carried through the sign-in, in a form
-// that tells it to nobody.
+// sealOwner stands for a user beside a form that is carried through the sign-in.
+// Only the console can make it.
 func (s *server) sealOwner(userID int64) string {
 	mac := hmac.New(sha256.New, s.Corrections.Key)
 	fmt.Fprintf(mac, "kept\x00%d", userID)

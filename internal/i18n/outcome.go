@@ -350,7 +350,7 @@ func EventNotes(l Lang, c correction.Correction, e correction.Event) []string {
 		add(l.F("当时应收 %s，要改为 %s。", "It amounted to %s; to become %s.", c.Base.Total, c.Target))
 	case correction.Claimed:
 		if d.Typed != "" {
-			add(l.F("输入新总额 %s，与要改的一致。", "Typed the new total %s, as it should be.", d.Typed))
+			add(l.F("输入新总额 %s，与要改的一致。", "Typed the new total %s, as it should be.", typed(d.Typed)))
 		}
 	case correction.Sending:
 		add(l.T("先记录，后发送；只发送一次。", "First the record, then the request; it is sent once only."))
@@ -383,18 +383,28 @@ func answer(l Lang, d correction.Detail) string {
 		if d.Code != "" {
 			s += " " + d.Code
 		}
+		if d.Message != "" {
+			s += Mark(l, "", " ") + "“" + d.Message + "”"
+		}
 		parts = append(parts, s)
-	}
-	if d.Message != "" {
-		parts = append(parts, "“"+d.Message+"”")
 	}
 	if d.Class != "" {
 		parts = append(parts, ClassText(d.Class).In(l))
 	}
+	out := strings.Join(parts, Mark(l, "，", ". "))
 	if d.TookMS > 0 {
-		parts = append(parts, Took(l, d.TookMS))
+		out += l.F("，%s", " (%s)", Took(l, d.TookMS))
 	}
-	return strings.Join(parts, Mark(l, "，", ", ")) + Mark(l, "。", ".")
+	return out + Mark(l, "。", ".")
+}
+
+// typed is a typed total as money; a text that is no amount is quoted as it is.
+func typed(s string) string {
+	f, err := correction.ParseYuan(s)
+	if err != nil {
+		return "“" + s + "”"
+	}
+	return f.String()
 }
 
 // Took prints a duration in milliseconds: 用时 0.4 秒.
@@ -411,7 +421,7 @@ var checkFailures = map[string]Text{
 	correction.CodeRefused:        {"刚才微信支付没有给出订单。", "WeChat Pay did not return the order."},
 	correction.CodeUnverified:     {"刚才收到的应答签名核验不过，没有采用。", "The answer's signature did not hold, so it was not used."},
 	correction.CodeUnreadable:     {"刚才收到的应答不像微信支付给的，没有采用。", "The answer does not look like WeChat Pay's, so it was not used."},
-	correction.CodeNoRecord:       {"记录暂时写不进去，没有查。请运维检查磁盘。", "The record cannot be written at the moment, so nothing was checked. Ask the operator to look at the disk."},
+	correction.CodeNoRecord:       {"记录暂时写不进去，这次核对没有改变什么。请运维检查磁盘。", "The record cannot be written at the moment, so this check changed nothing. Ask the operator to look at the disk."},
 	correction.CodeOutcomePending: {"结果已经收到，但记录暂时写不进去。请运维检查磁盘。", "The result is known, but the record cannot be written at the moment. Ask the operator to look at the disk."},
 	correction.CodeBadSettings:    {"微信不认我们的签名或商户号，请运维检查设置。", "WeChat does not accept our signature or number. Ask the operator."},
 	correction.CodeSlowDown:       {"查得太频繁，请过一会儿再点。", "Too many look-ups. Wait a moment."},

@@ -29,7 +29,7 @@ var stateNotes = map[correction.State]Text{
 	correction.Unknown:     {"还不知道有没有改成。请点开“立即核对”，不要重新提交。", "We do not know yet whether it was applied. Open it and choose “Check now”; do not submit it again."},
 	correction.NeedsPerson: {"系统判断不了结果，要人工核对。核对清楚之前，不要再改这笔订单。", "The console cannot tell the result. A person has to check it; do not correct this order before that."},
 	correction.Applied:     {"改价已生效。", "The new amount is in force."},
-	correction.Rejected:    {"微信没有接受，这次没有改动金额。", "WeChat did not accept it. This correction changed nothing."},
+	correction.Rejected:    {"微信没有接受，这次没有改动金额。点开看原因和下一步。", "WeChat did not accept it. This correction changed nothing. Open it for the reason and the next step."},
 	correction.NotSent:     {"没有发给微信，这次没有改动金额。需要的话可以重新改。", "It was not sent to WeChat and changed nothing. It can be done again."},
 	correction.NotApplied:  {"核对过了，这次没有生效。需要的话可以重新改。", "Checked: this correction did not take effect. It can be done again."},
 	correction.Stale:       {"提交前订单变了，这次没有发出。请按现在的订单重新改。", "The order changed before anything was sent. Start again from the order as it is now."},

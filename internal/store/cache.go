@@ -141,8 +141,17 @@ func (s *Store) complete(ctx context.Context, rows []correction.Summary) error {
 			return err
 		}
 		s.facts.add(fresh)
-		if left := s.facts.fill(rows); len(left) > 0 {
-			return fmt.Errorf("no facts of corrections %v", left)
+		byID := make(map[int64]correction.Summary, len(fresh)) // the cache may be full and empty again by now
+		for _, f := range fresh {
+			byID[f.ID] = f
+		}
+		for i, r := range rows {
+			if f, ok := byID[r.ID]; ok {
+				f.State, f.ChangedAt, f.RequestID = r.State, r.ChangedAt, r.RequestID
+				rows[i] = f
+			} else if r.PreparedAt.IsZero() {
+				return fmt.Errorf("no facts of correction %d", r.ID)
+			}
 		}
 	}
 	d, err := s.directory(ctx)

@@ -343,3 +343,29 @@ func TestExport_HoldsUpNoPage(t *testing.T) {
 	close(release)
 	done.Wait()
 }
+
+// What is kept of corrections may be dropped at any moment; a page is whole all the
+// same.
+func TestLog_PageIsWholeWhenTheCacheOverflows(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	history(t, s, 60, rand.New(rand.NewPCG(3, 4)))
+	every := correction.LogFilter{Scope: correction.Scope{All: true}}
+	want, _, err := s.Log(t.Context(), every, correction.Page{Limit: 50})
+	must(t, err)
+	s.facts.mu.Lock()
+	for i, r := range want {
+		if i%2 == 0 {
+			delete(s.facts.byID, r.ID)
+		}
+	}
+	for i := range knownFacts - len(s.facts.byID) {
+		s.facts.byID[int64(1_000_000+i)] = correction.Summary{}
+	}
+	s.facts.mu.Unlock()
+	got, _, err := s.Log(t.Context(), every, correction.Page{Limit: 50})
+	must(t, err)
+	if !slices.Equal(got, want) {
+		t.Errorf("the page changed:\n%v\n%v", got, want)
+	}
+}

@@ -2974,7 +2974,7 @@ func possibleResults(p CorrectionProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = possibleResult(p, p.Page.T("其他金额或状态", "Another amount or state"), correction.NeedsPerson, p.Page.T("不再自动判断，请主管核对", "A supervisor has to look into it")).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = possibleResult(p, p.Page.T("其他金额或状态", "Another amount or state"), correction.NeedsPerson, p.Page.T("系统判断不了，请主管核对", "A supervisor has to look into it")).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
