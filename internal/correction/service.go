@@ -190,6 +190,7 @@ func (s *Service) View(ctx context.Context, a Actor, m Merchant, r Reading) (Ord
 	if v.Earlier, err = s.Store.OfOrder(ctx, ref, pageOfOrder); err != nil {
 		return v, err
 	}
+	v.Earlier = s.asOfNow(v.Earlier)
 	if len(v.Earlier) > 0 { // everything below only exists where a correction does
 		if v.Holder, err = s.Store.Holder(ctx, ref); err != nil {
 			return v, err
@@ -941,7 +942,19 @@ func (s *Service) List(ctx context.Context, a Actor, f LogFilter, p Page) ([]Sum
 	if err != nil {
 		return nil, false, err
 	}
-	return s.Store.Log(ctx, f, p)
+	rows, more, err := s.Store.Log(ctx, f, p)
+	return s.asOfNow(rows), more, err
+}
+
+// asOfNow shows as expired what is, whether that is on record already or not.
+func (s *Service) asOfNow(rows []Summary) []Summary {
+	now := s.Now()
+	for i, r := range rows {
+		if r.State == Prepared && !now.Before(r.ConfirmUntil) {
+			rows[i].State, rows[i].ChangedAt = Expiry, r.ConfirmUntil
+		}
+	}
+	return rows
 }
 
 // ExportLog calls each for every correction that List would show. The export
@@ -957,7 +970,7 @@ func (s *Service) ExportLog(ctx context.Context, a Actor, f LogFilter, what, ip 
 	if err := s.Store.AppendAudit(ctx, AuditEntry{At: s.Now(), UserID: a.UserID, Action: "export", Detail: what, IP: ip}); err != nil {
 		return fail(Unavailable, CodeNoRecord, err)
 	}
-	return s.Store.Export(ctx, f, each)
+	return s.Store.Export(ctx, f, func(r Summary) error { return each(s.asOfNow([]Summary{r})[0]) })
 }
 
 // Attention lists the actor's own corrections that need something from them, and

@@ -75,7 +75,7 @@ func (p CorrectionProps) fromLabel() string {
 	case correction.Applied:
 		return p.Page.T("改前应收", "Former total")
 	}
-	return p.Page.T("提交时应收", "Total at the time")
+	return p.Page.T("当时应收", "Total at the time")
 }
 
 func (p CorrectionProps) toLabel() string {

@@ -120,6 +120,9 @@ func looksLikePayment(no string) bool {
 // todo is what to do now about a correction that needs somebody.
 func (p HomeProps) todo(s correction.Summary) string {
 	if s.State == correction.Prepared && !s.ConfirmUntil.IsZero() {
+		if p.Page.User != nil && s.AuthorName != p.Page.User.Name {
+			return p.Page.F("还没有提交，金额没有变。由%s在 %s 前确认，过时作废。", "Nothing has been sent and the amount is unchanged. %s has to confirm it before %s, or it expires.", s.AuthorName, p.Page.Clock(s.ConfirmUntil))
+		}
 		return p.Page.F("还没有提交，金额没有变。%s 前核对并确认，过时作废。", "Nothing has been sent and the amount is unchanged. Check and confirm it before %s, or it expires.", p.Page.Clock(s.ConfirmUntil))
 	}
 	return stateNote(p.Page, s.State)

@@ -2,6 +2,7 @@ package pages
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"correction-console/internal/correction"
@@ -64,6 +65,10 @@ func between(from, to string) string {
 		return to
 	case to == "":
 		return from
+	}
+	day, _, ok := strings.Cut(from, " ")
+	if rest, same := strings.CutPrefix(to, day+" "); ok && same {
+		to = rest // the same day
 	}
 	return from + " – " + to
 }
