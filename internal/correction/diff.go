@@ -21,12 +21,12 @@ type Change struct {
 // Delta is what the change does to the sum of the list it belongs to.
 func (c Change) Delta() Fen { return c.After.normalised().Amount - c.Before.normalised().Amount }
 
-// Diff pairs the lines of two lists by identity: first lines that are the same,
-// then lines of the same name and description, then of the same name, each in
-// order. Positions matter only between lines that nothing else tells apart. The
-// result follows before; added lines come last.
-func Diff(before, after []Line) []Change {
-	pair := make([]int, len(before)) // index in after, or -1
+// Pair finds for each line of before the line of after that stands for the same, or
+// -1: first lines that are the same, then lines of the same name and description,
+// then of the same name, each in order. Positions matter only between lines that
+// nothing else tells apart.
+func Pair(before, after []Line) []int {
+	pair := make([]int, len(before))
 	for i := range pair {
 		pair[i] = -1
 	}
@@ -47,19 +47,32 @@ func Diff(before, after []Line) []Change {
 	match(Line.Same)
 	match(func(a, b Line) bool { return a.Name == b.Name && a.Description == b.Description })
 	match(func(a, b Line) bool { return a.Name == b.Name })
+	return pair
+}
+
+// Diff compares two lists by the identity of Pair. The result follows before; added
+// lines come last.
+func Diff(before, after []Line) []Change {
+	added := make([]bool, len(after))
+	for j := range added {
+		added[j] = true
+	}
 	var out []Change
-	for i, b := range before {
-		switch j := pair[i]; {
-		case j < 0:
+	for i, j := range Pair(before, after) {
+		b := before[i]
+		if j < 0 {
 			out = append(out, Change{Kind: Removed, Before: b})
-		case b.Same(after[j]):
-			out = append(out, Change{Kind: Unchanged, Before: b, After: after[j]})
-		default:
-			out = append(out, Change{Kind: Changed, Before: b, After: after[j]})
+			continue
 		}
+		added[j] = false
+		kind := Changed
+		if b.Same(after[j]) {
+			kind = Unchanged
+		}
+		out = append(out, Change{Kind: kind, Before: b, After: after[j]})
 	}
 	for j, a := range after {
-		if !taken[j] {
+		if added[j] {
 			out = append(out, Change{Kind: Added, After: a})
 		}
 	}

@@ -219,6 +219,21 @@ func TestFlash_BelongsToOnePage(t *testing.T) {
 	}
 }
 
+func TestRenumber_RowsStandForTheLinesTheyAre(t *testing.T) {
+	t.Parallel()
+	line := func(name, description string) correction.Line { return correction.Line{Name: name, Description: description} }
+	was := []correction.Line{line("商品信息", "可乐"), line("商品信息", "雪碧"), line("运费", "x")}
+	lines := []correction.Line{line("新的", "y"), line("运费", "z"), line("商品信息", "雪碧")}
+	rows := correction.FormOf(correction.Order{Lines: lines}, correction.Device{}).Lines
+	got := ""
+	for _, r := range handlers.Renumber(rows, was, lines) {
+		got += fmt.Sprintf("%d %s;", r.Index, r.Name+r.Description)
+	}
+	if want := "1 商品信息雪碧;2 运费z;3 新的y;"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 func TestSafeNext(t *testing.T) {
 	t.Parallel()
 	for next, want := range map[string]string{

@@ -146,41 +146,16 @@ func (s *server) fillFrom(ctx context.Context, a correction.Actor, id int64, e *
 // renumber gives rows the numbers of the order's lines that they stand for, so
 // that the editor pairs them by identity and not by position.
 func renumber(rows []correction.FormLine, was, lines []correction.Line) []correction.FormLine {
-	next := len(was)
-	used := map[int]bool{}
 	for i := range rows {
-		rows[i].Index = -1
+		rows[i].Index = len(was) + i
 	}
-	for pass := range 3 {
-		for i, l := range lines {
-			if rows[i].Index >= 0 {
-				continue
-			}
-			at := slices.IndexFunc(indexed(was), func(j int) bool {
-				w := was[j]
-				return !used[j] && (w.Same(l) || pass > 0 && w.Name == l.Name && (pass > 1 || w.Description == l.Description))
-			})
-			if at >= 0 {
-				rows[i].Index, used[at] = at, true
-			}
-		}
-	}
-	for i := range rows {
-		if rows[i].Index < 0 {
-			rows[i].Index = next
-			next++
+	for i, j := range correction.Pair(was, lines) {
+		if j >= 0 {
+			rows[j].Index = i
 		}
 	}
 	slices.SortFunc(rows, func(a, b correction.FormLine) int { return a.Index - b.Index })
 	return rows
-}
-
-func indexed(lines []correction.Line) []int {
-	out := make([]int, len(lines))
-	for i := range out {
-		out[i] = i
-	}
-	return out
 }
 
 // fillDraft takes up what the person typed before and did not submit.
