@@ -221,7 +221,9 @@ func TestFlash_BelongsToOnePage(t *testing.T) {
 
 func TestRenumber_RowsStandForTheLinesTheyAre(t *testing.T) {
 	t.Parallel()
-	line := func(name, description string) correction.Line { return correction.Line{Name: name, Description: description} }
+	line := func(name, description string) correction.Line {
+		return correction.Line{Name: name, Description: description}
+	}
 	was := []correction.Line{line("商品信息", "可乐"), line("商品信息", "雪碧"), line("运费", "x")}
 	lines := []correction.Line{line("新的", "y"), line("运费", "z"), line("商品信息", "雪碧")}
 	rows := correction.FormOf(correction.Order{Lines: lines}, correction.Device{}).Lines
