@@ -140,6 +140,9 @@ func (p FormProps) warnings() []correction.Notice {
 		if w.Code == correction.WarnNoCount && !p.showsCount() {
 			continue // WeChat reports an absent count as 1, and there is no field to empty
 		}
+		if w.Code == correction.WarnNoDevice && slices.ContainsFunc(out, func(o correction.Notice) bool { return o.Code == w.Code }) {
+			continue // both ids are missing: one sentence says it
+		}
 		if !slices.ContainsFunc(p.Summary.Checked.Problems, func(n correction.Notice) bool {
 			return p.anchor(n.Field) == w.Field && w.Field != listLines && w.Code != correction.WarnPersonal
 		}) {
@@ -155,6 +158,10 @@ func (p FormProps) warningText(n correction.Notice) string {
 	switch n.Code {
 	case correction.WarnMissingName, correction.WarnOneOf:
 		return text
+	case correction.WarnNoDevice:
+		if d := p.Summary.Checked.Device; d.Start == "" && d.End == "" {
+			return i18n.Labelled(p.Page.Lang, "no_device", text)
+		}
 	}
 	return i18n.Labelled(p.Page.Lang, n.Field, text)
 }
