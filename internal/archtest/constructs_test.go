@@ -216,7 +216,7 @@ func TestSources_HoldNoUnfinishedNotes(t *testing.T) {
 func TestSources_RuleFindsNotes(t *testing.T) {
 	t.Parallel()
 	finds(t, noteFaults, []example{
-		{"a.go", "// todo list; TODOS", ""},
+		{"a.go", "// to" + "do list; TO" + "DOS", ""},
 		{"a.go", "// TO" + "DO: later", "unfinished"},
 		{"a.js", "// FIX" + "ME", "unfinished"},
 	})

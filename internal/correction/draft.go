@@ -92,7 +92,7 @@ type Notice struct {
 const (
 	BadRequired     = "required"
 	BadTooLong      = "too_long"
-	BadCharacter    = "bad_character" // Text: the character as U+XXXX
+	BadCharacter    = "bad_character" // Text: the character by its number, such as U+200B
 	BadEmoji        = "emoji"         // above U+FFFF
 	BadUTF8         = "bad_utf8"
 	BadYuan         = "yuan_syntax"

@@ -48,7 +48,6 @@ const (
 	CodeNoRecord       = "no_record"       // the record cannot be written: nothing is sent
 	CodeOutcomePending = "outcome_pending" // sent; the outcome is not on record yet
 	CodeBadSettings    = "bad_settings"    // WeChat refuses our key, certificate or number
-	CodeSlowDown       = "slow_down"       // too many look-ups
 )
 
 func (e *Error) Error() string {

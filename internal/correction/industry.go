@@ -32,16 +32,6 @@ type Industry struct {
 	Names      []NameRule
 }
 
-// NoAmounts reports whether no line of the industry carries an amount.
-func (i Industry) NoAmounts() bool {
-	for _, n := range i.Names {
-		if n.Amount != MustNot {
-			return false
-		}
-	}
-	return len(i.Names) > 0
-}
-
 // byTotal reports whether some rule depends on the total.
 func (i Industry) byTotal() bool {
 	return slices.ContainsFunc(i.Names, func(n NameRule) bool { return n.OnlyWhenZero || n.OnlyAboveZero })

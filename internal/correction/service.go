@@ -11,6 +11,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -134,8 +135,9 @@ type Service struct {
 	Now     func() time.Time
 	Log     *slog.Logger
 
-	inFlight sync.Map // ids of corrections whose confirmation runs in this process
-	pending  sync.Map // id → pendingEvent: outcomes that the store did not take
+	inFlight  sync.Map // ids of corrections whose confirmation runs in this process
+	pending   sync.Map // id → pendingEvent: outcomes that the store did not take
+	pendingMu sync.Mutex
 }
 
 // Timeouts of the steps of a confirmation: three waits for the store, two queries and
@@ -562,7 +564,7 @@ func (s *Service) Confirm(ctx context.Context, a Actor, id int64, token, typedTo
 	case errors.Is(err, ErrMoved):
 		return fail(Conflict, CodeTokenUsed, err)
 	case err != nil:
-		s.abandon(ctx, id) // the claim may be on record all the same
+		s.abandon(ctx, id, Claimed) // the claim may be on record all the same
 		return fail(Unavailable, CodeNoRecord, err)
 	}
 	return s.send(ctx, c, c.Last().N+1)
@@ -590,7 +592,7 @@ func (s *Service) send(ctx context.Context, c Correction, n int) error {
 	}
 	if err != nil {
 		s.Log.Error("the intent is not on record; nothing is sent", "correction", c.ID, "err", err)
-		s.abandon(ctx, c.ID)
+		s.abandon(ctx, c.ID, Claimed, Sending)
 		return fail(Unavailable, CodeNoRecord, err)
 	}
 	n++
@@ -733,6 +735,8 @@ type pendingEvent struct {
 // recordPending records the outcome of a correction that could not be recorded when
 // it was known, if there is one.
 func (s *Service) recordPending(ctx context.Context, id int64) error {
+	s.pendingMu.Lock() // a check and the housekeeping may come together
+	defer s.pendingMu.Unlock()
 	v, ok := s.pending.Load(id)
 	if !ok {
 		return nil
@@ -761,15 +765,15 @@ func (s *Service) RecordPending(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// abandon settles a claimed correction whose intent may or may not be on record.
-// Nothing was sent: without a record of the intent that is certain and is said;
-// with one, it is decided later by reading the order, like after a crash.
-func (s *Service) abandon(ctx context.Context, id int64) {
+// abandon settles a correction whose last step may or may not be on record, in one
+// of the states that it may have come to. This process has not sent it and will not:
+// that is certain here, and is said. After a crash it would not be.
+func (s *Service) abandon(ctx context.Context, id int64, states ...State) {
 	ctx, cancel := context.WithTimeout(ctx, storeWithin)
 	defer cancel()
 	c, err := s.Store.Correction(ctx, id)
-	if err == nil && c.State == Claimed {
-		err = s.conclude(ctx, c, Claimed, c.Last().N, NotSent, Detail{Cause: CauseNoRecord})
+	if err == nil && slices.Contains(states, c.State) {
+		err = s.conclude(ctx, c, c.State, c.Last().N, NotSent, Detail{Class: NothingSent, Cause: CauseNoRecord})
 	}
 	if err != nil {
 		s.Log.Error("correction stays open until the next start", "correction", id, "err", err)

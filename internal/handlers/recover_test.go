@@ -165,3 +165,34 @@ func TestConfirm_OutcomeThatCannotBeRecordedIsRecordedLater(t *testing.T) {
 		t.Fatalf("%s %+v, %d POSTs", c.State, c.Last().Detail, a.Sim.Posts(bankOrder))
 	}
 }
+
+// doubtful is the real store whose record of an intent is made but not confirmed: an
+// error of the commit itself.
+type doubtful struct{ correction.Store }
+
+func (d doubtful) MarkSending(ctx context.Context, id int64, sign correction.Signing, e correction.Event) error {
+	if err := d.Store.MarkSending(ctx, id, sign, e); err != nil {
+		return err
+	}
+	return correction.ErrCommitUnknown
+}
+
+// Without certainty that the intent is on record nothing is sent, and that is said.
+func TestConfirm_IntentThatMayNotBeOnRecordIsNotSent(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t, apptest.Options{})
+	a.Service.Store = doubtful{a.Store}
+	lin := a.As("lin")
+	path := prepare(t, lin, "10")
+	if res := confirm(t, lin, path, "10"); res.Status != 503 || !strings.Contains(res.Body, "没有提交任何改价") {
+		t.Fatalf("%d\n%s", res.Status, res.Body)
+	}
+	c := record(t, a, path)
+	if c.State != correction.NotSent || c.Last().Detail.Cause != correction.CauseNoRecord || a.Sim.Posts(bankOrder) != 0 {
+		t.Fatalf("%s %+v, %d POSTs", c.State, c.Last().Detail, a.Sim.Posts(bankOrder))
+	}
+	a.Service.Store = a.Store
+	if res := confirm(t, lin, prepare(t, lin, "10"), "10"); res.Status != 303 || a.Sim.Posts(bankOrder) != 1 {
+		t.Fatalf("the order is not free: %d, %d POSTs", res.Status, a.Sim.Posts(bankOrder))
+	}
+}

@@ -424,7 +424,6 @@ var checkFailures = map[string]Text{
 	correction.CodeNoRecord:       {"记录暂时写不进去，这次核对没有改变什么。请运维检查磁盘。", "The record cannot be written at the moment, so this check changed nothing. Ask the operator to look at the disk."},
 	correction.CodeOutcomePending: {"结果已经收到，但记录暂时写不进去。请运维检查磁盘。", "The result is known, but the record cannot be written at the moment. Ask the operator to look at the disk."},
 	correction.CodeBadSettings:    {"微信不认我们的签名或商户号，请运维检查设置。", "WeChat does not accept our signature or number. Ask the operator."},
-	correction.CodeSlowDown:       {"查得太频繁，请过一会儿再点。", "Too many look-ups. Wait a moment."},
 }
 
 // CheckFailedText says why a "check now" came to nothing, by the code of its
