@@ -105,6 +105,10 @@ type Reading struct {
 	Order     Order
 	At        time.Time
 	RequestID string
+	// Skew is how far WeChat's signed time was ahead of this machine's (negative:
+	// behind), beyond what the length of the call and whole seconds explain.
+	Skew time.Duration
+	Host string // that answered; empty for the main one
 }
 
 // Answer is WeChat's answer to a modify call, sorted into a class.
@@ -115,6 +119,7 @@ type Answer struct {
 	Obstacle Obstacle // Charging or Deposit when the words say so
 	Remote   Remote
 	Took     time.Duration
+	Host     string // that was asked; empty for the main one
 }
 
 // Gateway talks to WeChat Pay.
