@@ -6,10 +6,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/wechatpay-apiv3/wechatpay-go/core"
 	"github.com/wechatpay-apiv3/wechatpay-go/core/auth"
@@ -38,6 +40,10 @@ type Config struct {
 	CA      *x509.CertPool // nil = the system's
 	Timeout time.Duration  // of one call, connecting and reading included; 0 = DefaultTimeout
 	Now     func() time.Time
+
+	// Dial opens connections; nil = a dialer that refuses every host and port but
+	// Host's.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Gateway is WeChat Pay over the network. It implements correction.Gateway and is
@@ -55,9 +61,9 @@ var _ correction.Gateway = (*Gateway)(nil)
 
 // New checks the settings and returns a gateway. It does not use the network.
 func New(c Config) (*Gateway, error) {
-	u, err := url.Parse(c.Host)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
-		return nil, fmt.Errorf("set up WeChat Pay: host %q is not scheme and host", c.Host)
+	host, address, err := parseHost(c.Host)
+	if err != nil {
+		return nil, fmt.Errorf("set up WeChat Pay: %w", err)
 	}
 	switch {
 	case c.MchID == "":
@@ -71,7 +77,7 @@ func New(c Config) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up WeChat Pay: %w", err)
 	}
-	g := &Gateway{host: u.Scheme + "://" + u.Host, timeout: c.Timeout, now: c.Now}
+	g := &Gateway{host: host, timeout: c.Timeout, now: c.Now}
 	if g.timeout <= 0 {
 		g.timeout = DefaultTimeout
 	}
@@ -85,14 +91,33 @@ func New(c Config) (*Gateway, error) {
 			Validator:  validator{verifier: verifier, now: g.now},
 		})
 	}
-	g.kept = newHTTPClient(c.CA, true, g.timeout)
+	dial := c.Dial
+	if dial == nil {
+		dial = only(address)
+	}
+	g.kept = newHTTPClient(dial, c.CA, true, g.timeout)
 	if g.query, err = client(g.kept); err != nil {
 		return nil, fmt.Errorf("set up WeChat Pay: %w", err)
 	}
-	if g.modify, err = client(newHTTPClient(c.CA, false, g.timeout)); err != nil {
+	if g.modify, err = client(newHTTPClient(dial, c.CA, false, g.timeout)); err != nil {
 		return nil, fmt.Errorf("set up WeChat Pay: %w", err)
 	}
 	return g, nil
+}
+
+// parseHost splits scheme://host[:port] off an address and names the host and port
+// that will be dialled.
+func parseHost(s string) (host, address string, err error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Hostname() == "" || (u.Scheme != "https" && u.Scheme != "http") || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" ||
+		strings.ContainsFunc(u.Host, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return "", "", fmt.Errorf("host %q is not scheme and host", s)
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return u.Scheme + "://" + u.Host, net.JoinHostPort(u.Hostname(), port), nil
 }
 
 // verifier picks what answers are checked with. The SDK panics on a missing public

@@ -175,6 +175,7 @@ func TestModify_EveryAnswerHasItsClass(t *testing.T) {
 		simulator.Truncated:     {class: correction.Uncertain, cause: correction.CauseReset, status: 200, applied: 1},
 		simulator.Huge:          {class: correction.Uncertain, cause: correction.CauseGarbage, status: 200, applied: 1},
 		simulator.Slow:          {class: correction.Accepted, status: 204, applied: 1},
+		simulator.DelayedApply:  {class: correction.Uncertain, cause: correction.CauseReset},
 	} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
@@ -220,7 +221,7 @@ func TestModify_TableCoversEveryFault(t *testing.T) {
 			}
 		}
 	}
-	if n != 28 {
+	if n != 29 {
 		t.Errorf("%d kinds of faults for modify: extend the table of classes", n)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -118,15 +119,38 @@ func (v validator) GetAcceptSerial(ctx context.Context) (string, error) {
 	return serial, err
 }
 
+type dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
+// only dials these addresses (host:port) and refuses every other.
+func only(addresses ...string) dialer {
+	d := &net.Dialer{KeepAlive: 30 * time.Second}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if !slices.ContainsFunc(addresses, func(a string) bool { return strings.EqualFold(a, address) }) {
+			return nil, fmt.Errorf("dial %s: it is not a host of WeChat's", address)
+		}
+		return d.DialContext(ctx, network, address)
+	}
+}
+
+// within bounds how long dialling takes: net/http goes on with it after the request
+// has ended.
+func (d dialer) within(limit time.Duration) dialer {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		return d(ctx, network, address)
+	}
+}
+
 // newHTTPClient returns a client that follows no redirect, asks no proxy and
 // repeats nothing by itself. Without keepAlive every request gets a connection of
 // its own, which net/http never repeats a request on.
-func newHTTPClient(ca *x509.CertPool, keepAlive bool, timeout time.Duration) *http.Client {
+func newHTTPClient(dial dialer, ca *x509.CertPool, keepAlive bool, timeout time.Duration) *http.Client {
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
 	base := &http.Transport{
 		Proxy:                  nil, // a proxy from the environment would see every order
-		DialContext:            (&net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:            dial.within(timeout),
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: ca},
 		TLSHandshakeTimeout:    timeout,
 		DisableKeepAlives:      !keepAlive,

@@ -51,6 +51,9 @@ const (
 	Truncated     Kind = "truncated"
 	Huge          Kind = "huge"
 	Slow          Kind = "slow"
+	DelayedApply  Kind = "delayed_apply"
+	StatusBefore  Kind = "status_before"
+	StatusAfter   Kind = "status_after"
 )
 
 // KindInfo describes a kind of fault.
@@ -96,22 +99,30 @@ var kinds = []KindInfo{
 	{Truncated, "应答传到一半断开（已生效）", "answer cut off (took effect)", both},
 	{Huge, "应答有 2 MiB（已生效）", "answer of 2 MiB (took effect)", both},
 	{Slow, "应答很慢", "slow answer", both},
+	{DelayedApply, "连接中断，过一会儿才生效", "connection reset, takes effect later", modifyOnly},
 }
+
+// generic kinds need more of Fault than the page and chaos can give.
+func (k Kind) generic() bool { return k == StatusBefore || k == StatusAfter }
 
 // Kinds lists all kinds of faults.
 func Kinds() []KindInfo { return slices.Clone(kinds) }
 
-// DefaultDelay is how slow a slow answer is when the fault does not say.
-const DefaultDelay = 300 * time.Millisecond
+// How slow a fault is that does not say.
+const (
+	DefaultDelay = 300 * time.Millisecond // of Slow
+	DefaultLater = 3 * time.Second        // of DelayedApply
+)
 
 // Fault is something that goes wrong with the next call or calls.
 type Fault struct {
 	Kind  Kind
 	Call  string        // CallQuery or CallModify
+	Host  string        // host:port as the request names it; empty = any
 	Order string        // order number; empty = any
 	Times int           // how often; 0 = once
 	Skip  int           // matching calls to let pass first
-	Delay time.Duration // of Slow; 0 = DefaultDelay
+	Delay time.Duration // of Slow and DelayedApply; 0 = DefaultDelay, DefaultLater
 }
 
 // Script arms a fault. It fails for a kind that does not exist for the call.
@@ -123,13 +134,21 @@ func (s *Server) Script(f Fault) error {
 	if f.Times <= 0 {
 		f.Times = 1
 	}
-	if f.Delay <= 0 {
-		f.Delay = DefaultDelay
-	}
+	f.Delay = f.delay()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = append(s.faults, &f)
 	return nil
+}
+
+func (f Fault) delay() time.Duration {
+	switch {
+	case f.Delay > 0:
+		return f.Delay
+	case f.Kind == DelayedApply:
+		return DefaultLater
+	}
+	return DefaultDelay
 }
 
 // Armed lists the faults that are still to come.
@@ -143,11 +162,11 @@ func (s *Server) Armed() []Fault {
 	return out
 }
 
-// Disarm forgets all faults.
+// Disarm forgets all faults and ends the chaos.
 func (s *Server) Disarm() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults = nil
+	s.faults, s.chaos = nil, chaos{}
 }
 
 // next takes the fault for a call, if one is armed.
@@ -155,7 +174,7 @@ func (s *Server) next(q request) *Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, f := range s.faults {
-		if f.Call != q.call || (f.Order != "" && f.Order != q.no) {
+		if f.Call != q.call || (f.Order != "" && f.Order != q.no) || (f.Host != "" && f.Host != q.host) {
 			continue
 		}
 		if f.Skip > 0 {
@@ -173,7 +192,7 @@ func (s *Server) next(q request) *Fault {
 		}
 		return &now
 	}
-	return nil
+	return s.chaos.draw(q)
 }
 
 // serve answers a verified request, with the fault that is armed for it.
@@ -183,6 +202,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, q request) {
 		s.plain(w, r, q)
 		return
 	}
+	s.note(q, func(p *Post) { p.Fault = f.Kind })
 	switch f.Kind {
 	case TimeoutBefore:
 		s.hang(r)
@@ -231,6 +251,16 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, q request) {
 	case LowerBetween:
 		s.between(q, func(e *entry) error { return e.lower(below(e.order, q)) })
 		s.plain(w, r, q)
+		return
+	case DelayedApply:
+		time.AfterFunc(f.Delay, func() {
+			select {
+			case <-s.done:
+			default:
+				s.modify(q)
+			}
+		})
+		reset(w)
 		return
 	case Slow:
 		select {

@@ -87,7 +87,7 @@ func (s *Server) Keys() *Keys { return s.keys }
 // Config is what a gateway needs to talk to this simulator in public-key mode.
 func (s *Server) Config() wechat.Config {
 	return wechat.Config{
-		Host: s.URL, MchID: MchID, CertSerial: s.keys.CertSerial, PrivateKey: s.keys.Merchant,
+		Host: s.URL, Dial: s.dial, MchID: MchID, CertSerial: s.keys.CertSerial, PrivateKey: s.keys.Merchant,
 		PublicKeyID: s.keys.PublicKeyID, PublicKey: &s.keys.Public.PublicKey,
 	}
 }

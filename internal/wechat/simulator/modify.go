@@ -47,6 +47,7 @@ func (s *Server) modify(q request) *refusal {
 	o.Lines, o.Discounts = c.lines, c.discounts // both are replaced, also by nothing
 	o.setTotal(c.total)
 	s.applied[q.no]++
+	s.log[q.post].Applied, s.log[q.post].AppliedAt = true, now
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -15,6 +16,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -33,14 +35,16 @@ const (
 type Server struct {
 	URL  string // scheme and host, once it listens
 	keys *Keys
-	http *http.Server
+	dial func(ctx context.Context, network, address string) (net.Conn, error) // nil = over the network
 	done chan struct{}
 	once sync.Once
 
 	mu       sync.Mutex
+	servers  []*http.Server // one a listener
 	clock    func() time.Time
 	orders   map[key]*entry
 	sequence []key
+	log      []Post
 	posts    map[string]int
 	queries  map[string]int
 	applied  map[string]int
@@ -49,6 +53,7 @@ type Server struct {
 	requests int
 	minGap   time.Duration
 	faults   []*Fault
+	chaos    chaos
 }
 
 // Option changes a new server.
@@ -81,32 +86,68 @@ type connKey struct{}
 // Start returns a server without orders that listens on the address, such as
 // 127.0.0.1:0.
 func Start(listen string, opts ...Option) (*Server, error) {
-	s, err := New(opts...)
-	if err != nil {
-		return nil, err
-	}
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return nil, fmt.Errorf("start simulator: %w", err)
 	}
-	s.URL = "http://" + l.Addr().String()
-	s.http = &http.Server{
+	s, err := Serve(l, opts...)
+	if err != nil {
+		l.Close()
+	}
+	return s, err
+}
+
+// Serve returns a server without orders that serves the listener, which Close
+// closes. Its Config dials a listener of Pipe in memory.
+func Serve(l net.Listener, opts ...Option) (*Server, error) {
+	s, err := New(opts...)
+	if err != nil {
+		return nil, err
+	}
+	s.URL, _ = s.serveOn(l)
+	if p, ok := l.(*PipeListener); ok {
+		s.dial = p.Dial
+	}
+	return s, nil
+}
+
+// Listen adds a listener with the same orders, such as that of a backup host. close
+// closes it and the connections made through it; Close does so too.
+func (s *Server) Listen(address string) (url string, close func() error, err error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return "", nil, fmt.Errorf("add listener: %w", err)
+	}
+	url, close = s.serveOn(l)
+	return url, close, nil
+}
+
+func (s *Server) serveOn(l net.Listener) (url string, close func() error) {
+	h := &http.Server{
 		Handler: s, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0),
 		ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, new(atomic.Int32))
 		},
 	}
-	go s.http.Serve(l)
-	return s, nil
+	s.mu.Lock()
+	s.servers = append(s.servers, h)
+	s.mu.Unlock()
+	go h.Serve(l)
+	return "http://" + l.Addr().String(), h.Close
 }
 
-// Close stops listening and ends every call that hangs.
+// Close stops listening and ends every call that hangs. Changes that are still to
+// take effect never do.
 func (s *Server) Close() error {
 	s.once.Do(func() { close(s.done) })
-	if s.http == nil {
-		return nil
+	s.mu.Lock()
+	servers := slices.Clone(s.servers)
+	s.mu.Unlock()
+	var errs []error
+	for _, h := range servers {
+		errs = append(errs, h.Close())
 	}
-	return s.http.Close()
+	return errors.Join(errs...)
 }
 
 // refusal is an error answer. It is not signed, as WeChat's are not.
@@ -136,14 +177,17 @@ var (
 type request struct {
 	call   string // CallQuery or CallModify
 	no     string
+	host   string // as the caller names it
 	body   []byte
 	serial string // key that the caller wants the answer signed with
 	first  bool   // on its connection
+	nth    int    // call of its kind for the number, from 1
+	post   int    // index in the log, of a modify call
 }
 
 // ServeHTTP verifies the request, lets a scripted fault have its way, and answers.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	q := request{first: true, serial: s.keys.PublicKeyID}
+	q := request{first: true, host: r.Host, serial: s.keys.PublicKeyID}
 	if n, ok := r.Context().Value(connKey{}).(*atomic.Int32); ok {
 		q.first = n.Add(1) == 1
 	}
@@ -162,8 +206,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case CallModify:
 		s.posts[q.no]++
 		s.bodies[q.no] = q.body
+		q.nth, q.post = s.posts[q.no], len(s.log)
+		s.log = append(s.log, s.arrived(r, q))
 	case CallQuery:
 		s.queries[q.no]++
+		q.nth = s.queries[q.no]
 	}
 	s.mu.Unlock()
 	if err != nil {
@@ -173,6 +220,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, refused)
 		return
 	}
+	s.note(q, func(p *Post) { p.Verified = true })
 	s.serve(w, r, q)
 }
 
