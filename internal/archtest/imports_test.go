@@ -14,6 +14,7 @@ import (
 // wechat, auth} ← handlers ← cmd/console, which alone sees everything.
 var mayImport = map[string][]string{
 	"internal/correction": {},
+	"internal/ledger":     {},
 	"internal/i18n":       {"internal/correction"},
 	"internal/config":     {"internal/correction"},
 	"internal/auth":       {"internal/correction"},
@@ -43,6 +44,7 @@ var onlyIn = map[string][]string{
 	"github.com/wechatpay-apiv3":          {"internal/wechat"},
 	"github.com/chromedp":                 {"internal/browser"},
 	"github.com/alecthomas/kong":          {"internal/config", "cmd"},
+	"golang.org/x/mod":                    {"internal/ledger"},
 	"github.com/a-h/templ":                {"web/templates", "internal/handlers", "internal/wechat/simulator"},
 	"math/rand":                           {}, // crypto/rand decides what must not be guessed
 	"pgregory.net/rapid":                  {},
@@ -130,6 +132,9 @@ func TestImports_RuleFindsFaults(t *testing.T) {
 		{"web/templates/pages/a.go", imports("github.com/labstack/echo/v4"), "echo"},
 		{"internal/store/a.go", imports("github.com/labstack/echo/v4"), "echo"},
 		{"internal/i18n/a.go", imports(m + "web/static"), "web/static"},
+		{"internal/ledger/a.go", imports("golang.org/x/mod/sumdb/tlog"), ""},
+		{"internal/ledger/a.go", imports(m + "internal/correction"), "internal/correction"},
+		{"internal/store/a.go", imports("golang.org/x/mod/sumdb/tlog"), "x/mod"},
 		{"cmd/console/a.go", imports(m+"internal/store", m+"internal/wechat", m+"internal/handlers", "github.com/labstack/echo/v4"), ""},
 		{"cmd/console/a.go", imports(m + "internal/store/storetest"), "storetest"},
 		{"cmd/console/a.go", imports(m + "internal/browser"), "internal/browser"},
