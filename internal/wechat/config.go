@@ -3,6 +3,7 @@ package wechat
 import (
 	"context"
 	"crypto/rsa"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -29,6 +31,7 @@ const DefaultTimeout = 20 * time.Second
 // the other, both.
 type Config struct {
 	Host       string // scheme and host, such as https://api.mch.weixin.qq.com
+	BackupHost string // to fail over to, in the same form; empty = none
 	MchID      string // the service provider's merchant number
 	CertSerial string // serial number of its API certificate
 	PrivateKey *rsa.PrivateKey
@@ -42,30 +45,56 @@ type Config struct {
 	Now     func() time.Time
 
 	// Dial opens connections; nil = a dialer that refuses every host and port but
-	// Host's.
+	// those of Host and BackupHost.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Switched is told after every switch to the other host; nil = nobody. The host
+	// is written scheme://host.
+	Switched func(host string, onBackup bool)
 }
 
 // Gateway is WeChat Pay over the network. It implements correction.Gateway and is
 // safe for concurrent use.
 type Gateway struct {
-	host    string
-	timeout time.Duration
-	now     func() time.Time
-	query   *core.Client
-	modify  *core.Client
-	kept    *http.Client // under query
+	hosts    []host // the main one, and the backup if there is one
+	timeout  time.Duration
+	now      func() time.Time
+	query    *core.Client
+	modify   *core.Client
+	kept     *http.Client // under query
+	dial     dialer
+	tls      *tls.Config
+	switched func(host string, onBackup bool)
+
+	mu     sync.Mutex
+	on     int // index of the current host
+	health Health
+}
+
+// host is one of WeChat's.
+type host struct {
+	url     string // scheme://host
+	address string // host:port that is dialled
+	secure  bool
 }
 
 var _ correction.Gateway = (*Gateway)(nil)
 
 // New checks the settings and returns a gateway. It does not use the network.
 func New(c Config) (*Gateway, error) {
-	host, address, err := parseHost(c.Host)
-	if err != nil {
-		return nil, fmt.Errorf("set up WeChat Pay: %w", err)
+	var hosts []host
+	for i, s := range []string{c.Host, c.BackupHost} {
+		if i > 0 && s == "" {
+			break
+		}
+		h, err := parseHost(s)
+		if err != nil {
+			return nil, fmt.Errorf("set up WeChat Pay: %w", err)
+		}
+		hosts = append(hosts, h)
 	}
 	switch {
+	case len(hosts) > 1 && strings.EqualFold(hosts[0].address, hosts[1].address):
+		return nil, errors.New("set up WeChat Pay: the backup host is the main host")
 	case c.MchID == "":
 		return nil, errors.New("set up WeChat Pay: no merchant number")
 	case strings.TrimSpace(c.CertSerial) == "":
@@ -77,7 +106,10 @@ func New(c Config) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up WeChat Pay: %w", err)
 	}
-	g := &Gateway{host: host, timeout: c.Timeout, now: c.Now}
+	g := &Gateway{
+		hosts: hosts, timeout: c.Timeout, now: c.Now, dial: c.Dial, switched: c.Switched,
+		tls: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.CA},
+	}
 	if g.timeout <= 0 {
 		g.timeout = DefaultTimeout
 	}
@@ -91,33 +123,31 @@ func New(c Config) (*Gateway, error) {
 			Validator:  validator{verifier: verifier, now: g.now},
 		})
 	}
-	dial := c.Dial
-	if dial == nil {
-		dial = only(address)
+	if g.dial == nil {
+		g.dial = only(hosts)
 	}
-	g.kept = newHTTPClient(dial, c.CA, true, g.timeout)
+	g.kept = newHTTPClient(g.dial, g.tls, true, g.timeout)
 	if g.query, err = client(g.kept); err != nil {
 		return nil, fmt.Errorf("set up WeChat Pay: %w", err)
 	}
-	if g.modify, err = client(newHTTPClient(dial, c.CA, false, g.timeout)); err != nil {
+	if g.modify, err = client(newHTTPClient(g.dial, g.tls, false, g.timeout)); err != nil {
 		return nil, fmt.Errorf("set up WeChat Pay: %w", err)
 	}
 	return g, nil
 }
 
-// parseHost splits scheme://host[:port] off an address and names the host and port
-// that will be dialled.
-func parseHost(s string) (host, address string, err error) {
+// parseHost reads scheme://host[:port].
+func parseHost(s string) (host, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || (u.Scheme != "https" && u.Scheme != "http") || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" ||
 		strings.ContainsFunc(u.Host, func(r rune) bool { return r > unicode.MaxASCII }) {
-		return "", "", fmt.Errorf("host %q is not scheme and host", s)
+		return host{}, fmt.Errorf("host %q is not scheme and host", s)
 	}
 	port := u.Port()
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
-	return u.Scheme + "://" + u.Host, net.JoinHostPort(u.Hostname(), port), nil
+	return host{url: u.Scheme + "://" + u.Host, address: net.JoinHostPort(u.Hostname(), port), secure: u.Scheme == "https"}, nil
 }
 
 // verifier picks what answers are checked with. The SDK panics on a missing public

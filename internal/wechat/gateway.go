@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http/httptrace"
 	"net/url"
+	"time"
 
 	"github.com/wechatpay-apiv3/wechatpay-go/core"
 	"github.com/wechatpay-apiv3/wechatpay-go/core/consts"
@@ -23,11 +24,31 @@ type reply struct {
 	// failure is errSignature (2xx only), errTooLarge, or why there is no answer or
 	// only part of one.
 	failure error
+	// connected tells whether a connection was ever handed to the request.
+	connected bool
+	// skew is how far WeChat's signed time is ahead of our clock, beyond what the
+	// length of the call and whole seconds explain; it means something with signed.
+	signed bool
+	skew   time.Duration
 }
 
-// do makes one request. Whatever the SDK's error says is reduced to the reply: its
+// do makes one request and takes down what it tells of the clock. Whatever the SDK's error says is reduced to the reply: its
 // text holds headers and must not reach a log.
 func (g *Gateway) do(ctx context.Context, c *call, request func(context.Context) (*core.APIResult, error)) reply {
+	start := g.now()
+	r := g.send(ctx, c, request)
+	r.connected = c.connected.Load()
+	if r.signed = !c.stamp.IsZero(); r.signed {
+		now := g.now()
+		r.skew = skew(start, now, c.stamp)
+		g.mu.Lock()
+		g.health.Skew, g.health.SkewAt = r.skew, now
+		g.mu.Unlock()
+	}
+	return r
+}
+
+func (g *Gateway) send(ctx context.Context, c *call, request func(context.Context) (*core.APIResult, error)) reply {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
 	ctx = httptrace.WithClientTrace(context.WithValue(ctx, callKey{}, c), &httptrace.ClientTrace{
@@ -63,16 +84,58 @@ func (g *Gateway) do(ctx context.Context, c *call, request func(context.Context)
 	return r
 }
 
-// Query reads an order. A request that failed on a kept connection, before any
-// answer, is repeated once with a new signature: the connection may have been
-// closed by the other side while it was idle.
+// skew is how far a time in whole seconds, of something between start and end, lies
+// outside of them.
+func skew(start, end, stamp time.Time) time.Duration {
+	switch early, late := start.Add(-time.Second), end.Add(time.Second); {
+	case stamp.Before(early):
+		return stamp.Sub(early)
+	case stamp.After(late):
+		return stamp.Sub(late)
+	}
+	return 0
+}
+
+// Query reads an order, from the current host. When that cannot be reached or does
+// not answer in time, it asks the other host once, with a new signature; the other
+// becomes the current one when it answers (domain.md §7). A deadline of ctx is shared
+// between the two.
 func (g *Gateway) Query(ctx context.Context, ref correction.Ref) (correction.Reading, error) {
 	v := url.Values{"sub_mchid": {ref.SubMchID}, "out_order_no": {ref.OutOrderNo}}
 	if ref.ServiceID != "" {
 		v.Set("service_id", ref.ServiceID)
 	}
-	address := g.host + orders + "?" + v.Encode()
-	var r reply
+	path := orders + "?" + v.Encode()
+	on := g.current()
+	first, cancel := ctx, func() {}
+	if deadline, ok := ctx.Deadline(); ok && len(g.hosts) > 1 {
+		first, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
+	}
+	r := g.ask(first, g.hosts[on].url+path)
+	cancel()
+	if len(g.hosts) > 1 && r.unreached() && ctx.Err() == nil {
+		g.note(ctx, r, correction.CodeUnreachable)
+		on = 1 - on
+		if r = g.ask(ctx, g.hosts[on].url+path); r.wechats() {
+			g.switchTo(on)
+		}
+	}
+	o, err := r.order(ref)
+	code := ""
+	if correction.KindOf(err) == correction.Unavailable || correction.CodeOf(err) == correction.CodeBadSettings {
+		code = correction.CodeOf(err)
+	}
+	g.note(ctx, r, code)
+	if err != nil {
+		return correction.Reading{}, err
+	}
+	return correction.Reading{Order: o, At: g.now(), RequestID: r.requestID, Skew: r.skew, Host: g.name(on)}, nil
+}
+
+// ask makes a query. One that failed on a kept connection, before any answer, is
+// repeated once with a new signature: the connection may have been closed by the
+// other side while it was idle.
+func (g *Gateway) ask(ctx context.Context, address string) (r reply) {
 	for again := range 2 {
 		if again > 0 {
 			g.kept.CloseIdleConnections() // they are as old as the one that was dead
@@ -83,27 +146,40 @@ func (g *Gateway) Query(ctx context.Context, ref correction.Ref) (correction.Rea
 			break
 		}
 	}
-	o, err := r.order(ref)
-	if err != nil {
-		return correction.Reading{}, err
-	}
-	return correction.Reading{Order: o, At: g.now(), RequestID: r.requestID}, nil
+	return r
 }
 
 // Modify makes the call once, with exactly these bytes and this signature time and
-// nonce, on a connection of its own.
+// nonce, on a connection of its own, to the current host and no other.
 func (g *Gateway) Modify(ctx context.Context, ref correction.Ref, body []byte, s correction.Signing) correction.Answer {
 	start := g.now()
 	c := &call{signing: s}
-	address := g.host + orders + "/" + url.PathEscape(ref.OutOrderNo) + "/modify"
+	on := g.current()
+	address := g.hosts[on].url + orders + "/" + url.PathEscape(ref.OutOrderNo) + "/modify"
 	r := g.do(ctx, c, func(ctx context.Context) (*core.APIResult, error) { return g.modify.Post(ctx, address, body) })
-	a := r.answer(c.connected.Load())
-	a.Took = max(0, g.now().Sub(start))
+	a := r.answer(r.connected)
+	a.Took, a.Host = max(0, g.now().Sub(start)), g.name(on)
+	code := ""
+	switch {
+	case a.Alarm == correction.AlarmAuth:
+		code = correction.CodeBadSettings
+	case a.Class == correction.NothingSent || a.Class == correction.Uncertain:
+		code = a.Cause
+	}
+	g.note(ctx, r, code)
 	return a
 }
 
 // succeeded reports a status in the 200s.
 func (r reply) succeeded() bool { return r.status/100 == 2 }
+
+// wechats reports an answer that is WeChat's: verified, or an error of its API.
+func (r reply) wechats() bool {
+	return r.failure == nil && (r.succeeded() || r.status >= 400 && r.remote().Code != "")
+}
+
+// unreached reports that no connection was made, or that no answer came in time.
+func (r reply) unreached() bool { return !r.connected || isTimeout(r.failure) }
 
 func isTimeout(err error) bool {
 	var t interface{ Timeout() bool }

@@ -502,6 +502,11 @@ func TestNew_RefusesIncompleteSettings(t *testing.T) {
 	for name, spoil := range map[string]func(*wechat.Config){
 		"host":         func(c *wechat.Config) { c.Host = "api.example.com" },
 		"host path":    func(c *wechat.Config) { c.Host = "https://example.com/v3" },
+		"host letters": func(c *wechat.Config) { c.Host = "https://微信.example" },
+		"no host name": func(c *wechat.Config) { c.Host = "https://:443" },
+		"backup":       func(c *wechat.Config) { c.BackupHost = "api2.example.com" },
+		"backup path":  func(c *wechat.Config) { c.BackupHost = "https://api2.example.com/v3" },
+		"same backup":  func(c *wechat.Config) { c.BackupHost = c.Host },
 		"number":       func(c *wechat.Config) { c.MchID = "" },
 		"serial":       func(c *wechat.Config) { c.CertSerial = " " },
 		"private key":  func(c *wechat.Config) { c.PrivateKey = nil },

@@ -3,7 +3,6 @@ package wechat
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -43,6 +42,7 @@ type call struct {
 	authorization string      // set by signer, used by transport
 	connected     atomic.Bool // a connection was handed to the request: bytes may have left
 	reused        atomic.Bool // it had served another request before
+	stamp         time.Time   // of an answer whose signature holds, however far it is off
 }
 
 type callKey struct{}
@@ -86,8 +86,8 @@ type validator struct {
 	now      func() time.Time
 }
 
-// Validate returns errSignature when the answer is not provably WeChat's, and the
-// cause when it could not be read.
+// Validate returns errSignature when the answer is not provably WeChat's, or not of
+// this time, and the cause when it could not be read.
 func (v validator) Validate(ctx context.Context, res *http.Response) error {
 	body, err := io.ReadAll(res.Body)
 	res.Body.Close()
@@ -97,7 +97,7 @@ func (v validator) Validate(ctx context.Context, res *http.Response) error {
 	res.Body = io.NopCloser(strings.NewReader(string(body)))
 	stamp := res.Header.Get(consts.WechatPayTimestamp)
 	seconds, err := strconv.ParseInt(stamp, 10, 64)
-	if err != nil || seconds < 0 || seconds > 1<<40 || v.now().Sub(time.Unix(seconds, 0)).Abs() >= signatureWindow {
+	if err != nil || seconds < 0 || seconds > 1<<40 {
 		return errSignature
 	}
 	nonce, serial, signature := res.Header.Get(consts.WechatPayNonce), res.Header.Get(consts.WechatPaySerial), res.Header.Get(consts.WechatPaySignature)
@@ -105,6 +105,13 @@ func (v validator) Validate(ctx context.Context, res *http.Response) error {
 		return errSignature
 	}
 	if v.verifier.Verify(ctx, serial, stamp+"\n"+nonce+"\n"+string(body)+"\n", signature) != nil {
+		return errSignature
+	}
+	at := time.Unix(seconds, 0)
+	if c, err := callOf(ctx); err == nil {
+		c.stamp = at
+	}
+	if v.now().Sub(at).Abs() >= signatureWindow {
 		return errSignature
 	}
 	return nil
@@ -121,11 +128,11 @@ func (v validator) GetAcceptSerial(ctx context.Context) (string, error) {
 
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-// only dials these addresses (host:port) and refuses every other.
-func only(addresses ...string) dialer {
+// only dials these hosts and refuses every other.
+func only(hosts []host) dialer {
 	d := &net.Dialer{KeepAlive: 30 * time.Second}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		if !slices.ContainsFunc(addresses, func(a string) bool { return strings.EqualFold(a, address) }) {
+		if !slices.ContainsFunc(hosts, func(h host) bool { return strings.EqualFold(h.address, address) }) {
 			return nil, fmt.Errorf("dial %s: it is not a host of WeChat's", address)
 		}
 		return d.DialContext(ctx, network, address)
@@ -145,13 +152,13 @@ func (d dialer) within(limit time.Duration) dialer {
 // newHTTPClient returns a client that follows no redirect, asks no proxy and
 // repeats nothing by itself. Without keepAlive every request gets a connection of
 // its own, which net/http never repeats a request on.
-func newHTTPClient(dial dialer, ca *x509.CertPool, keepAlive bool, timeout time.Duration) *http.Client {
+func newHTTPClient(dial dialer, secure *tls.Config, keepAlive bool, timeout time.Duration) *http.Client {
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
 	base := &http.Transport{
 		Proxy:                  nil, // a proxy from the environment would see every order
 		DialContext:            dial.within(timeout),
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: ca},
+		TLSClientConfig:        secure,
 		TLSHandshakeTimeout:    timeout,
 		DisableKeepAlives:      !keepAlive,
 		DisableCompression:     true, // so that the size limit counts what arrives

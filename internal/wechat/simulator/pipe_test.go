@@ -89,7 +89,7 @@ func TestPipe_AppliesLaterInVirtualTime(t *testing.T) {
 		if s.Applied(mealNo) != 0 {
 			t.Error("applied too early")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		p := s.PostLog()
 		if len(p) != 1 || !p[0].Applied || p[0].AppliedAt.Sub(p[0].At) != simulator.DefaultLater || p[0].Fault != simulator.DelayedApply {
