@@ -143,8 +143,8 @@ const leafTag = "correction-console leaf 1\n"
 // order, integers as 8 bytes big-endian, booleans and presence as one byte 0 or 1,
 // texts after their length as uvarint. What may hold free text, and hashes of it,
 // enter as HMAC-SHA256(salt, label ‖ 0 ‖ n ‖ text), so that they can be erased and
-// not be guessed. Two entries that differ never have the same leaf. It panics when
-// there is neither a salt nor what Erase leaves; Check refuses such an entry.
+// not be guessed. Two entries that differ never have the same leaf. It panics without
+// either a salt or what Erase leaves; Check refuses such an entry.
 func (e Entry) Leaf(dst []byte) []byte {
 	w := encoder{b: dst}
 	w.entry(&e)
@@ -165,9 +165,9 @@ type encoder struct {
 
 func (w *encoder) entry(e *Entry) {
 	switch {
-	case len(e.Sealed) == e.sealedSize():
+	case len(e.Sealed) == e.sealedSize() && len(e.Salt) == 0:
 		w.sealed = e.Sealed
-	case len(e.Salt) == SaltSize:
+	case len(e.Salt) == SaltSize && len(e.Sealed) == 0:
 		w.mac, w.fresh = hmac.New(sha256.New, e.Salt), true
 	default:
 		panic(e.Check())

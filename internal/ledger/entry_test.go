@@ -279,7 +279,16 @@ func TestCheck_RefusesWhatIsNotAnEntry(t *testing.T) {
 		if err := e.Check(); !errors.Is(err, ErrForm) {
 			t.Errorf("%s: %v, want ErrForm", name, err)
 		}
+		if oneOf := strings.Contains(name, "salt") || strings.Contains(name, "too"); oneOf && !panics(func() { e.Leaf(nil) }) {
+			t.Errorf("%s: it has a leaf", name)
+		}
 	}
+}
+
+func panics(f func()) (yes bool) {
+	defer func() { yes = recover() != nil }()
+	f()
+	return false
 }
 
 func with(e Entry, change func(*Entry)) Entry {
