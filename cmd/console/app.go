@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -20,6 +21,8 @@ import (
 	"correction-console/internal/config"
 	"correction-console/internal/correction"
 	"correction-console/internal/handlers"
+	"correction-console/internal/journal"
+	"correction-console/internal/ledger"
 	"correction-console/internal/store"
 	"correction-console/internal/wechat"
 )
@@ -67,19 +70,22 @@ func openStore(ctx context.Context, data string) (*store.Store, error) {
 type app struct {
 	cfg     config.Config
 	store   *store.Store
+	journal *journal.Journal
 	service *correction.Service
+	machine *machine
+	publish *publisher
 	server  *http.Server
 	log     *slog.Logger
 }
 
 // appOptions is what the demo does differently.
 type appOptions struct {
-	gateway correction.Gateway
+	gateway way
 	demoURL string
 	log     *slog.Logger
 }
 
-// newApp puts the parts together. The caller closes the store.
+// newApp puts the parts together. The caller closes the store; run closes the rest.
 func newApp(st *store.Store, cfg config.Config, o appOptions) (*app, error) {
 	keyFile := cfg.SessionKeyFile
 	if keyFile == "" {
@@ -93,34 +99,54 @@ func newApp(st *store.Store, cfg config.Config, o appOptions) (*app, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	policy := correction.DefaultPolicy()
-	policy.Quiet = cfg.Quiet
+	signer, err := ledger.LoadOrCreateKey(cfg.CheckpointKeyFile)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("CONSOLE_CHECKPOINT_KEY_FILE=%q: %w", cfg.CheckpointKeyFile, err)}
+	}
+	st.SetSigner(signer)
+	if err := behind(context.Background(), st, cfg.Journal); err != nil {
+		return nil, err
+	}
+	second, err := journal.Open(cfg.Journal, time.Now)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("CONSOLE_JOURNAL=%q: %w", cfg.Journal, err)}
+	}
+	publish := newPublisher(cfg, st, o.log)
+	machine := newMachine(cfg, st, o.gateway, publish)
 	service := &correction.Service{
-		Store: st, Gateway: o.gateway, Policy: policy, Key: keys.Confirm, Now: time.Now, Log: o.log,
+		Store: st, Gateway: o.gateway, Journal: second, Policy: policyOf(cfg), Key: keys.Confirm, Now: time.Now, Log: o.log, Machine: machine.now,
 	}
 	sessions := auth.NewSessions(st, keys, cfg.Secure(), time.Now, o.log)
 	handler, err := handlers.New(handlers.Config{
 		Corrections: service, Sessions: sessions, Preferences: st.SetPreferences,
 		SignIn: auth.NewAuthenticator(st, auth.NewHasher(), sessions, keys, time.Now, o.log), Ready: st.Ping, Audit: st.AppendAudit, Log: o.log, Now: time.Now, Zone: cfg.Zone,
-		Version: version, PublicURL: cfg.PublicURL, Proxies: cfg.TrustedProxies, Secure: cfg.Secure(), DemoURL: o.demoURL,
+		Version: version, Prove: st.Proof, Checkpoint: st.Checkpoint, VerifierKey: signer.VerifierKey(), PublicURL: cfg.PublicURL, Proxies: cfg.TrustedProxies, Secure: cfg.Secure(), DemoURL: o.demoURL,
 	})
 	if err != nil {
+		second.Close()
 		return nil, usageError{fmt.Errorf("CONSOLE_PUBLIC_URL: %w", err)}
 	}
-	return &app{cfg: cfg, store: st, service: service, server: handlers.NewHTTPServer(handler, o.log, handlers.AnswerWithin(cfg.Timeout)), log: o.log}, nil
+	return &app{cfg: cfg, store: st, journal: second, service: service, machine: machine, publish: publish, server: handlers.NewHTTPServer(handler, o.log, handlers.AnswerWithin(cfg.Timeout)), log: o.log}, nil
+}
+
+// policyOf is the policy of the settings.
+func policyOf(cfg config.Config) correction.Policy {
+	p := correction.DefaultPolicy()
+	p.Quiet, p.Recheck, p.FollowFor = cfg.Quiet, cfg.Recheck, cfg.FollowFor
+	return p
 }
 
 // gateway builds the way to WeChat Pay from the settings, telling every problem of
 // their files at once.
 // Settings that are known to be wrong are left alone.
-func gateway(cfg config.Config, known []config.Problem) (correction.Gateway, []config.Problem) {
+func gateway(cfg config.Config, known []config.Problem) (*wechat.Gateway, []config.Problem) {
 	var problems []config.Problem
 	note := func(setting, path string, err error) {
 		if err != nil && !names(known, setting) {
 			problems = append(problems, config.Problem{Setting: setting, Value: path, Fix: err.Error()})
 		}
 	}
-	w := wechat.Config{Host: cfg.APIHost, MchID: cfg.MchID, CertSerial: cfg.CertSerial, Timeout: cfg.Timeout, Now: time.Now}
+	w := wechat.Config{Host: cfg.APIHost, BackupHost: cfg.BackupHost, MchID: cfg.MchID, CertSerial: cfg.CertSerial, Timeout: cfg.Timeout, Now: time.Now}
 	var err error
 	if cfg.PrivateKeyFile != "" {
 		w.PrivateKey, err = wechat.LoadPrivateKey(cfg.PrivateKeyFile)
@@ -156,11 +182,22 @@ func untilStopped() (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 }
 
-// run serves until ctx ends, then finishes what is under way. It settles what an earlier stop left open before the first request.
+// exitRestart is the exit code that asks to be started again: the disk failed, and
+// only a new start tells what is really on it.
+const exitRestart = 75
+
+// restartError ends the program with exitRestart.
+type restartError struct{ error }
+
+// brokenEvery is how often the disk is looked at.
+const brokenEvery = 5 * time.Second
+
+// run serves until ctx ends, then finishes what is under way. What an earlier stop
+// left open is settled beside the first requests: the order of an open correction is
+// held until then.
 func (a *app) run(ctx context.Context, l net.Listener) error {
-	if err := a.service.Recover(context.WithoutCancel(ctx)); err != nil { // a stop meanwhile is no fault
-		return fmt.Errorf("settle open corrections: %w", err)
-	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer a.journal.Close()
 	l = handlers.Limit(l, a.cfg.TrustedProxies, a.log)
 	served := make(chan error, 1)
 	go func() {
@@ -170,24 +207,83 @@ func (a *app) run(ctx context.Context, l net.Listener) error {
 			served <- a.server.Serve(l)
 		}
 	}()
+	var background sync.WaitGroup
+	defer background.Wait()
+	defer cancel()
+	background.Go(func() { a.lookAfter(ctx) })
+	background.Go(func() { a.publish.run(ctx, a.cfg.CheckpointInterval) })
+	if p, ok := a.service.Gateway.(interface{ Probe(context.Context) }); ok && a.cfg.BackupHost != "" {
+		background.Go(func() { every(ctx, time.Minute, func() { p.Probe(ctx) }) })
+	}
 	housekeeping := time.NewTicker(time.Minute)
 	defer housekeeping.Stop()
+	disk := time.NewTicker(brokenEvery)
+	defer disk.Stop()
+	low := false
 	for {
 		select {
 		case err := <-served:
 			return fmt.Errorf("serve: %w", err)
 		case <-housekeeping.C:
 			a.tidy(ctx)
+		case <-disk.C:
+			a.machine.look()
+			if refuses := a.service.Refuses(); (refuses != "") != low {
+				low = refuses != ""
+				a.log.Error("alarm", "kind", refuses, "on", low, "free", a.machine.free.Load())
+			}
+			if a.store.Broken() {
+				cancel()
+				return errors.Join(restartError{errors.New("the disk of the database failed")}, a.stop())
+			}
 		case <-ctx.Done():
 			a.log.Info("stopping")
-			// What is under way is finished: a confirmation's outcome must be recorded.
-			drain, cancel := context.WithTimeout(context.Background(), handlers.AnswerWithin(a.cfg.Timeout))
-			defer cancel()
-			err := a.server.Shutdown(drain)
-			if perr := a.service.RecordPending(context.Background()); perr != nil {
-				a.log.Error("outcomes are not on record", "err", perr)
-			}
-			return err
+			return a.stop()
+		}
+	}
+}
+
+// stop finishes what is under way: a confirmation's outcome must be recorded.
+func (a *app) stop() error {
+	drain, cancel := context.WithTimeout(context.Background(), handlers.AnswerWithin(a.cfg.Timeout))
+	defer cancel()
+	err := a.server.Shutdown(drain)
+	if perr := a.service.RecordPending(context.Background()); perr != nil {
+		a.log.Error("outcomes are not on record", "err", perr)
+	}
+	return err
+}
+
+// lookAfter settles what a stop left open and looks after corrections until ctx ends.
+// It never gives up silently.
+func (a *app) lookAfter(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := a.service.Recover(context.WithoutCancel(ctx)) // a stop meanwhile is no fault
+		if err == nil {
+			err = a.service.StartWatch(ctx)
+		}
+		if err == nil {
+			a.service.Watch(ctx)
+			return
+		}
+		a.log.Error("corrections are not looked after", "err", err)
+		select {
+		case <-time.After(brokenEvery):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// every calls f at once and then every so often until ctx ends.
+func every(ctx context.Context, d time.Duration, f func()) {
+	ticks := time.NewTicker(d)
+	defer ticks.Stop()
+	for {
+		f()
+		select {
+		case <-ticks.C:
+		case <-ctx.Done():
+			return
 		}
 	}
 }

@@ -36,6 +36,13 @@ var demoPeople = []struct {
 	{"auditor", "沈静", correction.Auditor},
 }
 
+func demoConfig(listen, data string, zone *time.Location, quiet time.Duration) config.Config {
+	return config.Config{
+		Listen: listen, Data: data, Zone: zone, Quiet: quiet, Timeout: wechat.DefaultTimeout, Recheck: time.Second, FollowFor: 30 * 24 * time.Hour,
+		Journal: filepath.Join(data, "journal"), CheckpointKeyFile: filepath.Join(data, "checkpoint.key"), CheckpointInterval: 15 * time.Minute,
+	}
+}
+
 // Run sets up a throw-away installation with its own Pay Score and serves it.
 func (d *demoCommand) Run() error {
 	ctx, stop := untilStopped()
@@ -97,7 +104,7 @@ func (d *demoCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	a, err := newApp(st, config.Config{Listen: d.Listen, Data: data, Zone: zone, Quiet: quiet, Timeout: wechat.DefaultTimeout}, appOptions{
+	a, err := newApp(st, demoConfig(d.Listen, data, zone, quiet), appOptions{
 		gateway: gw, demoURL: "http://" + faults.Addr().String() + "/",
 		log: slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})

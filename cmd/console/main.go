@@ -26,6 +26,8 @@ type commands struct {
 	User        userCommands       `cmd:"" help:"People."`
 	Merchant    merchantCommands   `cmd:"" help:"Merchants."`
 	Service     serviceCommands    `cmd:"" help:"Pay Score services."`
+	Verify      verifyCommand      `cmd:"" help:"Check the proof of the change log, of a database or of one correction; works offline."`
+	Recover     recoverCommand     `cmd:"" help:"Replay the journal into a restored, older database, then ask WeChat about each order."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running console whether it is ready; exit code 1 if not."`
 }
@@ -104,8 +106,12 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "console: "+line)
 	}
 	var usage usageError
-	if errors.As(err, &usage) {
+	var restart restartError
+	switch {
+	case errors.As(err, &usage):
 		return 2
+	case errors.As(err, &restart):
+		return exitRestart
 	}
 	return 1
 }

@@ -19,6 +19,8 @@ import (
 	"correction-console/internal/auth"
 	"correction-console/internal/correction"
 	"correction-console/internal/handlers"
+	"correction-console/internal/journal"
+	"correction-console/internal/ledger"
 	"correction-console/internal/store"
 	"correction-console/internal/wechat"
 	"correction-console/internal/wechat/simulator"
@@ -54,6 +56,8 @@ type App struct {
 	Store   *store.Store
 	Sim     *simulator.Server
 	Service *correction.Service
+	Journal *journal.Journal
+	Machine correction.Machine // what the service is told; set before it is asked
 	Handler http.Handler
 	Data    string
 	t       testing.TB
@@ -144,13 +148,23 @@ func Start(t testing.TB, o Options) *App {
 	if o.Quiet > 0 {
 		policy.Quiet = o.Quiet
 	}
-	a.Service = &correction.Service{Store: a.Store, Gateway: gateway, Policy: policy, Key: keys.Confirm, Now: a.Clock.Now, Log: log}
+	a.Journal, err = journal.Open(filepath.Join(a.Data, "journal"), a.Clock.Now)
+	must(err)
+	t.Cleanup(func() { a.Journal.Close() })
+	signer, err := ledger.LoadOrCreateKey(filepath.Join(a.Data, "checkpoint.key"))
+	must(err)
+	a.Store.SetSigner(signer)
+	a.Service = &correction.Service{
+		Store: a.Store, Gateway: gateway, Journal: a.Journal, Policy: policy, Key: keys.Confirm, Now: a.Clock.Now, Log: log,
+		Machine: func() correction.Machine { return a.Machine },
+	}
 	sessions := auth.NewSessions(a.Store, keys, false, a.Clock.Now, log)
 	zone, err := time.LoadLocation("Asia/Shanghai")
 	must(err)
 	a.Handler, err = handlers.New(handlers.Config{
 		Corrections: a.Service, Sessions: sessions, SignIn: auth.NewAuthenticator(a.Store, auth.NewHasher(), sessions, keys, a.Clock.Now, log),
-		Preferences: a.Store.SetPreferences, Ready: a.Store.Ping, Audit: a.Store.AppendAudit, Log: log, Now: a.Clock.Now, Zone: zone, Version: "test",
+		Preferences: a.Store.SetPreferences, Ready: a.Store.Ping, Audit: a.Store.AppendAudit,
+		Prove: a.Store.Proof, Checkpoint: a.Store.Checkpoint, VerifierKey: signer.VerifierKey(), Log: log, Now: a.Clock.Now, Zone: zone, Version: "test",
 	})
 	must(err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")

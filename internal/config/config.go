@@ -43,6 +43,14 @@ type Settings struct {
 
 	QuietTime       string `name:"quiet-time" env:"CONSOLE_QUIET_TIME" default:"7m" help:"Time before \"not applied\" may be said of an uncertain correction."`
 	RecheckInterval string `name:"recheck-interval" env:"CONSOLE_RECHECK_INTERVAL" default:"1s" help:"First wait between re-queries."`
+	FollowDays      int    `name:"follow-days" env:"CONSOLE_FOLLOW_DAYS" default:"30" help:"Days for which an unpaid order is read again after its correction."`
+
+	Journal            string `name:"journal" env:"CONSOLE_JOURNAL" help:"Folder of the journal, the second record; best on another disk. Default: journal in the data folder."`
+	MinFree            string `name:"min-free" env:"CONSOLE_MIN_FREE" default:"512MiB" help:"Below so much free disk space corrections are refused."`
+	CheckpointKeyFile  string `name:"checkpoint-key-file" env:"CONSOLE_CHECKPOINT_KEY_FILE" help:"Key that signs the record's checkpoints. Without it one is made in the data folder."`
+	CheckpointFolder   string `name:"checkpoint-folder" env:"CONSOLE_CHECKPOINT_FOLDER" help:"Folder that each checkpoint is written to, best on another machine."`
+	CheckpointURL      string `name:"checkpoint-url" env:"CONSOLE_CHECKPOINT_URL" help:"Address that each checkpoint is posted to."`
+	CheckpointInterval string `name:"checkpoint-interval" env:"CONSOLE_CHECKPOINT_INTERVAL" default:"15m" help:"Time between two checkpoints."`
 }
 
 // Config is what the settings mean.
@@ -69,6 +77,14 @@ type Config struct {
 	Timeout           time.Duration
 	Quiet             time.Duration
 	Recheck           time.Duration
+	FollowFor         time.Duration
+
+	Journal            string
+	MinFree            int64 // bytes
+	CheckpointKeyFile  string
+	CheckpointFolder   string // empty: not written
+	CheckpointURL      string // empty: not posted
+	CheckpointInterval time.Duration
 }
 
 // TLS reports whether the console serves https itself.
@@ -105,6 +121,7 @@ func (s Settings) Check(dataDir string) (Config, []Problem) {
 	k := checker{}
 	k.local(&c, s)
 	k.wechat(&c, s)
+	k.record(&c, s)
 	return c, k.problems
 }
 
@@ -196,6 +213,48 @@ func (k *checker) wechat(c *Config, s Settings) {
 	c.Timeout = k.duration("CONSOLE_WECHAT_TIMEOUT", s.Timeout, time.Second, 30*time.Second, local)
 	c.Quiet = k.duration("CONSOLE_QUIET_TIME", s.QuietTime, correction.QuietTime, time.Hour, local)
 	c.Recheck = k.duration("CONSOLE_RECHECK_INTERVAL", s.RecheckInterval, time.Second, time.Hour, local)
+}
+
+// record checks the settings of the journal and the proof.
+func (k *checker) record(c *Config, s Settings) {
+	c.Journal, c.CheckpointKeyFile, c.CheckpointFolder, c.CheckpointURL = s.Journal, s.CheckpointKeyFile, s.CheckpointFolder, s.CheckpointURL
+	if c.Journal == "" {
+		c.Journal = filepath.Join(c.Data, "journal")
+	}
+	if c.CheckpointKeyFile == "" {
+		c.CheckpointKeyFile = filepath.Join(c.Data, "checkpoint.key")
+	}
+	if s.FollowDays < 1 || s.FollowDays > 365 {
+		k.add("CONSOLE_FOLLOW_DAYS", strconv.Itoa(s.FollowDays), "write a number of days from 1 to 365")
+	}
+	c.FollowFor = time.Duration(s.FollowDays) * 24 * time.Hour
+	var err error
+	if c.MinFree, err = parseBytes(s.MinFree); err != nil {
+		k.add("CONSOLE_MIN_FREE", s.MinFree, "write a size, such as 512MiB or 2GiB; 0 turns the check off")
+	}
+	if s.CheckpointURL != "" {
+		u, err := url.Parse(s.CheckpointURL)
+		if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && loopback(s.CheckpointURL)) {
+			k.add("CONSOLE_CHECKPOINT_URL", "", "write an https address; http is accepted on the loopback range only")
+		}
+	}
+	c.CheckpointInterval = k.duration("CONSOLE_CHECKPOINT_INTERVAL", s.CheckpointInterval, time.Minute, 24*time.Hour, loopback(c.APIHost))
+}
+
+var sizePattern = regexp.MustCompile(`^([0-9]{1,12})(KiB|MiB|GiB)?$`)
+
+// parseBytes reads a size: bytes, or with a unit.
+func parseBytes(s string) (int64, error) {
+	m := sizePattern.FindStringSubmatch(s)
+	if m == nil {
+		return 0, fmt.Errorf("%q is no size", s)
+	}
+	n, err := strconv.ParseInt(m[1], 10, 64)
+	shift := map[string]uint{"KiB": 10, "MiB": 20, "GiB": 30}[m[2]]
+	if err != nil || n > 1<<50>>shift {
+		return 0, fmt.Errorf("%q is too large", s)
+	}
+	return n << shift, nil
 }
 
 // host checks an API host: https, or http on the loopback range only.

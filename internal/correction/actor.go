@@ -46,13 +46,15 @@ const (
 	ReadCorrections Action = "read corrections"     // their own at least
 	ReadAllOf       Action = "read all corrections" // of the merchants in scope
 	Export          Action = "export"
+	Settle          Action = "settle" // conflicts, and what an applied correction left to do
+	ReadOperations  Action = "read operations"
 )
 
 var rights = map[Role][]Action{
 	Agent:      {ReadOrders, Correct, ReadCorrections},
-	Supervisor: {ReadOrders, Correct, ReadCorrections, ReadAllOf, Export},
-	Operator:   {ReadCorrections, ReadAllOf},
-	Auditor:    {ReadOrders, ReadCorrections, ReadAllOf, Export},
+	Supervisor: {ReadOrders, Correct, ReadCorrections, ReadAllOf, Export, Settle, ReadOperations},
+	Operator:   {ReadCorrections, ReadAllOf, ReadOperations},
+	Auditor:    {ReadOrders, ReadCorrections, ReadAllOf, Export, ReadOperations},
 }
 
 // Can reports whether the actor's role has the right. An unknown role has none.

@@ -48,6 +48,10 @@ const (
 	CodeNoRecord       = "no_record"       // the record cannot be written: nothing is sent
 	CodeOutcomePending = "outcome_pending" // sent; the outcome is not on record yet
 	CodeBadSettings    = "bad_settings"    // WeChat refuses our key, certificate or number
+	CodeReadOnly       = "read_only"       // corrections are refused at present: the disk is nearly full, or the record failed
+	CodeNeedsText      = "needs_text"      // a text is missing, too long, or holds what it may not
+	CodeSecondPerson   = "second_person"   // needs a person who has had no part in it yet
+	CodeRetried        = "retried"         // somebody is trying this correction again already
 )
 
 func (e *Error) Error() string {

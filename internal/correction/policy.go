@@ -56,12 +56,17 @@ type Policy struct {
 	TypeAbovePermille int
 	ConfirmWithin     time.Duration // life of a confirmation
 	Quiet             time.Duration // before "not applied" may be said
+	Recheck           time.Duration // before the first look at an uncertain correction
+	FollowFor         time.Duration // before an unpaid order is left alone
 	Reasons           []Reason
 }
 
 // DefaultPolicy is the policy of a new installation.
 func DefaultPolicy() Policy {
-	return Policy{TypeAbovePermille: 500, ConfirmWithin: 10 * time.Minute, Quiet: QuietTime, Reasons: DefaultReasons}
+	return Policy{
+		TypeAbovePermille: 500, ConfirmWithin: 10 * time.Minute, Quiet: QuietTime, Recheck: time.Second, FollowFor: 30 * 24 * time.Hour,
+		Reasons: DefaultReasons,
+	}
 }
 
 // AsksTotal reports whether the new total must be typed to confirm.

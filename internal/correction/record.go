@@ -1,6 +1,9 @@
 package correction
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Ref names an order. ServiceID may be empty in a look-up; it is always sent when
 // known (domain.md §1.1).
@@ -63,6 +66,50 @@ func (c Correction) Find(s State) (Event, bool) {
 	return Event{}, false
 }
 
+// Entered returns the event with which the correction came to its state. Events
+// after it, of the same state, are later readings and what people said of it.
+func (c Correction) Entered() Event {
+	i := len(c.Events) - 1
+	for ; i > 0 && c.Events[i-1].State == c.Events[i].State; i-- {
+	}
+	if i < 0 {
+		return Event{}
+	}
+	return c.Events[i]
+}
+
+// Settled is how the looking after the correction ended, empty while it goes on.
+func (c Correction) Settled() Settlement {
+	for _, e := range slices.Backward(c.Events) {
+		if e.Detail.Settled != "" {
+			return e.Detail.Settled
+		}
+	}
+	return ""
+}
+
+// Due reports whether the correction left something that a supervisor has to see to
+// and nobody has yet.
+func (c Correction) Due() bool {
+	for _, e := range slices.Backward(c.Events) {
+		if e.Detail.Due || e.Detail.Handled {
+			return e.Detail.Due
+		}
+	}
+	return false
+}
+
+// LastReading is the newest reading of the order on record, and when it was made;
+// nil when there is none.
+func (c Correction) LastReading() (*Order, time.Time) {
+	for _, e := range slices.Backward(c.Events) {
+		if e.Detail.Reading != nil {
+			return e.Detail.Reading, time.UnixMilli(e.Detail.ReadMS)
+		}
+	}
+	return nil, time.Time{}
+}
+
 // Event is one entry of a correction's record. N counts from 1 and is the
 // compare-and-set key.
 type Event struct {
@@ -93,7 +140,20 @@ type Detail struct {
 	// Typed is the total that the author typed to confirm.
 	Typed string `json:"typed,omitempty"`
 	// SignMS is the signature time of the POST; the quiet time counts from it.
-	SignMS int64 `json:"sign_ms,omitempty"`
+	SignMS int64  `json:"sign_ms,omitempty"`
+	SkewMS int64  `json:"skew_ms,omitempty"` // of this machine's clock, with CauseClock
+	Host   string `json:"host,omitempty"`    // that was asked, if not the main one
+
+	// Settled ends the looking after a correction. Due puts it on the list of what a
+	// supervisor has to see to, Handled takes it off.
+	Settled Settlement `json:"settled,omitempty"`
+	Due     bool       `json:"due,omitempty"`
+	Handled bool       `json:"handled,omitempty"`
+	// Text is a person's words, Ruling what that person found, Agrees the number of
+	// the event whose ruling a second person agrees with.
+	Text   string `json:"text,omitempty"`
+	Ruling Ruling `json:"ruling,omitempty"`
+	Agrees int    `json:"agrees,omitempty"`
 }
 
 // Causes: why nothing was sent, or why an answer says nothing certain.
@@ -112,6 +172,7 @@ const (
 	CauseAccepted    = "accepted_202"
 	CauseNotVisible  = "not_visible" // accepted, but the order does not show it yet
 	CauseUnread      = "unread"      // refused, but the order could not be read to be sure
+	CauseClock       = "clock"       // this machine's clock is too far off to sign
 )
 
 // Alarms: what an operator must look at.
@@ -119,6 +180,8 @@ const (
 	AlarmSignature = "signature"
 	AlarmRedirect  = "redirect"
 	AlarmAuth      = "auth" // WeChat does not accept our signature or number
+	AlarmLate      = "late" // what was held for not applied took effect
+	AlarmLost      = "lost" // an applied correction is no longer what the order says
 )
 
 // Class sorts WeChat's answers to a modify call (trust.md §1.5).
@@ -166,9 +229,11 @@ type Summary struct {
 	Target       Fen
 	State        State
 	PreparedAt   time.Time
-	ChangedAt    time.Time // of the newest event
+	ChangedAt    time.Time // when it came to its state
 	ConfirmUntil time.Time
 	RequestID    string // of the newest answer of WeChat
+	Settled      Settlement
+	Due          bool // a supervisor has to see to it
 }
 
 // Reduction is what the correction gives up, or would.

@@ -31,6 +31,7 @@ type Store interface {
 	DeleteDraft(ctx context.Context, userID int64, ref Ref) error
 
 	// Prepare stores the correction with its first event and returns its id.
+	// ErrMoved when RetryOf has been tried again already.
 	Prepare(ctx context.Context, c Correction) (int64, error)
 	// Claim takes the order for the correction and appends the event claimed, in one
 	// transaction. ErrTaken when another correction holds the order, ErrMoved when the
@@ -56,6 +57,18 @@ type Store interface {
 	Export(ctx context.Context, f LogFilter, each func(Summary) error) error
 	Attention(ctx context.Context, f LogFilter, now time.Time, limit int) ([]Summary, error)
 	InState(ctx context.Context, states ...State) ([]int64, error)
+	// Watched lists everything that is still looked after.
+	Watched(ctx context.Context) ([]Watched, error)
+	// Successor is the state of the newest other correction of the same order that was
+	// sent after this one came to its state, empty when there is none. One that is
+	// known to have changed nothing does not count.
+	Successor(ctx context.Context, id int64) (State, error)
+	// RetryTail follows the corrections that tried this one again to the newest.
+	RetryTail(ctx context.Context, id int64) (int64, error)
+	// Due lists what a supervisor has to see to after it came to its end, oldest first.
+	Due(ctx context.Context, f LogFilter, limit int) ([]Summary, error)
+	// Concerns counts what alarms are made of.
+	Concerns(ctx context.Context, uncertainBefore time.Time) (Concerns, error)
 	Expired(ctx context.Context, now time.Time, limit int) ([]int64, error)
 	Authors(ctx context.Context, scope Scope) ([]Author, error)
 	AppendAudit(ctx context.Context, a AuditEntry) error
@@ -131,18 +144,33 @@ type Gateway interface {
 	Modify(ctx context.Context, ref Ref, body []byte, s Signing) Answer
 }
 
+// Journal is the second record, on another disk if possible: what was sent and what
+// became of it. It is read when the first one is lost.
+type Journal interface {
+	// Sending records a correction, with its events up to the intent, just before it is
+	// sent. After an error nothing may be sent.
+	Sending(ctx context.Context, c Correction, s Signing) error
+	// Event records what became of a correction that may have been sent.
+	Event(ctx context.Context, c Correction, e Event) error
+}
+
 // Service is the use cases of correcting. Safe for concurrent use.
 type Service struct {
 	Store   Store
 	Gateway Gateway
+	Journal Journal
 	Policy  Policy
 	Key     []byte // derives confirmation tokens; 32 bytes
 	Now     func() time.Time
 	Log     *slog.Logger
+	Machine func() Machine // nil: nothing is known of it
 
 	inFlight  sync.Map // ids of corrections whose confirmation runs in this process
 	pending   sync.Map // id → pendingEvent: outcomes that the store did not take
 	pendingMu sync.Mutex
+	watch     watch
+	alarms    alarms
+	counts    counts
 }
 
 // Timeouts of the steps of a confirmation: three waits for the store, two queries and
@@ -309,6 +337,9 @@ func (s *Service) OpenForm(ctx context.Context, a Actor, ref Ref) (Opened, error
 	if err != nil {
 		return Opened{}, err
 	}
+	if err := s.writable(); err != nil {
+		return Opened{}, err
+	}
 	o := Opened{OrderView: v}
 	blob, hash := v.Order.Snapshot()
 	o.Base = hash
@@ -366,9 +397,10 @@ type PrepareResult struct {
 }
 
 // Prepare turns a form into a correction that waits to be confirmed. The order is
-// read again: if it is not what the form was opened on, nothing is prepared. An
-// error of kind Invalid comes with Checked.Problems.
-func (s *Service) Prepare(ctx context.Context, a Actor, ref Ref, f Form) (PrepareResult, error) {
+// read again: if it is not what the form was opened on, nothing is prepared. from is
+// the correction that this one tries again, 0 for none. An error of kind Invalid
+// comes with Checked.Problems.
+func (s *Service) Prepare(ctx context.Context, a Actor, ref Ref, f Form, from int64) (PrepareResult, error) {
 	var r PrepareResult
 	var err error
 	r.Base, r.Offering, r.Checked, err = s.Preview(ctx, a, f)
@@ -380,6 +412,9 @@ func (s *Service) Prepare(ctx context.Context, a Actor, ref Ref, f Form) (Prepar
 	}
 	if !r.Checked.OK() {
 		return r, fail(Invalid, "invalid", nil)
+	}
+	if err := s.writable(); err != nil {
+		return r, err
 	}
 	now, err := s.ReadOrder(ctx, a, Ref{SubMchID: ref.SubMchID, ServiceID: r.Base.ServiceID, OutOrderNo: ref.OutOrderNo})
 	if err != nil {
@@ -395,7 +430,13 @@ func (s *Service) Prepare(ctx context.Context, a Actor, ref Ref, f Form) (Prepar
 		return r, fail(Conflict, CodeOrderMoved, nil)
 	}
 	c := s.compose(a, now, r.Checked)
+	if c.RetryOf, err = s.retryOf(ctx, a, from, c.Ref); err != nil {
+		return r, err
+	}
 	r.ID, err = s.Store.Prepare(context.WithoutCancel(ctx), c)
+	if errors.Is(err, ErrMoved) { // somebody else tried it again at the same moment
+		return r, fail(Conflict, CodeRetried, err)
+	}
 	if err != nil {
 		return r, fail(Unavailable, CodeNoRecord, err)
 	}
@@ -403,6 +444,34 @@ func (s *Service) Prepare(ctx context.Context, a Actor, ref Ref, f Form) (Prepar
 		s.Log.Warn("delete draft", "err", err)
 	}
 	return r, nil
+}
+
+// retryOf is the correction that a new one tries again: from, or the newest that
+// tried it before and came to nothing. 0 when it is none of this order, or when
+// nothing is to be tried again.
+func (s *Service) retryOf(ctx context.Context, a Actor, from int64, ref Ref) (int64, error) {
+	if from == 0 {
+		return 0, nil
+	}
+	old, err := s.Correction(ctx, a, from)
+	if KindOf(err) == NotFound || err == nil && (old.Ref.SubMchID != ref.SubMchID || old.Ref.OutOrderNo != ref.OutOrderNo) {
+		return 0, nil // a form says what it likes
+	}
+	if err != nil {
+		return 0, err
+	}
+	id, err := s.Store.RetryTail(ctx, old.ID)
+	if err != nil {
+		return 0, err
+	}
+	tail, err := s.Store.Correction(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	if !tail.State.Undone() && tail.State != Stale && tail.State != Expiry && tail.State != Withdrawn {
+		return 0, nil // it stands for itself
+	}
+	return id, nil
 }
 
 func (s *Service) compose(a Actor, v OrderView, ch Checked) Correction {
@@ -545,6 +614,9 @@ func (s *Service) Confirm(ctx context.Context, a Actor, id int64, token, typedTo
 	default:
 		return fail(Conflict, CodeTokenUsed, nil)
 	}
+	if err := s.writable(); err != nil {
+		return err
+	}
 	if c.AsksTotal {
 		if t, err := ParseYuan(typedTotal); err != nil || t != c.Target {
 			return fail(Invalid, CodeTypedTotal, err)
@@ -572,11 +644,14 @@ func (s *Service) Confirm(ctx context.Context, a Actor, id int64, token, typedTo
 		s.abandon(ctx, id, Claimed) // the claim may be on record all the same
 		return fail(Unavailable, CodeNoRecord, err)
 	}
-	return s.send(ctx, c, c.Last().N+1)
+	c.State, claim.N = Claimed, c.Last().N+1
+	c.Events = append(c.Events, claim)
+	return s.send(ctx, c)
 }
 
-// send carries out a claimed correction whose newest event has number n.
-func (s *Service) send(ctx context.Context, c Correction, n int) error {
+// send carries out a claimed correction.
+func (s *Service) send(ctx context.Context, c Correction) error {
+	n := c.Last().N
 	now, err := s.read(ctx, c.Ref)
 	if err != nil {
 		return s.conclude(ctx, c, Claimed, n, NotSent, s.failure(err, CauseQueryFailed))
@@ -588,9 +663,12 @@ func (s *Service) send(ctx context.Context, c Correction, n int) error {
 	if !now.Order.SameMoney(c.Base) || !now.Order.Completed() {
 		return s.conclude(ctx, c, Claimed, n, Stale, reading(Detail{}))
 	}
+	if now.Skew.Abs() >= RefuseSkew { // WeChat would refuse the signature soon (trust.md §1.9)
+		return s.conclude(ctx, c, Claimed, n, NotSent, Detail{Class: NothingSent, Cause: CauseClock, SkewMS: now.Skew.Milliseconds()})
+	}
 
 	sign := NewSigning(s.Now())
-	intent := Event{State: Sending, At: s.Now(), Detail: Detail{SignMS: sign.At.UnixMilli()}}
+	intent := Event{N: n + 1, State: Sending, At: s.Now(), Detail: Detail{SignMS: sign.At.UnixMilli(), SkewMS: now.Skew.Milliseconds()}}
 	err = s.storing(ctx, func(ctx context.Context) error { return s.Store.MarkSending(ctx, c.ID, sign, intent) })
 	if errors.Is(err, ErrMoved) { // its page tells how it stands; nothing is sent
 		return fail(Conflict, CodeTokenUsed, err)
@@ -601,12 +679,22 @@ func (s *Service) send(ctx context.Context, c Correction, n int) error {
 		return fail(Unavailable, CodeNoRecord, err)
 	}
 	n++
+	c.State, c.Events = Sending, append(c.Events, intent)
+	if err := s.storing(ctx, func(ctx context.Context) error { return s.Journal.Sending(ctx, c, sign) }); err != nil {
+		s.Log.Error("the intent is not in the journal; nothing is sent", "correction", c.ID, "err", err)
+		if err := s.conclude(ctx, c, Sending, n, NotSent, Detail{Class: NothingSent, Cause: CauseNoRecord}); err != nil {
+			return err
+		}
+		return fail(Unavailable, CodeNoRecord, err)
+	}
 
 	answer := s.Gateway.Modify(ctx, c.Ref, c.Body, sign)
+	s.counts.sent.Add(1)
 	d := Detail{
 		Class: answer.Class, Cause: answer.Cause, Alarm: answer.Alarm, Obstacle: answer.Obstacle,
 		Status: answer.Remote.Status, Code: answer.Remote.Code, Message: answer.Remote.Message,
-		RequestID: answer.Remote.RequestID, TookMS: answer.Took.Milliseconds(), SignMS: sign.At.UnixMilli(),
+		RequestID: answer.Remote.RequestID, TookMS: answer.Took.Milliseconds(), SignMS: sign.At.UnixMilli(), SkewMS: now.Skew.Milliseconds(),
+		Host: answer.Host,
 	}
 	if d.Alarm != "" {
 		s.Log.Error("alarm", "kind", d.Alarm, "correction", c.ID, "status", d.Status, "request_id", d.RequestID)
@@ -635,7 +723,7 @@ func (s *Service) readBack(ctx context.Context, c Correction, class Class, d Det
 		d.Cause = CauseUnread
 		return Unknown, d
 	}
-	v := s.evidence(c, now.Order, asked, d).Decide(s.Policy.Quiet)
+	v := s.evidence(c, now, asked, d).Decide(s.Policy.Quiet)
 	d.Finding, d.Reading, d.ReadMS = v.Finding, &now.Order, now.At.UnixMilli()
 	if v.Wait {
 		d.Cause = CauseUnread
@@ -649,17 +737,21 @@ func (s *Service) readBack(ctx context.Context, c Correction, class Class, d Det
 
 // evidence puts together what a reading proves. asked is when the query was made,
 // not when it was answered: a reading begun before the quiet time was over does not
-// count as one after it.
-func (s *Service) evidence(c Correction, now Order, asked time.Time, d Detail) Evidence {
+// count as one after it. Both times are put by WeChat's clock, which is signed: this
+// machine's may have been set in between (trust.md §1.9).
+func (s *Service) evidence(c Correction, now Reading, asked time.Time, d Detail) Evidence {
 	req, err := ParseBody(c.Body)
 	if err != nil { // our own bytes, protected by their hash
 		panic(err)
 	}
 	return Evidence{
-		Base: c.Base, Lines: req.Lines, Discounts: req.Discounts, Target: c.Target, Now: now,
-		Age: asked.Sub(time.UnixMilli(d.SignMS)), Accepted: d.Class == Accepted, Rejected: d.Class == Refused,
+		Base: c.Base, Lines: req.Lines, Discounts: req.Discounts, Target: c.Target, Now: now.Order,
+		Age: asked.Add(now.Skew).Sub(signedAt(d)), Accepted: d.Class == Accepted, Rejected: d.Class == Refused,
 	}
 }
+
+// signedAt is the signature time of the POST by WeChat's clock.
+func signedAt(d Detail) time.Time { return time.UnixMilli(d.SignMS + d.SkewMS) }
 
 // read queries the order within the time that a confirmation leaves for it.
 func (s *Service) read(ctx context.Context, ref Ref) (Reading, error) {
@@ -706,7 +798,7 @@ func (s *Service) conclude(ctx context.Context, c Correction, from State, n int,
 		if try > 0 {
 			time.Sleep(concludePause)
 		}
-		if err = s.Store.Append(sctx, c.ID, from, n, e); err == nil || errors.Is(err, ErrMoved) {
+		if err = s.append(sctx, c, from, n, e); err == nil || errors.Is(err, ErrMoved) {
 			break
 		}
 	}
@@ -719,7 +811,7 @@ func (s *Service) conclude(ctx context.Context, c Correction, from State, n int,
 		s.Log.Error("outcome is not on record yet", "correction", c.ID, "from", from, "to", to, "class", d.Class, "cause", d.Cause,
 			"status", d.Status, "code", d.Code, "request_id", d.RequestID, "err", err)
 		if from == Sending && d.Cause != CauseCrash {
-			s.pending.LoadOrStore(c.ID, pendingEvent{from, n, e})
+			s.pending.LoadOrStore(c.ID, pendingEvent{c, from, n, e})
 		}
 		if from == Sending && d.Class != NothingSent && d.Cause != CauseCrash {
 			return fail(Unavailable, CodeOutcomePending, err)
@@ -730,8 +822,37 @@ func (s *Service) conclude(ctx context.Context, c Correction, from State, n int,
 	return nil
 }
 
+// append records an event, and what follows from it: a line in the journal if the
+// correction may have been sent, and a new time to look.
+func (s *Service) append(ctx context.Context, c Correction, from State, n int, e Event) error {
+	if err := s.Store.Append(ctx, c.ID, from, n, e); err != nil {
+		return err
+	}
+	s.noted(ctx, c, n+1, from, e)
+	return nil
+}
+
+// noted does what follows from an event that is on record.
+func (s *Service) noted(ctx context.Context, c Correction, n int, from State, e Event) {
+	e.N = n
+	if from != Prepared && from != Claimed {
+		if err := s.Journal.Event(ctx, c, e); err != nil { // the store has it
+			s.alarms.journal.Store(true)
+			s.Log.Error("alarm", "kind", JournalFailed, "correction", c.ID, "state", e.State, "err", err)
+		} else {
+			s.alarms.journal.Store(false)
+		}
+	}
+	if e.State != from {
+		s.counts.count(e.State)
+	}
+	s.alarms.forget()
+	s.watch.note(Watched{ID: c.ID, Ref: c.Ref, State: e.State, Entered: e.At}, from, e)
+}
+
 // pendingEvent is an outcome that could not be recorded yet.
 type pendingEvent struct {
+	c    Correction
 	from State
 	n    int
 	e    Event
@@ -747,7 +868,7 @@ func (s *Service) recordPending(ctx context.Context, id int64) error {
 		return nil
 	}
 	p := v.(pendingEvent)
-	err := s.storing(context.WithoutCancel(ctx), func(ctx context.Context) error { return s.Store.Append(ctx, id, p.from, p.n, p.e) })
+	err := s.storing(context.WithoutCancel(ctx), func(ctx context.Context) error { return s.append(ctx, p.c, p.from, p.n, p.e) })
 	switch {
 	case errors.Is(err, ErrMoved):
 		s.Log.Warn("outcome not recorded: the record has moved on", "correction", id, "state", p.e.State, "class", p.e.Detail.Class, "request_id", p.e.Detail.RequestID)
@@ -806,10 +927,10 @@ func (s *Service) Recover(ctx context.Context) error {
 }
 
 func (s *Service) resume(ctx context.Context, c Correction) error {
-	d := Detail{Cause: CauseCrash, SignMS: c.Last().Detail.SignMS}
+	d := Detail{Cause: CauseCrash, SignMS: c.Last().Detail.SignMS, SkewMS: c.Last().Detail.SkewMS}
 	to := Unknown
 	if c.State == Claimed {
-		to, d.SignMS = NotSent, 0
+		to, d.SignMS, d.SkewMS = NotSent, 0, 0
 	} else {
 		d.Class = Uncertain
 	}
@@ -827,52 +948,74 @@ func (s *Service) Check(ctx context.Context, a Actor, id int64) error {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
+	if c, err = s.resumeOpen(ctx, c); err != nil || c.State != Unknown {
+		return err // decided in the meantime, or still under way: the page tells
+	}
+	return s.decide(ctx, c, a)
+}
+
+// resumeOpen takes up a correction whose confirmation has ended without an outcome
+// on record, and returns it as it stands then.
+func (s *Service) resumeOpen(ctx context.Context, c Correction) (Correction, error) {
 	// Asked after the record was read: a confirmation that shows in the record and has
 	// not ended is seen here, and one that ended in between has moved the record on.
-	if _, running := s.inFlight.Load(id); (c.State == Sending || c.State == Claimed) && !running {
-		// The confirmation has ended: what it could not record comes before any guess.
-		if err := s.recordPending(ctx, id); err != nil {
-			return err
-		}
-		if c, err = s.Store.Correction(ctx, id); err != nil {
-			return err
-		}
+	open := func() bool {
+		_, running := s.inFlight.Load(c.ID)
+		return (c.State == Sending || c.State == Claimed) && !running
 	}
-	if _, running := s.inFlight.Load(id); (c.State == Sending || c.State == Claimed) && !running {
-		if err := s.resume(ctx, c); err != nil && CodeOf(err) != CodeTokenUsed {
-			return err
-		}
-		if c, err = s.Store.Correction(ctx, id); err != nil {
-			return err
-		}
+	if !open() {
+		return c, nil
 	}
-	if c.State != Unknown {
-		return nil // decided in the meantime, or still under way: the page tells
+	// What the confirmation could not record comes before any guess.
+	err := s.recordPending(ctx, c.ID)
+	if err == nil {
+		c, err = s.Store.Correction(ctx, c.ID)
 	}
+	if err != nil || !open() {
+		return c, err
+	}
+	if err := s.resume(ctx, c); err != nil && CodeOf(err) != CodeTokenUsed {
+		return c, err
+	}
+	return s.Store.Correction(ctx, c.ID)
+}
+
+// decide reads the order of an uncertain correction and decides by the verdict table.
+// A reading that does not decide is recorded when a person asked for it, when it
+// shows something new, and when it is the first after the quiet time.
+func (s *Service) decide(ctx context.Context, c Correction, a Actor) error {
 	asked := s.Now()
 	now, err := s.read(ctx, c.Ref)
 	if err != nil {
 		return err
 	}
 	first, _ := firstUnknown(c)
-	e := s.evidence(c, now.Order, asked, first.Detail)
-	e.QuietRead = s.quietRead(c, first.Detail, asked)
+	e := s.evidence(c, now, asked, first.Detail)
+	e.QuietRead = s.quietRead(c, first.Detail, asked.Add(now.Skew))
 	v := e.Decide(s.Policy.Quiet)
 	d := Detail{
-		Finding: v.Finding, Reading: &now.Order, ReadMS: asked.UnixMilli(), RequestID: now.RequestID, SignMS: first.Detail.SignMS,
+		Finding: v.Finding, Reading: &now.Order, ReadMS: asked.UnixMilli(), RequestID: now.RequestID, SignMS: first.Detail.SignMS, SkewMS: now.Skew.Milliseconds(),
+		Host: now.Host,
 	}
 	to := v.State
 	if v.Wait {
 		to = Unknown
+		news := c.Last().Detail.Finding != v.Finding || v.Finding == FoundBase && e.Age >= s.Policy.Quiet && e.QuietRead == 0
+		if a.UserID == 0 && !news {
+			return nil
+		}
 	}
 	err = s.storing(ctx, func(ctx context.Context) error {
-		return s.Store.Append(ctx, id, Unknown, c.Last().N, Event{State: to, At: s.Now(), ActorID: a.UserID, SessionID: a.SessionID, Detail: d})
+		return s.append(ctx, c, Unknown, c.Last().N, Event{State: to, At: s.Now(), ActorID: a.UserID, SessionID: a.SessionID, Detail: d})
 	})
 	switch {
 	case errors.Is(err, ErrMoved):
 		return nil // somebody else decided at the same moment
 	case err != nil:
 		return fail(Unavailable, CodeNoRecord, err)
+	}
+	if to != Unknown {
+		s.Log.Info("correction", "correction", c.ID, "state", to, "finding", v.Finding, "request_id", now.RequestID)
 	}
 	return nil
 }
@@ -889,16 +1032,16 @@ func firstUnknown(c Correction) (Event, bool) {
 }
 
 // quietRead is how long before now the order was first read unchanged after the
-// quiet time, with no other finding since.
+// quiet time, with no other finding since. All times are by WeChat's clock.
 func (s *Service) quietRead(c Correction, sent Detail, now time.Time) time.Duration {
 	var oldest time.Duration
-	quietAt := time.UnixMilli(sent.SignMS).Add(s.Policy.Quiet)
-	for i := len(c.Events) - 1; i >= 0; i-- {
-		e := c.Events[i]
-		if e.State != Unknown || e.Detail.Reading == nil || e.Detail.Finding != FoundBase {
+	quietAt := signedAt(sent).Add(s.Policy.Quiet)
+	for _, e := range slices.Backward(c.Events) {
+		d := e.Detail
+		if e.State != Unknown || d.Reading == nil || d.Finding != FoundBase {
 			break
 		}
-		at := time.UnixMilli(e.Detail.ReadMS)
+		at := time.UnixMilli(d.ReadMS + d.SkewMS)
 		if at.Before(quietAt) {
 			break
 		}
@@ -915,6 +1058,22 @@ func (s *Service) QuietUntil(c Correction) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMilli(e.Detail.SignMS).Add(s.Policy.Quiet)
+}
+
+// Refuses tells why corrections are refused at present; empty when they are not.
+func (s *Service) Refuses() Concern {
+	if s.Machine == nil {
+		return ""
+	}
+	return s.Machine().Refuses()
+}
+
+// writable refuses while no record can be made: no record, no action.
+func (s *Service) writable() error {
+	if s.Refuses() == "" {
+		return nil
+	}
+	return fail(Unavailable, CodeReadOnly, nil)
 }
 
 // SaveDraft keeps a form that was typed and not submitted, one for each person and

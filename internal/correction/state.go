@@ -20,11 +20,13 @@ const (
 	Unknown     State = "unknown"
 	NotApplied  State = "not_applied"
 	NeedsPerson State = "conflict"
+	Resolved    State = "resolved"     // a conflict that two people settled
+	AppliedLate State = "applied_late" // held for not applied, but it took effect
 )
 
 // States lists all states in the order in which people meet them.
 var States = []State{
-	Prepared, Claimed, Sending, Unknown, NeedsPerson, Applied, Rejected, NotSent, NotApplied, Stale, Expiry, Withdrawn,
+	Prepared, Claimed, Sending, Unknown, NeedsPerson, AppliedLate, Applied, Rejected, NotSent, NotApplied, Stale, Expiry, Withdrawn, Resolved,
 }
 
 // transitions is the one table of legal steps. The store's migrations carry the
@@ -35,6 +37,15 @@ var transitions = map[State][]State{
 	Claimed:  {Sending, Stale, NotSent},
 	Sending:  {Applied, Rejected, NotSent, Unknown, NeedsPerson},
 	Unknown:  {Unknown, Applied, Rejected, NotApplied, NeedsPerson}, // rejected: refused, but confirmed by a later reading only
+
+	// Looked after (trust.md §1.6): a state that follows itself is one more reading, or
+	// what a person said of it.
+	Applied:     {Applied},
+	AppliedLate: {AppliedLate},
+	Rejected:    {Rejected, AppliedLate},
+	NotSent:     {NotSent, AppliedLate},
+	NotApplied:  {NotApplied, AppliedLate},
+	NeedsPerson: {NeedsPerson, Resolved},
 }
 
 // Follows reports whether a correction may go from one state to another. The
@@ -52,8 +63,18 @@ func Transitions() [][2]State {
 	return out
 }
 
-// Final reports whether nothing more happens to the correction by itself.
-func (s State) Final() bool { return len(transitions[s]) == 0 }
+// Final reports whether the correction has come to an end. Should the order say
+// otherwise later on, that is an alarm.
+func (s State) Final() bool {
+	return !slices.ContainsFunc(transitions[s], func(to State) bool { return to != s && to != AppliedLate })
+}
+
+// InForce reports whether a correction in this state changed the order's amount.
+func (s State) InForce() bool { return s == Applied || s == AppliedLate }
+
+// Undone reports whether a correction in this state is held for one that changed
+// nothing, after it may have been on its way.
+func (s State) Undone() bool { return s == Rejected || s == NotSent || s == NotApplied }
 
 // Holds reports whether a correction in this state holds its order, so that no
 // other correction of that order can be confirmed.

@@ -13,6 +13,10 @@ func TestStates_GoOnlyWhereTheyMay(t *testing.T) {
 		Claimed:  {Sending, Stale, NotSent},
 		Sending:  {Applied, Rejected, NotSent, Unknown, NeedsPerson},
 		Unknown:  {Unknown, Applied, Rejected, NotApplied, NeedsPerson},
+
+		Applied: {Applied}, AppliedLate: {AppliedLate},
+		Rejected: {Rejected, AppliedLate}, NotSent: {NotSent, AppliedLate}, NotApplied: {NotApplied, AppliedLate},
+		NeedsPerson: {NeedsPerson, Resolved},
 	}
 	pairs := 0
 	for _, from := range append([]State{""}, States...) {
@@ -36,7 +40,7 @@ func TestStates_GoOnlyWhereTheyMay(t *testing.T) {
 
 func TestStates_FinalAndHolding(t *testing.T) {
 	t.Parallel()
-	final := []State{Expiry, Withdrawn, Stale, Applied, Rejected, NotSent, NotApplied, NeedsPerson}
+	final := []State{Expiry, Withdrawn, Stale, Applied, AppliedLate, Rejected, NotSent, NotApplied, Resolved}
 	holding := []State{Claimed, Sending, Unknown}
 	for _, s := range States {
 		if s.Final() != slices.Contains(final, s) {
@@ -46,7 +50,7 @@ func TestStates_FinalAndHolding(t *testing.T) {
 			t.Errorf("%s.Holds() = %v", s, s.Holds())
 		}
 	}
-	if len(States) != len(final)+len(holding)+1 {
+	if len(States) != len(final)+len(holding)+2 { // prepared and conflict wait for a person
 		t.Errorf("%d states", len(States))
 	}
 }

@@ -295,7 +295,7 @@ func (s *server) submitForm(c echo.Context) error {
 	if act := v.Get("do"); act != "" {
 		return s.editForm(c, ref, e, act)
 	}
-	r, err := s.Corrections.Prepare(ctx, a, ref, e.form)
+	r, err := s.Corrections.Prepare(ctx, a, ref, e.form, e.from)
 	e.base, e.offering, e.checked = r.Base, r.Offering, r.Checked
 	switch {
 	case err == nil:

@@ -27,6 +27,9 @@ type Config struct {
 	Preferences func(ctx context.Context, userID int64, lang, theme string) error
 	Ready       func(context.Context) error // nil error: the database answers
 	Audit       func(context.Context, correction.AuditEntry) error
+	Prove       func(ctx context.Context, id int64) ([]byte, error)  // a correction's proof, as a file
+	Checkpoint  func(context.Context) (correction.Checkpoint, error) // of the record as it stands
+	VerifierKey string                                               // that checkpoints are checked with
 	Log         *slog.Logger
 	Now         func() time.Time
 	Zone        *time.Location

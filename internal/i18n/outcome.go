@@ -38,6 +38,10 @@ var outcomeWords = map[correction.State]func(l Lang, c correction.Correction, wh
 	correction.NotSent:     notSentOutcome,
 	correction.NotApplied:  notAppliedOutcome,
 	correction.Stale:       staleOutcome,
+	correction.Resolved: func(l Lang, _ correction.Correction, _ string) OutcomeWords {
+		return OutcomeWords{Title: l.T("两位主管核对过，已经处理", "Two supervisors checked it and settled it")}
+	},
+	correction.AppliedLate: appliedLateOutcome,
 	correction.Expiry: func(l Lang, _ correction.Correction, _ string) OutcomeWords {
 		return OutcomeWords{
 			Title: l.T("没有按时确认，已作废", "Not confirmed in time"),
@@ -97,6 +101,13 @@ func appliedOutcome(l Lang, c correction.Correction, _ string) OutcomeWords {
 		w.Say = l.F("您的订单金额已经改为 %s，并且已经付款成功。", "Your order has been corrected to %s, and your payment went through.", Spoken(l, c.Target))
 	}
 	return w
+}
+
+func appliedLateOutcome(l Lang, c correction.Correction, _ string) OutcomeWords {
+	return OutcomeWords{
+		Title: l.T("原来判断没有改成，后来发现已经生效", "It was held for not applied, but it did take effect"),
+		Money: l.F("应收是 %s，少收 %s。不能再调高，也不能撤销。", "The order is down to %s, reduced by %s. It cannot be raised again or undone.", c.Target, c.Reduction()),
+	}
 }
 
 func rejectedOutcome(l Lang, c correction.Correction, when string) OutcomeWords {
@@ -220,6 +231,7 @@ var causeWords = map[string]Text{
 	correction.CauseRedirect:    {"应答要求转到别的地址，没有照做。", "The answer pointed to another address, which was not followed."},
 	correction.CauseAccepted:    {"微信支付说已收下、还在处理。", "WeChat Pay answered that it took the request and is working on it."},
 	correction.CauseNotVisible:  {"微信支付已应答，但重新读取订单还看不出变化。", "WeChat Pay answered, but the order does not show it yet."},
+	correction.CauseClock:       {"本机时钟和微信差得太多，所以没有发送。请运维校准时钟。", "This machine's clock is too far off WeChat's, so nothing was sent. Ask the operator to set it."},
 	correction.CauseUnread:      {"微信支付应答说不接受，但没能重新读取订单来确认。", "WeChat Pay answered with a refusal, but the order could not be read to be sure."},
 }
 
@@ -230,6 +242,8 @@ func CauseText(cause string) Text { return word(causeWords, cause) }
 var alarmWords = map[string]Text{
 	correction.AlarmSignature: {"应答签名核验不过，请运维检查微信支付公钥或证书，并查网络。", "An answer's signature does not hold. The operator should check WeChat Pay's key or certificates, and the network."},
 	correction.AlarmRedirect:  {"应答要求转到别的地址，请运维检查接口地址和代理。", "An answer pointed elsewhere. The operator should check the API host and proxies."},
+	correction.AlarmLate:      {"原来判断没有生效的改价，后来生效了。请主管处理。", "A correction that was held for not applied took effect. A supervisor has to see to it."},
+	correction.AlarmLost:      {"已生效的改价，订单上又看不到了。请主管核对。", "An applied correction is no longer what the order says. A supervisor has to check."},
 	correction.AlarmAuth:      {"微信不认我们的签名或商户号，请运维检查密钥、证书和时钟。", "WeChat does not accept our signature or number. The operator should check key, certificate and clock."},
 }
 
@@ -319,6 +333,8 @@ var eventTitles = map[correction.State]Text{
 	correction.Stale:       {"订单已变化，没有发出", "The order changed; not sent"},
 	correction.Expiry:      {"没有按时确认，已过期", "Not confirmed in time"},
 	correction.Withdrawn:   {"撤回", "Withdrawn"},
+	correction.Resolved:    {"两人核对，已处理", "Settled by two people"},
+	correction.AppliedLate: {"发现已经生效", "Found to be in force"},
 }
 
 // IsCheck reports whether an event is a reading of an uncertain correction that

@@ -39,6 +39,9 @@ var changes = map[string][]change{
 	"event":      {{insert: true}},
 	"snapshot":   {{insert: true}},
 	"audit":      {{insert: true}},
+	"salt":       {{insert: true}},
+	"leaf":       {{insert: true}},
+	"checkpoint": {{insert: true}},
 
 	"claim":          {{insert: true}, {remove: true, byTrigger: true}},
 	"correction_now": {{insert: true, update: true, byTrigger: true}},
@@ -55,7 +58,7 @@ var changes = map[string][]change{
 // mayRead allows what changes nothing. It refuses what it does not know.
 func mayRead(action sqlite.AuthorizerActionCode, arg1, arg2, _, _ string) sqlite.AuthorizerReturnCode {
 	switch action {
-	case sqlite.AuthSelect, sqlite.AuthRead, sqlite.AuthTransaction, sqlite.AuthRecursive:
+	case sqlite.AuthSelect, sqlite.AuthRead, sqlite.AuthTransaction, sqlite.AuthSavepoint, sqlite.AuthRecursive:
 		return sqlite.AuthorizerOK
 	case sqlite.AuthFunction:
 		if arg2 != "load_extension" {

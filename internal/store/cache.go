@@ -110,10 +110,15 @@ func (f *facts) fill(rows []correction.Summary) (missing []int64) {
 			missing = append(missing, rows[i].ID)
 			continue
 		}
-		known.State, known.ChangedAt, known.RequestID = rows[i].State, rows[i].ChangedAt, rows[i].RequestID
-		rows[i] = known
+		rows[i] = withFacts(rows[i], known)
 	}
 	return missing
+}
+
+// withFacts is a row as it stands now with the facts that never change.
+func withFacts(now, facts correction.Summary) correction.Summary {
+	facts.State, facts.ChangedAt, facts.RequestID, facts.Settled, facts.Due = now.State, now.ChangedAt, now.RequestID, now.Settled, now.Due
+	return facts
 }
 
 func (f *facts) add(rows []correction.Summary) {
@@ -147,8 +152,7 @@ func (s *Store) complete(ctx context.Context, rows []correction.Summary) error {
 		}
 		for i, r := range rows {
 			if f, ok := byID[r.ID]; ok {
-				f.State, f.ChangedAt, f.RequestID = r.State, r.ChangedAt, r.RequestID
-				rows[i] = f
+				rows[i] = withFacts(r, f)
 			} else if r.PreparedAt.IsZero() {
 				return fmt.Errorf("no facts of correction %d", r.ID)
 			}

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -64,21 +65,100 @@ func TestClaim_FailedCommitIsUnknown(t *testing.T) {
 	equal(t, "state after the failed commit", c.State, correction.Prepared)
 }
 
-func TestWrite_ContextThatEndsAtTheCommitIsUnknown(t *testing.T) {
+// A context that ends while the work is under way does not interrupt it, which would
+// undo the work of others; what became of it is not known to this caller.
+func TestWrite_ContextThatEndsDuringTheWorkIsUnknown(t *testing.T) {
 	t.Parallel()
 	s := openTest(t)
 	ctx, cancel := context.WithCancel(t.Context())
+	answered := make(chan struct{})
 	err := s.write(ctx, func(w *writeTx) error {
-		if err := w.audit(ctx, correction.AuditEntry{At: t0, Action: "x"}); err != nil {
-			return err
-		}
+		err := w.audit(context.Background(), correction.AuditEntry{At: t0, Action: "x"})
 		cancel()
-		return nil
+		<-answered
+		return err
 	})
+	close(answered)
 	if !errors.Is(err, correction.ErrCommitUnknown) || !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	must(t, s.AppendAudit(t.Context(), correction.AuditEntry{At: t0, Action: "y"}))
+	var n int
+	must(t, s.reader.row(t.Context(), `SELECT count(*) FROM audit`).Scan(&n))
+	equal(t, "entries", n, 2)
+}
+
+// group runs works in one transaction and returns their errors.
+func group(t *testing.T, s *Store, works ...func(*writeTx) error) []error {
+	t.Helper()
+	release := make(chan struct{})
+	started := make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() { // holds the writer until all others wait
+		_ = s.write(context.Background(), func(*writeTx) error {
+			close(started)
+			<-release
+			return errors.New("nothing")
+		})
+	})
+	<-started
+	errs := make([]error, len(works))
+	waiting := make([]chan struct{}, len(works))
+	for i, f := range works {
+		waiting[i] = make(chan struct{})
+		u := &unit{ctx: context.Background(), work: f, done: make(chan struct{})}
+		all.Go(func() {
+			close(waiting[i])
+			s.units <- u
+			<-u.done
+			errs[i] = u.err
+		})
+		<-waiting[i]
+	}
+	close(release)
+	all.Wait()
+	return errs
+}
+
+// One bad unit of a group is undone alone, with its leaves in the proof; the others
+// are on record.
+func TestCommit_AFailedUnitIsUndoneAlone(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	u := person(t, s, "lin", correction.Agent)
+	var ids []int64
+	for i := range 40 {
+		ids = append(ids, prepare(t, s, sample(u.ID, ref(fmt.Sprintf("G%d", i)), t0)))
+	}
+	bad := errors.New("no")
+	var works []func(*writeTx) error
+	for i, id := range ids {
+		works = append(works, func(w *writeTx) error {
+			if err := w.follow(context.Background(), id, correction.Prepared, 1, correction.Event{State: correction.Withdrawn, At: t0}, nil); err != nil {
+				return err
+			}
+			switch i % 4 {
+			case 1:
+				return bad
+			case 2:
+				panic("no")
+			}
+			return nil
+		})
+	}
+	errs := group(t, s, works...)
+	for i, id := range ids {
+		c, err := s.Correction(t.Context(), id)
+		must(t, err)
+		good := i%4 != 1 && i%4 != 2
+		if good != (errs[i] == nil) || good != (c.State == correction.Withdrawn) {
+			t.Errorf("unit %d: %v, state %s", i, errs[i], c.State)
+		}
+	}
+	must(t, s.Close())
+	v, err := Verify(t.Context(), s.path, nil)
+	must(t, err)
+	equal(t, "events", v.Events, 40+20)
 }
 
 func TestWrite_ErrorBeforeTheCommitIsCertain(t *testing.T) {

@@ -123,6 +123,15 @@ func step(ctx context.Context, s *Store, id int64, r correction.Ref, from correc
 	switch e.State {
 	case correction.Claimed:
 		return s.Claim(ctx, id, r, e)
+	case correction.NeedsPerson, correction.Resolved: // by two people, neither of them the author
+		if e.ActorID == 0 {
+			e.ActorID = map[correction.State]int64{correction.NeedsPerson: 9998, correction.Resolved: 9999}[e.State]
+			_, err := s.writer.db.ExecContext(ctx, `INSERT INTO user (id, username, name, role, all_merchants, password, created_ms)
+				VALUES (?1, 'supervisor-' || ?1, 'Supervisor', 'supervisor', 1, 'phc', 0) ON CONFLICT DO NOTHING`, e.ActorID)
+			if err != nil {
+				return err
+			}
+		}
 	case correction.Sending:
 		return s.MarkSending(ctx, id, correction.Signing{At: e.At.Truncate(time.Second), Nonce: "nonce"}, e)
 	}
@@ -143,4 +152,6 @@ var pathTo = map[correction.State][]correction.State{
 	correction.Unknown:     {correction.Claimed, correction.Sending, correction.Unknown},
 	correction.NotApplied:  {correction.Claimed, correction.Sending, correction.Unknown, correction.NotApplied},
 	correction.NeedsPerson: {correction.Claimed, correction.Sending, correction.Unknown, correction.NeedsPerson},
+	correction.Resolved:    {correction.Claimed, correction.Sending, correction.NeedsPerson, correction.Resolved},
+	correction.AppliedLate: {correction.Claimed, correction.NotSent, correction.AppliedLate},
 }

@@ -32,8 +32,16 @@ var newestVersion = sync.OnceValue(func() int64 {
 		}
 		newest = max(newest, v)
 	}
+	for _, m := range inGo {
+		newest = max(newest, m.Version)
+	}
 	return newest
 })
+
+// inGo are the migrations that SQL alone cannot do.
+var inGo = []*goose.Migration{
+	goose.NewGoMigration(3, &goose.GoFunc{RunTx: proveOldEvents}, nil),
+}
 
 // migrate brings the schema up to date, on a connection of its own that no
 // authorizer guards. Processes that come at the same time wait for each other.
@@ -57,7 +65,7 @@ func migrate(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(inGo...))
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}

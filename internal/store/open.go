@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -54,6 +55,14 @@ type Store struct {
 	reader pool
 	export pool
 
+	units   chan *unit
+	closing chan struct{}
+	closed  chan struct{} // the writer's goroutine has ended
+	close   sync.Once
+	broken  atomic.Bool
+	tree    tree // of the writer's goroutine
+
+	checkpoints checkpoints
 	directories directories
 	facts       facts
 
@@ -102,7 +111,10 @@ func Open(ctx context.Context, path string) (*Store, error) {
 }
 
 func open(ctx context.Context, path string) (*Store, error) {
-	s := &Store{path: path, started: time.Now(), now: time.Now}
+	s := &Store{
+		path: path, started: time.Now(), now: time.Now,
+		units: make(chan *unit), closing: make(chan struct{}), closed: make(chan struct{}),
+	}
 	boot := make([]byte, 16)
 	rand.Read(boot)
 	s.boot = hex.EncodeToString(boot)
@@ -116,9 +128,11 @@ func open(ctx context.Context, path string) (*Store, error) {
 	s.export.db.SetMaxOpenConns(exporters)
 	s.export.db.SetMaxIdleConns(0)
 	if err := s.writer.db.PingContext(ctx); err != nil {
+		close(s.closed)
 		s.discard()
 		return nil, openError(path, err)
 	}
+	go s.commitUntilClosed()
 	return s, nil
 }
 
@@ -156,6 +170,7 @@ func (s *Store) Ping(ctx context.Context) error {
 // Close moves everything from the write-ahead log into the database file and
 // closes it.
 func (s *Store) Close() error {
+	s.stopWriter()
 	err := errors.Join(s.reader.close(), s.export.close())
 	// Busy while another process has the database open; that one does it then.
 	_, checkpoint := s.writer.db.Exec(`PRAGMA wal_checkpoint(TRUNCATE)`)
@@ -165,8 +180,15 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// stopWriter waits until the work that was begun is committed.
+func (s *Store) stopWriter() {
+	s.close.Do(func() { close(s.closing) })
+	<-s.closed
+}
+
 // discard closes what was not opened successfully.
 func (s *Store) discard() {
+	s.stopWriter()
 	s.reader.close()
 	s.export.close()
 	s.writer.close()

@@ -77,7 +77,7 @@ func (s *Store) LastDevice(ctx context.Context, ref correction.Ref) (correction.
 	err := s.reader.row(ctx, `
 		SELECT c.body FROM correction c INDEXED BY correction_order
 		JOIN correction_now w ON w.correction_id = c.id
-		WHERE c.out_order_no = ? AND c.sub_mchid = ? AND w.state = 'applied'
+		WHERE c.out_order_no = ? AND c.sub_mchid = ? AND w.state IN ('applied', 'applied_late')
 		ORDER BY w.at_ms DESC, c.id DESC LIMIT 1`, ref.OutOrderNo, ref.SubMchID).Scan(&body)
 	if errors.Is(err, sql.ErrNoRows) {
 		return correction.Device{}, nil
@@ -101,10 +101,10 @@ func (s *Store) LastRefusal(ctx context.Context, ref correction.Ref) (*correctio
 	err := s.reader.row(ctx, `
 		SELECT w.state, w.at_ms, e.detail FROM correction c INDEXED BY correction_order
 		JOIN correction_now w ON w.correction_id = c.id
-		JOIN event e ON e.correction_id = c.id AND e.n = w.n
-		WHERE c.out_order_no = ? AND c.sub_mchid = ? AND w.state IN ('rejected', 'applied')
+		JOIN event e ON e.correction_id = c.id AND e.n = (SELECT min(n) FROM event WHERE correction_id = c.id AND state = w.state)
+		WHERE c.out_order_no = ? AND c.sub_mchid = ? AND w.state IN ('rejected', 'applied', 'applied_late')
 		ORDER BY w.at_ms DESC, c.id DESC LIMIT 1`, ref.OutOrderNo, ref.SubMchID).Scan(&state, &ms, &text)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && state == correction.Applied {
+	if errors.Is(err, sql.ErrNoRows) || err == nil && state.InForce() {
 		return nil, nil
 	}
 	var d correction.Detail

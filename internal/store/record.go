@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"correction-console/internal/correction"
+	"correction-console/internal/ledger"
 )
 
 // Prepare stores a correction with its first event, in one transaction. It refuses
@@ -29,28 +30,17 @@ func (s *Store) Prepare(ctx context.Context, c correction.Correction) (id int64,
 			return 0, fmt.Errorf("prepare correction: write warnings: %w", err)
 		}
 	}
+	first, err := ledgerEntry(0, 1, c.Events[0])
+	if err != nil {
+		return 0, fmt.Errorf("prepare correction: %w", err)
+	}
+	first.Origin = originFrom(c, base, warnings)
+	made := make(chan int64, 1) // the work may outlast an answer that is not known
 	err = s.write(ctx, func(w *writeTx) error {
-		r, err := w.exec(ctx, `
-			INSERT INTO correction (sub_mchid, service_id, out_order_no, base_total, target_total, author, session_row,
-				prepared_ms, confirm_until_ms, retry_of, asks_total, reason_code, reason_zh, reason_en, reason_needs_note,
-				outgoing, ticket, note, confirm_hash, confirm_nonce, base_sha256, body_sha256, warnings, body, base_json)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			c.Ref.SubMchID, c.Ref.ServiceID, c.Ref.OutOrderNo, c.Base.Total, c.Target, c.AuthorID, c.SessionID,
-			millis(c.PreparedAt), millis(c.ConfirmUntil), orNull(c.RetryOf), c.AsksTotal, c.Reason.Code, c.Reason.ZH, c.Reason.EN, c.Reason.NeedsNote,
-			c.Reason.Outgoing, c.Ticket, c.Note, c.ConfirmHash[:], c.ConfirmNonce, c.BaseSHA256[:], c.BodySHA256[:], string(warnings), c.Body, base)
-		if err != nil {
-			return err
+		id, err := w.insert(ctx, 0, first)
+		if err == nil {
+			made <- id
 		}
-		if id, err = r.LastInsertId(); err != nil {
-			return err
-		}
-		e := c.Events[0]
-		detail, err := json.Marshal(e.Detail)
-		if err != nil {
-			return err
-		}
-		_, err = w.exec(ctx, `INSERT INTO event (correction_id, n, state, at_ms, actor, session_row, detail) VALUES (?, 1, 'prepared', ?, ?, ?, ?)`,
-			id, millis(e.At), orNull(e.ActorID), e.SessionID, string(detail))
 		return err
 	})
 	switch {
@@ -60,27 +50,63 @@ func (s *Store) Prepare(ctx context.Context, c correction.Correction) (id int64,
 		return 0, fmt.Errorf("prepare correction: %w", err)
 	}
 	s.directories.noteAuthor(c.AuthorID)
-	return id, nil
+	return <-made, nil
+}
+
+// originFrom is a correction as the proof has it. base and warnings are its JSON.
+func originFrom(c correction.Correction, base, warnings []byte) *ledger.Origin {
+	return &ledger.Origin{
+		SubMchID: c.Ref.SubMchID, ServiceID: c.Ref.ServiceID, OutOrderNo: c.Ref.OutOrderNo, BaseTotal: int64(c.Base.Total), TargetTotal: int64(c.Target),
+		Author: c.AuthorID, SessionRow: c.SessionID, PreparedMS: millis(c.PreparedAt), ConfirmUntilMS: millis(c.ConfirmUntil), RetryOf: c.RetryOf,
+		AsksTotal: c.AsksTotal, ReasonCode: c.Reason.Code, ReasonZH: c.Reason.ZH, ReasonEN: c.Reason.EN, ReasonNeedsNote: c.Reason.NeedsNote,
+		Outgoing: c.Reason.Outgoing, Ticket: c.Ticket, Note: c.Note, ConfirmHash: c.ConfirmHash[:], ConfirmNonce: c.ConfirmNonce,
+		BaseSHA256: c.BaseSHA256[:], BodySHA256: c.BodySHA256[:], Warnings: string(warnings), Body: c.Body, BaseJSON: base,
+	}
+}
+
+// insert puts a correction on record with its first event and returns its id: the one
+// wished for, or a new one for 0.
+func (w *writeTx) insert(ctx context.Context, wish int64, first ledger.Entry) (id int64, err error) {
+	o := first.Origin
+	r, err := w.exec(ctx, `
+		INSERT INTO correction (id, sub_mchid, service_id, out_order_no, base_total, target_total, author, session_row,
+			prepared_ms, confirm_until_ms, retry_of, asks_total, reason_code, reason_zh, reason_en, reason_needs_note,
+			outgoing, ticket, note, confirm_hash, confirm_nonce, base_sha256, body_sha256, warnings, body, base_json)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		orNull(wish), o.SubMchID, o.ServiceID, o.OutOrderNo, o.BaseTotal, o.TargetTotal, o.Author, o.SessionRow,
+		o.PreparedMS, o.ConfirmUntilMS, orNull(o.RetryOf), o.AsksTotal, o.ReasonCode, o.ReasonZH, o.ReasonEN, o.ReasonNeedsNote,
+		o.Outgoing, o.Ticket, o.Note, o.ConfirmHash, o.ConfirmNonce, o.BaseSHA256, o.BodySHA256, o.Warnings, o.Body, o.BaseJSON)
+	if err != nil {
+		return 0, err
+	}
+	if id, err = r.LastInsertId(); err != nil {
+		return 0, err
+	}
+	first.CorrectionID = id
+	return id, w.record(ctx, first)
 }
 
 // follow appends an event to a correction that is in state from, with the event n
 // as its newest (n = 0: whichever it is), and holds its order if that state does.
-// ErrMoved when it is not so.
-func (w *writeTx) follow(ctx context.Context, id int64, from correction.State, n int, e correction.Event) error {
-	detail, err := json.Marshal(e.Detail)
-	if err != nil {
-		return fmt.Errorf("write detail: %w", err)
-	}
-	rows, err := w.changed(ctx, `
-		INSERT INTO event (correction_id, n, state, at_ms, actor, session_row, detail)
-		SELECT correction_id, n + 1, ?1, ?2, ?3, ?4, ?5 FROM correction_now
-		WHERE correction_id = ?6 AND state = ?7 AND (n = ?8 OR ?8 = 0)
-			AND (NOT ?9 OR EXISTS (SELECT 1 FROM claim WHERE claim.correction_id = ?6))`,
-		e.State, millis(e.At), orNull(e.ActorID), e.SessionID, string(detail), id, from, n, from.Holds())
-	switch {
-	case hasCode(err, codeConstraintKey, codeConstraintUnique), err == nil && rows == 0:
+// ErrMoved when it is not so. intent comes with the event sending.
+func (w *writeTx) follow(ctx context.Context, id int64, from correction.State, n int, e correction.Event, intent *ledger.Intent) error {
+	var now int
+	err := w.row(ctx, `
+		SELECT n FROM correction_now
+		WHERE correction_id = ?1 AND state = ?2 AND (n = ?3 OR ?3 = 0)
+			AND (NOT ?4 OR EXISTS (SELECT 1 FROM claim WHERE claim.correction_id = ?1))`, id, from, n, from.Holds()).Scan(&now)
+	if errors.Is(err, sql.ErrNoRows) {
 		return correction.ErrMoved
-	case err != nil:
+	}
+	if err != nil {
+		return fmt.Errorf("%s after %s: %w", e.State, from, err)
+	}
+	entry, err := ledgerEntry(id, now+1, e)
+	if err != nil {
+		return err
+	}
+	entry.Intent = intent
+	if err := w.record(ctx, entry); err != nil {
 		return fmt.Errorf("%s after %s: %w", e.State, from, err)
 	}
 	return nil
@@ -92,20 +118,10 @@ func (s *Store) Claim(ctx context.Context, id int64, ref correction.Ref, e corre
 	err := s.write(ctx, func(w *writeTx) error {
 		// First the event: a correction that was claimed before has moved, and does not
 		// stand in its own way.
-		if err := w.follow(ctx, id, correction.Prepared, 0, e); err != nil {
+		if err := w.follow(ctx, id, correction.Prepared, 0, e, nil); err != nil {
 			return err
 		}
-		rows, err := w.changed(ctx, `
-			INSERT INTO claim (sub_mchid, out_order_no, correction_id)
-			SELECT sub_mchid, out_order_no, id FROM correction WHERE id = ? AND sub_mchid = ? AND out_order_no = ?`,
-			id, ref.SubMchID, ref.OutOrderNo)
-		switch {
-		case refused(err):
-			return correction.ErrTaken
-		case err == nil && rows == 0:
-			return errors.New("it is a correction of another order")
-		}
-		return err
+		return w.hold(ctx, id, ref)
 	})
 	if err != nil {
 		return fmt.Errorf("claim order for correction %d: %w", id, err)
@@ -113,25 +129,47 @@ func (s *Store) Claim(ctx context.Context, id int64, ref correction.Ref, e corre
 	return nil
 }
 
+// hold takes the order for a correction; ErrTaken when another one holds it.
+func (w *writeTx) hold(ctx context.Context, id int64, ref correction.Ref) error {
+	rows, err := w.changed(ctx, `
+		INSERT INTO claim (sub_mchid, out_order_no, correction_id)
+		SELECT sub_mchid, out_order_no, id FROM correction WHERE id = ? AND sub_mchid = ? AND out_order_no = ?`,
+		id, ref.SubMchID, ref.OutOrderNo)
+	switch {
+	case refused(err):
+		return correction.ErrTaken
+	case err == nil && rows == 0:
+		return errors.New("it is a correction of another order")
+	}
+	return err
+}
+
 // MarkSending records the one intent to send with the event sending, in one
 // transaction. ErrMoved when the correction is not claimed, and when its intent is
 // on record already.
 func (s *Store) MarkSending(ctx context.Context, id int64, sign correction.Signing, e correction.Event) error {
 	err := s.write(ctx, func(w *writeTx) error {
-		_, err := w.exec(ctx, `INSERT INTO send (correction_id, sign_ms, nonce, boot_id, mono_ms) VALUES (?, ?, ?, ?, ?)`,
-			id, millis(sign.At), sign.Nonce, s.boot, time.Since(s.started).Milliseconds())
-		if refused(err) {
-			return correction.ErrMoved
-		}
-		if err != nil {
+		i := ledger.Intent{SignMS: millis(sign.At), Nonce: sign.Nonce, BootID: s.boot, MonoMS: time.Since(s.started).Milliseconds()}
+		if err := w.intend(ctx, id, i); err != nil {
 			return err
 		}
-		return w.follow(ctx, id, correction.Claimed, 0, e)
+		return w.follow(ctx, id, correction.Claimed, 0, e, &i)
 	})
 	if err != nil {
 		return fmt.Errorf("record the intent to send correction %d: %w", id, err)
 	}
 	return nil
+}
+
+// intend puts the one intent to send a correction on record. ErrMoved when there is
+// one, and when the correction is not claimed.
+func (w *writeTx) intend(ctx context.Context, id int64, i ledger.Intent) error {
+	_, err := w.exec(ctx, `INSERT INTO send (correction_id, sign_ms, nonce, boot_id, mono_ms) VALUES (?, ?, ?, ?, ?)`,
+		id, i.SignMS, i.Nonce, i.BootID, i.MonoMS)
+	if refused(err) {
+		return correction.ErrMoved
+	}
+	return err
 }
 
 // Append adds an event to a correction that is still in state from with the event
@@ -145,7 +183,7 @@ func (s *Store) Append(ctx context.Context, id int64, from correction.State, n i
 	if n < 1 {
 		return fmt.Errorf("append to correction %d: %w", id, correction.ErrMoved)
 	}
-	err := s.write(ctx, func(w *writeTx) error { return w.follow(ctx, id, from, n, e) })
+	err := s.write(ctx, func(w *writeTx) error { return w.follow(ctx, id, from, n, e, nil) })
 	if err != nil {
 		return fmt.Errorf("append to correction %d: %w", id, err)
 	}

@@ -238,15 +238,15 @@ func TestEvents_OnlyLegalStepsForAllPairs(t *testing.T) {
 			if !legal && raw == nil {
 				t.Errorf("%s → %s by SQL: accepted", from, to)
 			}
-			if legal && to != correction.Sending {
+			if legal && to != correction.Sending && to != correction.Resolved {
 				must(t, raw) // it has gone this step, and the operation finds it moved
 				if err := step(t.Context(), s, id, r, from, n, correction.Event{State: to, At: t0}); !errors.Is(err, correction.ErrMoved) {
 					t.Errorf("%s → %s after another was faster: %v", from, to, err)
 				}
 				continue
 			}
-			if to == correction.Sending && raw == nil {
-				t.Errorf("%s → sending by SQL without the intent: accepted", from)
+			if (to == correction.Sending || to == correction.Resolved) && raw == nil {
+				t.Errorf("%s → %s by SQL without what it needs: accepted", from, to)
 			}
 			if err := step(t.Context(), s, id, r, from, n, correction.Event{State: to, At: t0}); legal != (err == nil) {
 				t.Errorf("%s → %s: %v", from, to, err)
@@ -259,7 +259,7 @@ func TestEvents_OnlyLegalStepsForAllPairs(t *testing.T) {
 func TestAppend_FollowsEveryLegalStepAndReleasesTheOrder(t *testing.T) {
 	t.Parallel()
 	s := openTest(t)
-	u := person(t, s, "lin", correction.Agent)
+	u, second := person(t, s, "lin", correction.Agent), person(t, s, "zhou", correction.Supervisor)
 	for i, p := range correction.Transitions() {
 		from, to := p[0], p[1]
 		if from == "" {
@@ -269,11 +269,15 @@ func TestAppend_FollowsEveryLegalStepAndReleasesTheOrder(t *testing.T) {
 		id := prepare(t, s, sample(u.ID, r, t0))
 		walk(t, s, id, r, t0, pathTo[from]...)
 		n := 1 + len(pathTo[from])
-		e := correction.Event{State: to, At: t0.Add(time.Minute), ActorID: u.ID, SessionID: 3, Detail: correction.Detail{RequestID: "R"}}
+		who := u
+		if to == correction.Resolved {
+			who = second
+		}
+		e := correction.Event{State: to, At: t0.Add(time.Minute), ActorID: who.ID, SessionID: 3, Detail: correction.Detail{RequestID: "R"}}
 		must(t, step(t.Context(), s, id, r, from, n, e))
 		c, err := s.Correction(t.Context(), id)
 		must(t, err)
-		e.N, e.ActorName = n+1, u.Name
+		e.N, e.ActorName = n+1, who.Name
 		equal(t, fmt.Sprintf("event %s → %s", from, to), c.Last(), e)
 		h, err := s.Holder(t.Context(), r)
 		must(t, err)
@@ -283,7 +287,11 @@ func TestAppend_FollowsEveryLegalStepAndReleasesTheOrder(t *testing.T) {
 		rows, err := s.OfOrder(t.Context(), r, 5)
 		must(t, err)
 		equal(t, "state in the list", rows[0].State, to)
-		equal(t, "changed at", rows[0].ChangedAt, e.At)
+		since := e.At
+		if to == from { // looked after: since when it is in its state
+			since = c.Entered().At
+		}
+		equal(t, "changed at", rows[0].ChangedAt, since)
 		equal(t, "request id", rows[0].RequestID, "R")
 	}
 }

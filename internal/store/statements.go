@@ -4,14 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	"modernc.org/sqlite"
-
-	"correction-console/internal/correction"
 )
 
 // SQLite's result codes that mean something to us.
@@ -90,29 +87,9 @@ func (p *pool) close() error {
 type writeTx struct {
 	pool  *pool
 	tx    *sql.Tx
+	store *Store
+	tree  *growth  // of the proof, once something was added
 	fresh []string // texts to prepare when the connection is free
-}
-
-// write runs f in one transaction. An error of f rolls back: nothing was written.
-// An error of the commit itself is ErrCommitUnknown (trust.md §0.4).
-func (s *Store) write(ctx context.Context, f func(w *writeTx) error) error {
-	tx, err := s.writer.db.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	defer tx.Rollback()
-	w := &writeTx{pool: &s.writer, tx: tx}
-	if err := f(w); err != nil {
-		return err
-	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("%w: %w", correction.ErrCommitUnknown, err)
-	}
-	// The one connection was busy until now. A failure only costs time.
-	for _, query := range w.fresh {
-		s.writer.stmt(ctx, query)
-	}
-	return nil
 }
 
 func (w *writeTx) stmt(ctx context.Context, query string) *sql.Stmt {

@@ -1,0 +1,159 @@
+package correction
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Concern is something that people must know who did not ask.
+type Concern string
+
+// Concerns. Those of corrections come from the record, the others from the machine.
+const (
+	Unresolved    Concern = "unresolved" // uncertain for more than AlarmAfter
+	AppliedAfter  Concern = "applied_late"
+	LostEffect    Concern = "lost"
+	LowDisk       Concern = "low_disk"     // corrections are refused
+	StoreFailed   Concern = "store_failed" // corrections are refused
+	JournalFailed Concern = "journal_failed"
+	ClockOff      Concern = "clock"         // warned of
+	ClockRefused  Concern = "clock_refused" // corrections are refused
+	OnBackup      Concern = "backup_host"
+	Unpublished   Concern = "unpublished" // checkpoints do not leave the machine
+)
+
+// Alarm is a concern with how much of it there is.
+type Alarm struct {
+	Concern Concern
+	Count   int       // of corrections; 0 for the machine's
+	ID      int64     // of the oldest correction; 0 for the machine's
+	Since   time.Time // zero when not known
+}
+
+// Concerns is what the record says of corrections that alarm.
+type Concerns struct {
+	Uncertain, Late, Lost Alarm // Count 0: none
+	Open, Conflicts       int   // uncertain ones of any age; conflicts
+}
+
+// alarms keeps what was found for a moment, so that each page can ask.
+type alarms struct {
+	journal atomic.Bool // the newest line could not be written
+
+	mu    sync.Mutex
+	read  time.Time
+	known Concerns
+	told  map[int64]time.Time // uncertain corrections that were logged, and when
+}
+
+const alarmsAge = 2 * time.Second
+
+func (a *alarms) forget() {
+	a.mu.Lock()
+	a.read = time.Time{}
+	a.mu.Unlock()
+}
+
+// unresolved logs an uncertain correction that takes too long, once an hour.
+func (a *alarms) unresolved(log *slog.Logger, id int64, since time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := time.Now()
+	if now.Sub(a.told[id]) < time.Hour {
+		return
+	}
+	if a.told == nil {
+		a.told = map[int64]time.Time{}
+	}
+	for old, at := range a.told {
+		if now.Sub(at) > time.Hour {
+			delete(a.told, old)
+		}
+	}
+	a.told[id] = now
+	log.Error("alarm", "kind", Unresolved, "correction", id, "since", since.Truncate(time.Second).String())
+}
+
+// Concerns counts what alarms are made of, at most two seconds ago.
+func (s *Service) Concerns(ctx context.Context) (Concerns, error) {
+	a := &s.alarms
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := s.Now()
+	if !a.read.IsZero() && now.Sub(a.read).Abs() < alarmsAge {
+		return a.known, nil
+	}
+	c, err := s.Store.Concerns(ctx, now.Add(-AlarmAfter))
+	if err != nil {
+		return Concerns{}, err
+	}
+	a.read, a.known = now, c
+	return c, nil
+}
+
+// Alarms lists what supervisors and operators must know. What cannot be read is left
+// out: the page that asks has its own errors.
+func (s *Service) Alarms(ctx context.Context) []Alarm {
+	var out []Alarm
+	if s.Machine != nil {
+		out = s.Machine().alarms(s.Now())
+	}
+	if s.alarms.journal.Load() {
+		out = append(out, Alarm{Concern: JournalFailed})
+	}
+	c, err := s.Concerns(ctx)
+	if err != nil {
+		s.Log.Error("read alarms", "err", err)
+	}
+	for _, a := range []Alarm{c.Uncertain, c.Late, c.Lost} {
+		if a.Count > 0 {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// Checkpoint is the record as it stood at one time, signed: Size events, in the text
+// that others keep.
+type Checkpoint struct {
+	Size int64
+	At   time.Time
+	Note string
+}
+
+// counts is what the metrics tell, since the start of the process.
+type counts struct {
+	sent, looks, lookFailures atomic.Int64
+	outcomes                  sync.Map // State → *atomic.Int64
+}
+
+func (c *counts) count(s State) {
+	n, ok := c.outcomes.Load(s)
+	if !ok {
+		n, _ = c.outcomes.LoadOrStore(s, new(atomic.Int64))
+	}
+	n.(*atomic.Int64).Add(1)
+}
+
+// Counts is what the console did since it started.
+type Counts struct {
+	Sent, Looks, LookFailures int64
+	Watched                   int
+	Outcomes                  map[State]int64 // how often each state was come to
+}
+
+// Counts tells what the console did since it started.
+func (s *Service) Counts() Counts {
+	c := Counts{Sent: s.counts.sent.Load(), Looks: s.counts.looks.Load(), LookFailures: s.counts.lookFailures.Load(), Outcomes: map[State]int64{}}
+	s.counts.outcomes.Range(func(k, v any) bool {
+		c.Outcomes[k.(State)] = v.(*atomic.Int64).Load()
+		return true
+	})
+	s.watch.mu.Lock()
+	c.Watched = len(s.watch.known)
+	s.watch.mu.Unlock()
+	return c
+}

@@ -1,0 +1,65 @@
+package correction
+
+import "time"
+
+// Machine is how the console itself is doing, as far as people must know.
+type Machine struct {
+	Started time.Time
+
+	Host            string // of WeChat's API that is asked at present
+	OnBackup        bool
+	Switched        time.Time     // when the host was changed; zero when never
+	Skew            time.Duration // of WeChat's signed time against this machine's
+	SkewAt          time.Time     // when that was measured; zero when never
+	LastAnswer      time.Time     // of WeChat; zero when none yet
+	LastFailure     time.Time
+	LastFailureCode string
+
+	Free, MinFree int64 // bytes on the disk of the database; Free < 0 when not known
+	Database      int64 // bytes of the database and its log
+	StoreBroken   bool  // a read or write of the database's disk failed
+
+	JournalFolder string
+	JournalSame   bool // it is on the same disk as the database
+
+	CheckpointTo string    // folder or address; empty when they stay here
+	PublishedAt  time.Time // when the newest one left; zero when none has
+	PublishFault string    // why the newest one did not leave; empty when it did
+}
+
+// Refuses tells why corrections are refused at present; empty when they are not.
+func (m Machine) Refuses() Concern {
+	switch {
+	case m.StoreBroken:
+		return StoreFailed
+	case m.Free >= 0 && m.Free < m.MinFree:
+		return LowDisk
+	}
+	return ""
+}
+
+// skewAge is how long a measured skew is believed.
+const skewAge = 30 * time.Minute
+
+// alarms lists what people must know about the machine.
+func (m Machine) alarms(now time.Time) []Alarm {
+	var out []Alarm
+	if c := m.Refuses(); c != "" {
+		out = append(out, Alarm{Concern: c})
+	}
+	if !m.SkewAt.IsZero() && now.Sub(m.SkewAt).Abs() < skewAge {
+		switch skew := m.Skew.Abs(); {
+		case skew >= RefuseSkew:
+			out = append(out, Alarm{Concern: ClockRefused})
+		case skew >= WarnSkew:
+			out = append(out, Alarm{Concern: ClockOff})
+		}
+	}
+	if m.OnBackup {
+		out = append(out, Alarm{Concern: OnBackup, Since: m.Switched})
+	}
+	if m.PublishFault != "" {
+		out = append(out, Alarm{Concern: Unpublished, Since: m.PublishedAt})
+	}
+	return out
+}

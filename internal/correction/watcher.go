@@ -1,0 +1,490 @@
+package correction
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// Limits of the looking after. What is not urgent is read at most routineRate times a
+// second in all; no order is read more than once a second.
+const (
+	routineRate = 2
+	mostLooks   = 8 // at the same time
+	orderPause  = time.Second
+	idleWait    = time.Minute // the longest sleep: a clock that is set back must not stop the looking
+)
+
+// due is a correction that waits for its next look.
+type due struct {
+	Watched
+	at    time.Time
+	tries int    // looks in a row that did not decide, or failed
+	last  string // code of the error of the newest look, empty when it worked
+	asked time.Time
+	index int // in the queue; -1 while it is looked at
+}
+
+// queue is a heap of what is due, the earliest first.
+type queue []*due
+
+func (q queue) Len() int           { return len(q) }
+func (q queue) Less(i, j int) bool { return q[i].at.Before(q[j].at) }
+func (q queue) Swap(i, j int)      { q[i], q[j] = q[j], q[i]; q[i].index, q[j].index = i, j }
+func (q *queue) Push(x any)        { d := x.(*due); d.index = len(*q); *q = append(*q, d) }
+func (q *queue) Pop() any {
+	old := *q
+	d := old[len(old)-1]
+	*q, d.index = old[:len(old)-1], -1
+	return d
+}
+
+// watch is the schedule of the looking after, in memory: it is made anew from the
+// record at each start. Urgent are open corrections; the rest is routine.
+type watch struct {
+	mu      sync.Mutex
+	policy  Policy
+	started bool
+	now     func() time.Time
+	known   map[int64]*due
+	urgent  queue
+	routine queue
+	wake    chan struct{}
+	slot    time.Time // the next routine look is not before
+}
+
+func (w *watch) queueOf(s State) *queue {
+	if s.Undone() || s.InForce() {
+		return &w.routine
+	}
+	return &w.urgent
+}
+
+func (w *watch) put(d *due) {
+	heap.Push(w.queueOf(d.State), d)
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// note takes up what an event means for the schedule. Before the schedule is made it
+// does nothing: the record will tell.
+func (w *watch) note(c Watched, from State, e Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.started {
+		return
+	}
+	d := w.known[c.ID]
+	if d != nil && d.State == c.State { // one more reading, or what a person said
+		if e.Detail.Settled != "" {
+			w.drop(d)
+		} else if c.State == Unknown && d.index >= 0 && e.Detail.Finding == FoundBase { // the next reading may decide
+			w.take(d)
+			d.at, d.tries = w.now().Add(w.policy.Recheck), 0
+			w.put(d)
+		}
+		return
+	}
+	if d != nil {
+		w.drop(d)
+	}
+	switch {
+	case e.Detail.Settled != "":
+		return
+	case c.State == Unknown:
+		w.add(c, w.now().Add(w.policy.Recheck))
+	case c.State.Undone():
+		at, _ := c.nextRecheck()
+		w.add(c, at)
+	case c.State.InForce():
+		w.add(c, c.nextFollow(c.Entered))
+	}
+}
+
+func (w *watch) add(c Watched, at time.Time) {
+	d := &due{Watched: c, at: at}
+	w.known[c.ID] = d
+	w.put(d)
+}
+
+// take removes d from its queue, if it is in one.
+func (w *watch) take(d *due) {
+	if d.index >= 0 {
+		heap.Remove(w.queueOf(d.State), d.index)
+		d.index = -1
+	}
+}
+
+func (w *watch) drop(d *due) {
+	w.take(d)
+	if w.known[d.ID] == d {
+		delete(w.known, d.ID)
+	}
+}
+
+// next takes what is due now, urgent things first, or tells how long to wait.
+func (w *watch) next(now time.Time) (*due, time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	wait := idleWait
+	if len(w.urgent) > 0 {
+		if wait = min(wait, w.urgent[0].at.Sub(now)); wait <= 0 {
+			return heap.Pop(&w.urgent).(*due), 0
+		}
+	}
+	if len(w.routine) > 0 {
+		at := w.routine[0].at
+		if w.slot.After(at) {
+			at = w.slot
+		}
+		until := at.Sub(now)
+		if until <= 0 {
+			w.slot = now.Add(time.Second / routineRate)
+			return heap.Pop(&w.routine).(*due), 0
+		}
+		wait = min(wait, until)
+	}
+	return nil, wait
+}
+
+// Outlook is when a correction is looked at next and how the newest look went.
+type Outlook struct {
+	Next   time.Time // zero while it is looked at, and when nothing is planned
+	Asked  time.Time // of the newest look; zero when there was none since the start
+	Failed string    // code of its error, empty when it worked
+}
+
+// Outlook tells what the console does about a correction by itself.
+func (s *Service) Outlook(id int64) Outlook {
+	w := &s.watch
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	d := w.known[id]
+	if d == nil {
+		return Outlook{}
+	}
+	o := Outlook{Asked: d.asked, Failed: d.last}
+	if d.index >= 0 {
+		o.Next = d.at
+	}
+	return o
+}
+
+// StartWatch makes the schedule from the record. Watch and RunDue need it.
+func (s *Service) StartWatch(ctx context.Context) error {
+	list, err := s.Store.Watched(ctx)
+	if err != nil {
+		return err
+	}
+	w := &s.watch
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.policy, w.now, w.started = s.Policy, s.Now, true
+	w.known, w.wake = make(map[int64]*due, len(list)), make(chan struct{}, 1)
+	w.urgent, w.routine = nil, nil
+	now := s.Now()
+	for _, c := range list {
+		d := &due{Watched: c, at: c.first(now)}
+		w.known[c.ID] = d
+		q := w.queueOf(d.State)
+		d.index = len(*q)
+		*q = append(*q, d)
+	}
+	heap.Init(&w.urgent)
+	heap.Init(&w.routine)
+	return nil
+}
+
+// Watch looks after corrections until ctx ends: it re-queries uncertain ones until
+// they are decided, undone ones twice, and those in force until the order is settled.
+// It never sends anything.
+func (s *Service) Watch(ctx context.Context) {
+	slots := make(chan struct{}, mostLooks)
+	var all sync.WaitGroup
+	defer all.Wait()
+	for ctx.Err() == nil {
+		select { // a free slot first: what is taken from the queue is looked at
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		d, wait := s.watch.next(s.Now())
+		if d != nil {
+			all.Go(func() {
+				defer func() { <-slots }()
+				s.look(ctx, d)
+			})
+			continue
+		}
+		<-slots
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-s.watch.wake:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+}
+
+// RunDue looks once, one after the other, at everything that is due now and returns
+// how many that was. It is Watch for a clock that is set by hand.
+func (s *Service) RunDue(ctx context.Context) int {
+	var all []*due
+	now := s.Now()
+	for {
+		s.watch.mu.Lock()
+		s.watch.slot = time.Time{}
+		s.watch.mu.Unlock()
+		d, _ := s.watch.next(now)
+		if d == nil {
+			break
+		}
+		all = append(all, d)
+	}
+	for _, d := range all {
+		s.look(ctx, d)
+	}
+	return len(all)
+}
+
+// look looks at a correction once and plans the next time. A stop of the console in
+// the middle of it leaves the record as it was, or decided.
+func (s *Service) look(ctx context.Context, d *due) {
+	ctx = context.WithoutCancel(ctx)
+	asked := s.Now()
+	c, err := s.Store.Correction(ctx, d.ID)
+	if err == nil {
+		c, err = s.lookAt(ctx, c)
+	}
+	if err != nil && CodeOf(err) != CodeTokenUsed {
+		s.counts.lookFailures.Add(1)
+		s.Log.Warn("a correction could not be looked at", "correction", d.ID, "state", d.State, "code", CodeOf(err), "err", errors.Unwrap(err))
+	}
+	s.counts.looks.Add(1)
+	w := &s.watch
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.known[d.ID] != d { // an event has planned anew, or ended it
+		return
+	}
+	d.asked, d.last = asked, ""
+	now := s.Now()
+	if err != nil {
+		if d.last = CodeOf(err); d.last == "" {
+			d.last = CodeNoRecord
+		}
+		pause, limit := w.policy.Recheck, maxRetry
+		if !d.uncertain() {
+			pause, limit = time.Minute, time.Hour
+		}
+		d.at = now.Add(backoff(pause, d.tries, limit))
+		d.tries++
+		w.put(d)
+		return
+	}
+	if c.State != d.State || c.Settled() != "" { // moved on by another process
+		w.drop(d)
+		if fresh := (Watched{ID: c.ID, Ref: c.Ref, State: c.State, Entered: c.Entered().At}); c.Settled() == "" && fresh.watched() {
+			w.add(fresh, fresh.first(now))
+		}
+		return
+	}
+	d.tries++
+	switch {
+	case c.State.Undone():
+		d.Looks, d.tries = c.looks(), 0
+		at, ok := d.nextRecheck()
+		if !ok {
+			w.drop(d)
+			return
+		}
+		d.at = at
+	case c.State.InForce():
+		d.tries = 0
+		d.at = d.nextFollow(now)
+	default:
+		d.at = s.nextLook(c, now, d.tries)
+	}
+	if d.at.Sub(asked) < orderPause && w.policy.Recheck >= orderPause {
+		d.at = asked.Add(orderPause)
+	}
+	w.put(d)
+}
+
+func (d *due) uncertain() bool { return !d.State.Undone() && !d.State.InForce() }
+
+// watched reports whether a correction in this state is looked after.
+func (w Watched) watched() bool { return w.State.Holds() || w.State.Undone() || w.State.InForce() }
+
+// looks counts the readings since an undone correction came to its state.
+func (c Correction) looks() int {
+	n := 0
+	for i := len(c.Events) - 1; i > 0 && c.Events[i].State == c.Events[i-1].State; i-- {
+		if c.Events[i].Detail.Finding != "" || c.Events[i].Detail.Settled != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// nextLook is when an uncertain correction is read next: with growing pauses, but at
+// the two moments at which a verdict becomes possible.
+func (s *Service) nextLook(c Correction, now time.Time, tries int) time.Time {
+	at := now.Add(backoff(s.Policy.Recheck, tries, max(s.Policy.Recheck, min(maxBackoff, s.Policy.Quiet/7))))
+	if c.State != Unknown {
+		return at
+	}
+	for _, moment := range []time.Time{s.QuietUntil(c), s.quietSince(c).Add(ReadGap(s.Policy.Quiet))} {
+		if moment = moment.Add(time.Millisecond); moment.After(now) && moment.Before(at) {
+			at = moment
+		}
+	}
+	return at
+}
+
+// quietSince is when the order was first read unchanged after the quiet time; the
+// zero time when it was not.
+func (s *Service) quietSince(c Correction) time.Time {
+	first, ok := firstUnknown(c)
+	if !ok {
+		return time.Time{}
+	}
+	now := s.Now()
+	if d := s.quietRead(c, first.Detail, now); d > 0 {
+		return now.Add(-d)
+	}
+	return time.Time{}
+}
+
+// lookAt reads the order of a correction as its state asks for and records what that
+// shows. It returns the correction as it stands then.
+func (s *Service) lookAt(ctx context.Context, c Correction) (Correction, error) {
+	c, err := s.resumeOpen(ctx, c)
+	if err != nil {
+		return c, err
+	}
+	switch {
+	case c.State == Unknown:
+		if since := s.Now().Sub(c.Entered().At); since >= AlarmAfter {
+			s.alarms.unresolved(s.Log, c.ID, since)
+		}
+		err = s.decide(ctx, c, Actor{})
+	case c.Settled() != "":
+		return c, nil
+	case c.State.Undone():
+		err = s.recheck(ctx, c)
+	case c.State.InForce():
+		err = s.follow(ctx, c)
+	default:
+		return c, nil
+	}
+	if err != nil {
+		return c, err
+	}
+	return s.Store.Correction(ctx, c.ID)
+}
+
+// recheck reads the order of a correction that is held for one that changed nothing.
+// Should it have taken effect all the same, that is recorded and alarms (trust.md
+// §1.6).
+func (s *Service) recheck(ctx context.Context, c Correction) error {
+	next, err := s.Store.Successor(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	if next != "" { // what the order says now may be the doing of that one
+		return s.afterwards(ctx, c, Event{State: c.State, Detail: Detail{Settled: Superseded}})
+	}
+	asked := s.Now()
+	now, err := s.read(ctx, c.Ref)
+	last := c.looks()+1 >= len(recheckAfter)
+	if err != nil {
+		if last && asked.Sub(c.Entered().At) > 2*recheckAfter[len(recheckAfter)-1] { // it cannot be read any more
+			return s.afterwards(ctx, c, Event{State: c.State, Detail: Detail{Settled: Rechecked, Cause: CauseUnread}})
+		}
+		return err
+	}
+	d := observed(now, asked)
+	d.Finding = s.evidence(c, now, asked, Detail{}).Find()
+	e := Event{State: c.State, Detail: d}
+	switch d.Finding {
+	case FoundTarget, FoundPaidTarget:
+		e.State, e.Detail.Due, e.Detail.Alarm = AppliedLate, true, AlarmLate
+		s.Log.Error("alarm", "kind", AlarmLate, "correction", c.ID, "was", c.State, "request_id", now.RequestID)
+	default:
+		if last {
+			e.Detail.Settled = Rechecked
+		}
+	}
+	return s.afterwards(ctx, c, e)
+}
+
+// follow reads the order of a correction in force and records how it was settled. A
+// reading that shows nothing new is not recorded.
+func (s *Service) follow(ctx context.Context, c Correction) error {
+	next, err := s.Store.Successor(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	switch {
+	case next.InForce():
+		return s.afterwards(ctx, c, Event{State: c.State, Detail: Detail{Settled: Superseded}})
+	case next != "":
+		return nil // that one is decided first
+	}
+	asked := s.Now()
+	over := asked.Sub(c.Entered().At) >= s.Policy.FollowFor
+	now, err := s.read(ctx, c.Ref)
+	if err != nil {
+		if over {
+			return s.afterwards(ctx, c, Event{State: c.State, Detail: Detail{Settled: StillOpen, Due: true, Cause: CauseUnread}})
+		}
+		return err
+	}
+	d := observed(now, asked)
+	var lost bool
+	d.Finding, d.Settled, lost = s.evidence(c, now, asked, Detail{}).Follow()
+	known := c.Last().Detail.Finding == d.Finding
+	switch {
+	case lost && !known:
+		d.Due, d.Alarm = true, AlarmLost
+		s.Log.Error("alarm", "kind", AlarmLost, "correction", c.ID, "finding", d.Finding, "request_id", now.RequestID)
+	case d.Settled != "":
+		d.Due = RefundDue(c.Target, now.Order) > 0
+	case over:
+		d.Settled, d.Due = StillOpen, true
+	case known || d.Finding == FoundTarget:
+		return nil
+	}
+	return s.afterwards(ctx, c, Event{State: c.State, Detail: d})
+}
+
+// observed is what an event tells of a verified reading.
+func observed(r Reading, asked time.Time) Detail {
+	return Detail{Reading: &r.Order, ReadMS: asked.UnixMilli(), SkewMS: r.Skew.Milliseconds(), RequestID: r.RequestID, Host: r.Host}
+}
+
+// afterwards records an event of the looking after.
+func (s *Service) afterwards(ctx context.Context, c Correction, e Event) error {
+	e.At = s.Now()
+	err := s.storing(ctx, func(ctx context.Context) error { return s.append(ctx, c, c.State, c.Last().N, e) })
+	if err != nil && !errors.Is(err, ErrMoved) {
+		return fail(Unavailable, CodeNoRecord, err)
+	}
+	return nil
+}
+
+// LookAt reads the order of a correction now, whatever is planned, and records what
+// that shows. It returns the correction as it stands then.
+func (s *Service) LookAt(ctx context.Context, id int64) (Correction, error) {
+	c, err := s.Store.Correction(ctx, id)
+	if err != nil {
+		return c, err
+	}
+	return s.lookAt(context.WithoutCancel(ctx), c)
+}

@@ -1,0 +1,196 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"correction-console/internal/correction"
+	"correction-console/internal/ledger"
+)
+
+// Replayed is what a line of the journal meant for the record.
+type Replayed struct {
+	ID    int64 // of the correction, which may have got another one; 0: not on record
+	Added int   // events that were missing
+}
+
+// ErrDiffers is returned when the record says something else than the journal. A
+// person has to look at both.
+var ErrDiffers = errors.New("the record and the journal differ")
+
+// Find returns the id of a correction by its confirm hash, which is the same in every
+// copy of the database. ErrNoRow when there is none.
+func (s *Store) Find(ctx context.Context, confirmHash [32]byte) (int64, error) {
+	var id int64
+	err := s.reader.row(ctx, `SELECT id FROM correction WHERE confirm_hash = ?`, confirmHash[:]).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = correction.ErrNoRow
+	}
+	if err != nil {
+		return 0, fmt.Errorf("find correction: %w", err)
+	}
+	return id, nil
+}
+
+// Holds reports whether event n of a correction is on record.
+func (s *Store) Holds(ctx context.Context, id int64, n int) (bool, error) {
+	var there bool
+	err := s.reader.row(ctx, `SELECT EXISTS (SELECT 1 FROM event WHERE correction_id = ? AND n = ?)`, id, n).Scan(&there)
+	if err != nil {
+		return false, fmt.Errorf("look for event %d of correction %d: %w", n, id, err)
+	}
+	return there, nil
+}
+
+// Replay puts a correction that was sent back on record, with its events up to the
+// intent, as far as they are missing. ErrDiffers when what is there is not its
+// beginning.
+func (s *Store) Replay(ctx context.Context, c correction.Correction, sign correction.Signing) (Replayed, error) {
+	done := make(chan Replayed, 1)
+	err := s.write(ctx, func(w *writeTx) error {
+		r, err := w.replay(ctx, c, sign)
+		if err == nil {
+			done <- r
+		}
+		return err
+	})
+	if err != nil {
+		return Replayed{}, fmt.Errorf("replay correction %d: %w", c.ID, err)
+	}
+	return <-done, nil
+}
+
+func (w *writeTx) replay(ctx context.Context, c correction.Correction, sign correction.Signing) (r Replayed, err error) {
+	err = w.row(ctx, `SELECT id FROM correction WHERE confirm_hash = ?`, c.ConfirmHash[:]).Scan(&r.ID)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		if r.ID, err = w.restore(ctx, c); err != nil {
+			return r, err
+		}
+		r.Added++
+	case err != nil:
+		return r, err
+	}
+	for _, e := range c.Events[1:] {
+		added, err := w.replayEvent(ctx, r.ID, c.Ref, e, &sign)
+		if err != nil {
+			return r, err
+		}
+		if added {
+			r.Added++
+		}
+	}
+	return r, nil
+}
+
+// restore inserts a correction that is not on record, under its old id if that is
+// free.
+func (w *writeTx) restore(ctx context.Context, c correction.Correction) (int64, error) {
+	base, hash := c.Base.Snapshot()
+	if hash != c.BaseSHA256 || len(c.Events) == 0 || c.Events[0].N != 1 {
+		return 0, errors.New("the line is not whole")
+	}
+	// Who was added after the copy was made is not there any more.
+	_, err := w.exec(ctx, `
+		INSERT INTO user (id, username, name, role, all_merchants, password, disabled, created_ms)
+		SELECT ?1, 'recovered-' || ?1, ?2, 'agent', 0, '-', 1, ?3 WHERE NOT EXISTS (SELECT 1 FROM user WHERE id = ?1)`,
+		c.AuthorID, c.AuthorName, millis(c.PreparedAt))
+	if err != nil {
+		return 0, fmt.Errorf("restore its author: %w", err)
+	}
+	warnings := []byte("[]")
+	if len(c.Warnings) > 0 {
+		if warnings, err = json.Marshal(c.Warnings); err != nil {
+			return 0, err
+		}
+	}
+	var taken, retried bool
+	err = w.row(ctx, `
+		SELECT EXISTS (SELECT 1 FROM correction WHERE id = ?1), ?2 <> 0 AND (
+			NOT EXISTS (SELECT 1 FROM correction WHERE id = ?2 AND out_order_no = ?3 AND sub_mchid = ?4)
+			OR EXISTS (SELECT 1 FROM correction WHERE retry_of = ?2))`, c.ID, c.RetryOf, c.Ref.OutOrderNo, c.Ref.SubMchID).Scan(&taken, &retried)
+	if err != nil {
+		return 0, err
+	}
+	if taken {
+		c.ID = 0
+	}
+	if retried { // that id means something else here
+		c.RetryOf = 0
+	}
+	first, err := ledgerEntry(0, 1, c.Events[0])
+	if err != nil {
+		return 0, err
+	}
+	first.Origin = originFrom(c, base, warnings)
+	return w.insert(ctx, c.ID, first)
+}
+
+// replayEvent adds an event of a correction that is on record, unless it is there.
+func (w *writeTx) replayEvent(ctx context.Context, id int64, ref correction.Ref, e correction.Event, sign *correction.Signing) (bool, error) {
+	var n int
+	var now, there correction.State
+	err := w.row(ctx, `
+		SELECT n, state, COALESCE((SELECT state FROM event WHERE correction_id = ?1 AND n = ?2), '') FROM correction_now WHERE correction_id = ?1`, id, e.N).
+		Scan(&n, &now, &there)
+	switch {
+	case err != nil:
+		return false, err
+	case there == e.State:
+		return false, nil
+	case there != "" || e.N != n+1:
+		return false, fmt.Errorf("correction %d, event %d: the journal says %s, the record is %s with %d events: %w", id, e.N, e.State, now, n, ErrDiffers)
+	}
+	if e.ActorID != 0 {
+		var known bool
+		if err := w.row(ctx, `SELECT EXISTS (SELECT 1 FROM user WHERE id = ?)`, e.ActorID).Scan(&known); err != nil {
+			return false, err
+		}
+		if !known { // added after the copy was made: the record keeps that it was somebody
+			e.Detail.Text = fmt.Sprintf("[user %d] %s", e.ActorID, e.Detail.Text)
+			e.ActorID = 0
+		}
+	}
+	var intent *ledger.Intent
+	if e.State == correction.Sending {
+		intent = &ledger.Intent{SignMS: millis(sign.At), Nonce: sign.Nonce, BootID: "journal"}
+		if err := w.intend(ctx, id, *intent); err != nil {
+			return false, err
+		}
+	}
+	if err := w.follow(ctx, id, now, n, e, intent); err != nil {
+		return false, err
+	}
+	if e.State == correction.Claimed {
+		return true, w.hold(ctx, id, ref)
+	}
+	return true, nil
+}
+
+// ReplayEvent adds what became of a correction that was sent, unless it is on record.
+// ErrNoRow when the correction is not; ErrDiffers when the record says something else.
+func (s *Store) ReplayEvent(ctx context.Context, confirmHash [32]byte, e correction.Event) (Replayed, error) {
+	id, err := s.Find(ctx, confirmHash)
+	if err != nil {
+		return Replayed{}, err
+	}
+	done := make(chan bool, 1)
+	err = s.write(ctx, func(w *writeTx) error {
+		added, err := w.replayEvent(ctx, id, correction.Ref{}, e, nil)
+		if err == nil {
+			done <- added
+		}
+		return err
+	})
+	if err != nil {
+		return Replayed{ID: id}, fmt.Errorf("replay event %d of correction %d: %w", e.N, id, err)
+	}
+	r := Replayed{ID: id}
+	if <-done {
+		r.Added = 1
+	}
+	return r, nil
+}

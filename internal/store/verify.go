@@ -1,0 +1,338 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"modernc.org/sqlite"
+
+	"correction-console/internal/ledger"
+)
+
+// Verification is what a check of a whole record came to.
+type Verification struct {
+	Events, Corrections int64
+	Intents             int64 // to send
+	Root                [32]byte
+	Checkpoints         int // of the database itself, all signed and met
+}
+
+// Fault is the first thing in a record that is not as it was written.
+type Fault struct {
+	CorrectionID int64 // 0: not of one correction
+	N            int   // of the event, 0: not of one event
+	What         string
+}
+
+func (f *Fault) Error() string {
+	switch {
+	case f.CorrectionID == 0:
+		return f.What
+	case f.N == 0:
+		return fmt.Sprintf("correction %d: %s", f.CorrectionID, f.What)
+	}
+	return fmt.Sprintf("correction %d, event %d: %s", f.CorrectionID, f.N, f.What)
+}
+
+// Verify computes the proof of the database file at path again from its records and
+// compares it with what is stored, with its own checkpoints and with those from
+// elsewhere, which must be opened already. vkeys are what its own are signed with. The
+// file may be a copy on another machine, or the one of a running console; nothing is
+// written. The error is a *Fault or a *ledger.Fault for a record that was altered.
+func Verify(ctx context.Context, path string, vkeys []string, elsewhere ...ledger.Checkpoint) (Verification, error) {
+	processSettings()
+	db, err := openCopy(path)
+	if err != nil {
+		return Verification{}, err
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	tx, err := db.BeginTx(ctx, nil) // one state of the file
+	if err != nil {
+		return Verification{}, openError(path, err)
+	}
+	defer tx.Rollback()
+	v, err := verify(ctx, tx, vkeys, elsewhere)
+	if hasCode(err, codeCorrupt, codeNotADB) {
+		return v, &Fault{What: "the file is damaged: " + err.Error()}
+	}
+	return v, err
+}
+
+// openCopy opens a file for reading only. One without a write-ahead log may lie in a
+// folder that cannot be written.
+func openCopy(path string) (*sql.DB, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("find the database: %w", err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("find the database: %w", err)
+	}
+	dsn := fileURI(path) + "?mode=ro&_query_only=1&_dqs=0&_error_rc=1&_busy_timeout=5000&_pragma=trusted_schema(0)&_pragma=cell_size_check(1)&_pragma=mmap_size(1073741824)"
+	if _, err := os.Stat(path + "-wal"); errors.Is(err, fs.ErrNotExist) {
+		dsn += "&immutable=1"
+	}
+	c, err := sqlite.NewConnector(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return sql.OpenDB(c), nil
+}
+
+func verify(ctx context.Context, tx *sql.Tx, vkeys []string, elsewhere []ledger.Checkpoint) (Verification, error) {
+	var v Verification
+	if err := verifySchema(ctx, tx); err != nil {
+		return v, err
+	}
+	audit := ledger.NewAudit()
+	own, err := ownCheckpoints(ctx, tx, vkeys)
+	if err != nil {
+		return v, err
+	}
+	v.Checkpoints = len(own)
+	audit.ExpectAt(own...)
+	audit.ExpectAt(elsewhere...)
+	if err := verifyEvents(ctx, tx, audit, &v); err != nil {
+		return v, err
+	}
+	if err := audit.Finish(); err != nil {
+		return v, err
+	}
+	v.Events, v.Root = audit.Size(), audit.Root()
+	return v, verifyRest(ctx, tx, v)
+}
+
+// ownCheckpoints opens the checkpoints that the database holds.
+func ownCheckpoints(ctx context.Context, tx *sql.Tx, vkeys []string) ([]ledger.Checkpoint, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT size, note FROM checkpoint ORDER BY size`)
+	return collect(rows, err, func(r scanner) (ledger.Checkpoint, error) {
+		var size int64
+		var text []byte
+		if err := r.Scan(&size, &text); err != nil {
+			return ledger.Checkpoint{}, err
+		}
+		c, err := ledger.Open(text, vkeys...)
+		if err != nil {
+			return c, &Fault{What: fmt.Sprintf("the checkpoint of %d events: %v", size, err)}
+		}
+		if c.Size != size {
+			return c, &Fault{What: fmt.Sprintf("the checkpoint of %d events is of %d", size, c.Size)}
+		}
+		return c, nil
+	})
+}
+
+// verifyEvents goes through the events in the order of the proof.
+func verifyEvents(ctx context.Context, tx *sql.Tx, audit *ledger.Audit, v *Verification) error {
+	// First events come in the order of ids, but for those that were replayed from the
+	// journal: a second cursor goes along.
+	origins, err := newOriginCursor(ctx, tx)
+	if err != nil {
+		return err
+	}
+	defer origins.close()
+	rows, err := tx.QueryContext(ctx, `
+		SELECT l.i, l.correction_id, l.n, l.hashes, e.state, e.at_ms, COALESCE(e.actor, 0), e.session_row, e.detail, e.request_id, e.settled, e.due, e.leaf,
+			s.salt, i.sign_ms, i.nonce, i.boot_id, i.mono_ms
+		FROM leaf l
+		LEFT JOIN event e ON e.correction_id = l.correction_id AND e.n = l.n
+		LEFT JOIN salt s ON s.correction_id = l.correction_id
+		LEFT JOIN send i ON e.state = 'sending' AND i.correction_id = l.correction_id
+		ORDER BY l.i`)
+	if err != nil {
+		return fmt.Errorf("read the proof: %w", err)
+	}
+	defer rows.Close()
+	for next := int64(0); rows.Next(); next++ {
+		var i, id int64
+		var n int
+		var hashes, detail, salt, state, requestID, settled, nonce, boot sql.RawBytes
+		var at, actor, session, due, leaf, sign, mono sql.NullInt64
+		err := rows.Scan(&i, &id, &n, &hashes, &state, &at, &actor, &session, &detail, &requestID, &settled, &due, &leaf, &salt, &sign, &nonce, &boot, &mono)
+		if err != nil {
+			return fmt.Errorf("read the proof: %w", err)
+		}
+		fault := func(what string) error { return &Fault{id, n, what} }
+		switch {
+		case i != next:
+			return fault(fmt.Sprintf("row %d of the proof is missing", next))
+		case !at.Valid:
+			return fault("the event is missing")
+		case leaf.Int64 != i:
+			return fault("the event has another place in the proof")
+		}
+		e := ledger.Entry{
+			CorrectionID: id, N: n, State: string(state), AtMS: at.Int64, Actor: actor.Int64, Session: session.Int64, Detail: detail,
+			RequestID: string(requestID), Settled: string(settled), Due: due.Int64, Salt: salt,
+		}
+		if n == 1 {
+			v.Corrections++
+			if e.Origin, err = origins.of(ctx, id); errors.Is(err, sql.ErrNoRows) {
+				return fault("the correction is missing")
+			} else if err != nil {
+				return fmt.Errorf("read correction %d: %w", id, err)
+			}
+		}
+		if sign.Valid {
+			v.Intents++
+			e.Intent = &ledger.Intent{SignMS: sign.Int64, Nonce: string(nonce), BootID: string(boot), MonoMS: mono.Int64}
+		}
+		if err := audit.Add(e, hashes); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// originCursor reads corrections in the order of their ids.
+type originCursor struct {
+	tx   *sql.Tx
+	rows *sql.Rows
+	id   int64 // where it stands; 0: at its end
+	raw  []any
+	o    ledger.Origin
+}
+
+func newOriginCursor(ctx context.Context, tx *sql.Tx) (*originCursor, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT c.id, `+originColumns+` FROM correction c ORDER BY c.id`)
+	if err != nil {
+		return nil, fmt.Errorf("read corrections: %w", err)
+	}
+	c := &originCursor{tx: tx, rows: rows}
+	c.raw = append([]any{&c.id}, originOf(&c.o)...)
+	return c, c.advance()
+}
+
+func (c *originCursor) advance() error {
+	c.o, c.id = ledger.Origin{}, 0
+	if !c.rows.Next() {
+		return c.rows.Err()
+	}
+	return c.rows.Scan(c.raw...)
+}
+
+// of returns a correction; sql.ErrNoRows when there is none.
+func (c *originCursor) of(ctx context.Context, id int64) (*ledger.Origin, error) {
+	if c.id != id {
+		return origin(c.tx.QueryRowContext(ctx, originQuery, id))
+	}
+	o := c.o
+	return &o, c.advance()
+}
+
+func (c *originCursor) close() { c.rows.Close() }
+
+// verifyRest looks for records that the proof does not know, and at what is derived
+// from the events. Each row of the proof stands for an event of its own, so that counts
+// tell whether there are others.
+func verifyRest(ctx context.Context, tx *sql.Tx, v Verification) error {
+	for _, check := range []struct {
+		count       string
+		want        int64
+		query, what string
+	}{
+		{`SELECT count(*) FROM event`, v.Events, `
+			SELECT e.correction_id, e.n FROM event e LEFT JOIN leaf l ON l.i = e.leaf
+			WHERE l.correction_id IS NOT e.correction_id OR l.n IS NOT e.n ORDER BY 1, 2 LIMIT 1`, "the event is not in the proof"},
+		{`SELECT count(*) FROM correction`, v.Corrections, `
+			SELECT c.id, 0 FROM correction c WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.correction_id = c.id AND e.n = 1) LIMIT 1`,
+			"the correction is not in the proof"},
+		{`SELECT count(*) FROM salt`, v.Corrections, `
+			SELECT s.correction_id, 0 FROM salt s WHERE NOT EXISTS (SELECT 1 FROM correction c WHERE c.id = s.correction_id) LIMIT 1`,
+			"the salt belongs to nothing"},
+		{`SELECT count(*) FROM send`, v.Intents, `
+			SELECT s.correction_id, 0 FROM send s
+			WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.correction_id = s.correction_id AND e.state = 'sending') LIMIT 1`,
+			"the intent to send is not in the proof"},
+		{`SELECT count(*) FROM correction_now`, v.Corrections, `
+			SELECT w.correction_id, 0 FROM correction_now w WHERE NOT EXISTS (SELECT 1 FROM correction c WHERE c.id = w.correction_id) LIMIT 1`,
+			"its state is missing, or belongs to nothing"},
+		{``, 0, `
+			SELECT w.correction_id, w.n FROM correction_now w LEFT JOIN event e ON e.correction_id = w.correction_id AND e.n = w.n
+			WHERE e.state IS NOT w.state OR EXISTS (SELECT 1 FROM event later WHERE later.correction_id = w.correction_id AND later.n = w.n + 1) LIMIT 1`,
+			"its state is not that of its last event"},
+		{``, 0, `
+			SELECT l.correction_id, 0 FROM claim l LEFT JOIN correction_now w ON w.correction_id = l.correction_id
+			WHERE COALESCE(w.state, '') NOT IN ('claimed', 'sending', 'unknown') LIMIT 1`, "it holds its order without being open"},
+		{``, 0, `
+			SELECT w.correction_id, 0 FROM correction_now w INDEXED BY correction_now_state
+			WHERE w.state IN ('claimed', 'sending', 'unknown') AND NOT EXISTS (SELECT 1 FROM claim l WHERE l.correction_id = w.correction_id) LIMIT 1`,
+			"it is open without holding its order"},
+	} {
+		if check.count != "" {
+			var n int64
+			if err := tx.QueryRowContext(ctx, check.count).Scan(&n); err != nil {
+				return fmt.Errorf("count records: %w", err)
+			}
+			if n == check.want {
+				continue
+			}
+		}
+		f := &Fault{What: check.what}
+		err := tx.QueryRowContext(ctx, check.query).Scan(&f.CorrectionID, &f.N)
+		if err == nil || errors.Is(err, sql.ErrNoRows) && check.count != "" {
+			return f
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("look for records outside the proof: %w", err)
+		}
+	}
+	return nil
+}
+
+// verifySchema compares the tables and the guards with those of a new database.
+func verifySchema(ctx context.Context, tx *sql.Tx) error {
+	folder, err := os.MkdirTemp("", "console-verify-")
+	if err != nil {
+		return fmt.Errorf("make a database to compare with: %w", err)
+	}
+	defer os.RemoveAll(folder)
+	path := filepath.Join(folder, "console.db")
+	if err := migrate(ctx, path); err != nil {
+		return fmt.Errorf("make a database to compare with: %w", err)
+	}
+	db, err := openCopy(path)
+	if err != nil {
+		return fmt.Errorf("make a database to compare with: %w", err)
+	}
+	defer db.Close()
+	want, err := schemaOf(ctx, db)
+	if err != nil {
+		return fmt.Errorf("make a database to compare with: %w", err)
+	}
+	have, err := schemaOf(ctx, tx)
+	if err != nil {
+		return fmt.Errorf("read the schema: %w", err)
+	}
+	for name, text := range want {
+		if have[name] != text {
+			return &Fault{What: fmt.Sprintf("the schema was altered: %s is missing or another", name)}
+		}
+	}
+	for name := range have {
+		if _, ok := want[name]; !ok {
+			return &Fault{What: fmt.Sprintf("the schema was altered: %s does not belong there", name)}
+		}
+	}
+	return nil
+}
+
+func schemaOf(ctx context.Context, db interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}) (map[string]string, error) {
+	all := map[string]string{}
+	rows, err := db.QueryContext(ctx, `SELECT type || ' ' || name, COALESCE(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\'`)
+	_, err = collect(rows, err, func(r scanner) (struct{}, error) {
+		var name, text string
+		err := r.Scan(&name, &text)
+		all[name] = text
+		return struct{}{}, err
+	})
+	return all, err
+}
