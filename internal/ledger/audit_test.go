@@ -186,6 +186,9 @@ func TestAudit_GoesNoFurtherThanTheFirstFault(t *testing.T) {
 	if err := a.Add(r.entries[1], r.rows[1]); err != first {
 		t.Errorf("the next row: %v, want %v", err, first)
 	}
+	if a.Size() != 1 {
+		t.Errorf("it went on to %d", a.Size())
+	}
 	a.ExpectAt(r.points[9])
 	if err := a.Finish(); err != first {
 		t.Errorf("the end: %v, want %v", err, first)
@@ -202,12 +205,12 @@ func TestAudit_TakesNoCheckpointThatItIsPast(t *testing.T) {
 		}
 	}
 	a.ExpectAt(r.points[3])
-	if err := a.Finish(); err == nil {
-		t.Error("a checkpoint that was not compared passed")
+	var f *Fault
+	if err := a.Finish(); err == nil || errors.As(err, &f) {
+		t.Errorf("a checkpoint that was not compared: %v", err)
 	}
 	a = NewAudit()
 	a.ExpectAt(Checkpoint{Size: 0, Root: r.points[1].Root})
-	var f *Fault
 	if err := a.Finish(); !errors.As(err, &f) || f.What != FaultRoot || f.Index != 0 {
 		t.Errorf("another empty log: %v", err)
 	}

@@ -297,7 +297,6 @@ func TestCheckProof_RefusesForgeries(t *testing.T) {
 		"byte order mark":    {append([]byte("\ufeff"), data...), vkey, ErrMalformed},
 		"not UTF-8":          {text("T-1", "T-\xff"), vkey, ErrMalformed},
 		"too large":          {append(bytes.Clone(data), bytes.Repeat([]byte(" "), maxProof)...), vkey, ErrMalformed},
-		"too many":           {edit(func(_ *proof, f []proofEntry) []proofEntry { return make([]proofEntry, maxEntries+1) }), vkey, ErrMalformed},
 	} {
 		if bytes.Equal(o.data, data) && o.key == vkey {
 			t.Errorf("%s: nothing is forged", name)
@@ -309,6 +308,10 @@ func TestCheckProof_RefusesForgeries(t *testing.T) {
 		if got, err := CheckProof(o.data, keys...); !errors.Is(err, o.want) || !reflect.DeepEqual(got, ProofReport{}) {
 			t.Errorf("%s: %+v, %v; want %v", name, got, err, o.want)
 		}
+	}
+	many := edit(func(_ *proof, f []proofEntry) []proofEntry { return slices.Repeat(f[:1], maxEntries+1) })
+	if _, err := CheckProof(many, vkey); !errors.Is(err, ErrMalformed) {
+		t.Errorf("too many: %v, want ErrMalformed", err)
 	}
 	// The first events without the last ones are a proof, too.
 	if got, err := CheckProof(edit(func(_ *proof, f []proofEntry) []proofEntry { return f[:2] }), vkey); err != nil || len(got.Events) != 2 {
@@ -322,17 +325,35 @@ func TestBuildProof_HandsOutNoneThatDoesNotHold(t *testing.T) {
 	s := sampleSigner(t)
 	point := signed(t, s, whole.points[12])
 	e, is := whole.of(2)
-	// A log in which a body has not the hash that was recorded with it.
-	wrongHash := whole.clone()
-	wrongHash.entries[1].Origin = &Origin{}
-	*wrongHash.entries[1].Origin = *whole.entries[1].Origin
-	wrongHash.entries[1].Origin.Body = []byte("{}")
-	wrongHash.rewrite()
-	badTree := Tree{}
-	for _, e := range wrongHash.entries {
-		badTree.Append(e.Leaf(nil))
+	// Logs in which bytes have not the hash that was recorded with them.
+	type log struct {
+		record
+		entries []Entry
+		point   []byte
 	}
-	badEntries, _ := wrongHash.of(2)
+	wrongBytes := func(change func(o *Origin)) log {
+		r := whole.clone()
+		o := *r.entries[is[0]].Origin
+		change(&o)
+		r.entries[is[0]].Origin = &o
+		r.rewrite()
+		tree, err := LoadTree(12, r.rows.row)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, _ := r.of(2)
+		return log{r, e, signed(t, s, Checkpoint{12, tree.Root(), 0})}
+	}
+	body := wrongBytes(func(o *Origin) { o.Body = []byte("{}") })
+	base := wrongBytes(func(o *Origin) { o.BaseJSON = []byte("{}") })
+	// A log in which the second event stands before the first.
+	wrongOrder := whole.clone()
+	wrongOrder.entries[is[0]], wrongOrder.entries[is[1]] = e[1], e[0]
+	wrongOrder.rewrite()
+	orderTree, err := LoadTree(12, wrongOrder.rows.row)
+	if err != nil {
+		t.Fatal(err)
+	}
 	notText := slices.Clone(e)
 	notText[3].Detail = []byte("{\xff}")
 	noSalt := slices.Clone(e)
@@ -358,7 +379,9 @@ func TestBuildProof_HandsOutNoneThatDoesNotHold(t *testing.T) {
 		"rows missing":    {e, is, point, whole.rows[:5], ErrRow},
 		"not text":        {notText, is, point, whole.rows, ErrMismatch},
 		"no salt":         {noSalt, is, point, whole.rows, ErrMalformed},
-		"bytes of others": {badEntries, is, signed(t, s, Checkpoint{12, badTree.Root(), 0}), wrongHash.rows, ErrMismatch},
+		"out of order":    {e, []int64{is[1], is[0], is[2], is[3]}, signed(t, s, Checkpoint{12, orderTree.Root(), 0}), wrongOrder.rows, ErrMismatch},
+		"body of another": {body.entries, is, body.point, body.rows, ErrMismatch},
+		"base of another": {base.entries, is, base.point, base.rows, ErrMismatch},
 	} {
 		if data, err := BuildProof(o.entries, o.indexes, o.point, o.rows.reader()); data != nil || !errors.Is(err, o.want) {
 			t.Errorf("%s: %d bytes, %v; want %v", name, len(data), err, o.want)

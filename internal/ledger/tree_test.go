@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -101,6 +102,24 @@ func TestTree_IsThatOfTlog(t *testing.T) {
 			break
 		}
 		tree.Append(leafOf(n))
+	}
+}
+
+func TestRowReader_ReadsEachRowOnce(t *testing.T) {
+	t.Parallel()
+	_, r, f := grow(t, 40)
+	indexes := make([]int64, len(f))
+	for i := range indexes {
+		indexes[i] = int64(i)
+	}
+	got, err := r.reader().ReadHashes(append(indexes, indexes...))
+	if want := append(slices.Clone(f), f...); err != nil || !slices.Equal(got, want) {
+		t.Errorf("read %v, %v; want %v", got, err, want)
+	}
+	broken := errors.New("broken")
+	_, err = RowReader(func([]int64) (map[int64][]byte, error) { return nil, broken }).ReadHashes(indexes)
+	if !errors.Is(err, broken) {
+		t.Errorf("an error of read: %v", err)
 	}
 }
 
