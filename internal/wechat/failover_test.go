@@ -290,6 +290,10 @@ func TestModify_OnceOnTheHostOfTheLastQuery(t *testing.T) {
 		if want := []string{"backup:80"}; !slices.Equal(w.dialled, want) || w.Posts(orderNo) != 1 {
 			t.Errorf("dialled %v, %d POSTs", w.dialled, w.Posts(orderNo))
 		}
+		w.breakHost("backup:80", hang) // dialling ends with the call: the bubble waits for it
+		if a = modify(w.Gateway, w.Server); a.Class != correction.NothingSent || a.Took != wechat.DefaultTimeout {
+			t.Errorf("connecting never ends: %+v", a)
+		}
 		w.Probe(context.Background())
 		w.dialled = nil
 		if a = modify(w.Gateway, w.Server); a.Class != correction.Refused || a.Host != "" || !slices.Equal(w.dialled, []string{"sim:80"}) {
@@ -403,8 +407,13 @@ func TestSkew_IsWhatCallAndWholeSecondsDoNotExplain(t *testing.T) {
 			}
 			time.Sleep(time.Minute) // virtual; whole seconds again
 		}
+		time.Sleep(500 * time.Millisecond) // virtual; 0.5 + 0.6 is the next second
+		w.SetNow(func() time.Time { return time.Now().Add(600 * time.Millisecond) })
+		if r, err := w.Query(context.Background(), bank); err != nil || r.Skew != 0 {
+			t.Errorf("within the second: skew %s, %v", r.Skew, err)
+		}
 		w.SetNow(func() time.Time { return time.Now().Add(30 * time.Second) })
-		if a := modify(w.Gateway, w.Server); a.Class != correction.Accepted || w.Health().Skew != 29*time.Second {
+		if a := modify(w.Gateway, w.Server); a.Class != correction.Accepted || w.Health().Skew != 28500*time.Millisecond {
 			t.Errorf("%+v, %+v", a, w.Health())
 		}
 	})

@@ -13,7 +13,7 @@ import (
 //go:embed page.css
 var stylesheet []byte
 
-// pageDelay is how slow a slow answer is that was armed on the page: long enough
+// pageDelay is how slow an answer is that was armed on the page as slow: long enough
 // to be watched.
 const pageDelay = 4 * time.Second
 
@@ -42,10 +42,11 @@ func (s *Server) PageHandler() http.Handler {
 	})
 	mux.HandleFunc("POST /faults", s.act(func(r *http.Request) error {
 		times, _ := strconv.Atoi(r.PostFormValue("times"))
-		return s.Script(Fault{
-			Kind: Kind(r.PostFormValue("kind")), Call: r.PostFormValue("call"), Order: r.PostFormValue("order"),
-			Times: min(max(times, 1), 100), Delay: pageDelay,
-		})
+		f := Fault{Kind: Kind(r.PostFormValue("kind")), Call: r.PostFormValue("call"), Order: r.PostFormValue("order"), Times: min(max(times, 1), 100)}
+		if f.Kind == Slow {
+			f.Delay = pageDelay
+		}
+		return s.Script(f)
 	}))
 	mux.HandleFunc("POST /faults/clear", s.act(func(*http.Request) error {
 		s.Disarm()
@@ -85,7 +86,7 @@ func (s *Server) render(w http.ResponseWriter, status int, failed string) {
 	for _, m := range DemoMerchants() {
 		names[m.SubMchID] = m.Name
 	}
-	p := pageProps{Kinds: Kinds(), Armed: s.Armed(), Failed: failed}
+	p := pageProps{Kinds: slices.DeleteFunc(Kinds(), func(k KindInfo) bool { return k.Kind.generic() }), Armed: s.Armed(), Failed: failed}
 	for _, o := range s.Orders() {
 		p.Orders = append(p.Orders, pageOrder{Order: o, Merchant: names[o.SubMchID], Posts: s.Posts(o.OutOrderNo), Applied: s.Applied(o.OutOrderNo)})
 	}

@@ -40,7 +40,7 @@ type Server struct {
 	once sync.Once
 
 	mu       sync.Mutex
-	servers  []*http.Server // one a listener
+	closers  []func() error // one a listener
 	clock    func() time.Time
 	orders   map[key]*entry
 	sequence []key
@@ -54,6 +54,7 @@ type Server struct {
 	minGap   time.Duration
 	faults   []*Fault
 	chaos    chaos
+	earlier  map[past]answered
 }
 
 // Option changes a new server.
@@ -66,7 +67,7 @@ func WithKeys(k *Keys) Option { return func(s *Server) { s.keys = k } }
 func New(opts ...Option) (*Server, error) {
 	s := &Server{
 		clock: time.Now, done: make(chan struct{}), orders: map[key]*entry{}, posts: map[string]int{}, queries: map[string]int{},
-		applied: map[string]int{}, bodies: map[string][]byte{}, nonces: map[string]time.Time{},
+		applied: map[string]int{}, bodies: map[string][]byte{}, nonces: map[string]time.Time{}, earlier: map[past]answered{},
 	}
 	for _, o := range opts {
 		o(s)
@@ -129,11 +130,16 @@ func (s *Server) serveOn(l net.Listener) (url string, close func() error) {
 			return context.WithValue(ctx, connKey{}, new(atomic.Int32))
 		},
 	}
+	close = func() error {
+		err := h.Close()
+		_ = l.Close() // in case that Serve has not got hold of it yet
+		return err
+	}
 	s.mu.Lock()
-	s.servers = append(s.servers, h)
+	s.closers = append(s.closers, close)
 	s.mu.Unlock()
 	go h.Serve(l)
-	return "http://" + l.Addr().String(), h.Close
+	return "http://" + l.Addr().String(), close
 }
 
 // Close stops listening and ends every call that hangs. Changes that are still to
@@ -141,11 +147,11 @@ func (s *Server) serveOn(l net.Listener) (url string, close func() error) {
 func (s *Server) Close() error {
 	s.once.Do(func() { close(s.done) })
 	s.mu.Lock()
-	servers := slices.Clone(s.servers)
+	closers := slices.Clone(s.closers)
 	s.mu.Unlock()
 	var errs []error
-	for _, h := range servers {
-		errs = append(errs, h.Close())
+	for _, f := range closers {
+		errs = append(errs, f())
 	}
 	return errors.Join(errs...)
 }
@@ -354,13 +360,18 @@ func requestID(tail string) string {
 	return "08" + strings.ToUpper(token(9)) + "-" + tail
 }
 
-// succeed sends a signed answer.
-func (s *Server) succeed(w http.ResponseWriter, q request, status int, body []byte) {
+// head sets the headers of a signed answer.
+func (s *Server) head(w http.ResponseWriter, q request, body []byte) {
 	w.Header().Set("Request-ID", requestID("0"))
 	s.sign(w.Header(), s.now(), q.serial, body)
 	if body != nil {
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	}
+}
+
+// succeed sends a signed answer.
+func (s *Server) succeed(w http.ResponseWriter, q request, status int, body []byte) {
+	s.head(w, q, body)
 	w.WriteHeader(status)
 	w.Write(body)
 }

@@ -71,6 +71,33 @@ type raw struct {
 
 func (r raw) do(t *testing.T, s *simulator.Server) (status int, code, message string, header http.Header) {
 	t.Helper()
+	res, err := http.DefaultTransport.RoundTrip(r.request(t, s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var e struct{ Code, Message string }
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.StatusCode >= 300 {
+		if err := json.Unmarshal(body, &e); err != nil || e.Code == "" || e.Message == "" {
+			t.Errorf("error body %s", body)
+		}
+		if res.Header.Get("Wechatpay-Signature") != "" {
+			t.Error("an error is signed; WeChat's are not")
+		}
+	}
+	if res.Header.Get("Request-ID") == "" {
+		t.Error("no Request-ID")
+	}
+	return res.StatusCode, e.Code, e.Message, res.Header
+}
+
+// request signs it.
+func (r raw) request(t *testing.T, s *simulator.Server) *http.Request {
+	t.Helper()
 	if r.signedPath == "" {
 		r.signedPath = r.path
 	}
@@ -108,28 +135,7 @@ func (r raw) do(t *testing.T, s *simulator.Server) (status int, code, message st
 			req.Header[name] = nil
 		}
 	}
-	res, err := http.DefaultTransport.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	var e struct{ Code, Message string }
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if res.StatusCode >= 300 {
-		if err := json.Unmarshal(body, &e); err != nil || e.Code == "" || e.Message == "" {
-			t.Errorf("error body %s", body)
-		}
-		if res.Header.Get("Wechatpay-Signature") != "" {
-			t.Error("an error is signed; WeChat's are not")
-		}
-	}
-	if res.Header.Get("Request-ID") == "" {
-		t.Error("no Request-ID")
-	}
-	return res.StatusCode, e.Code, e.Message, res.Header
+	return req
 }
 
 func modifyPath(no string) string {
@@ -541,7 +547,8 @@ func TestFaults_SkipTimesAndOrder(t *testing.T) {
 	}
 	for _, f := range []simulator.Fault{
 		{Kind: "nothing", Call: simulator.CallQuery}, {Kind: simulator.Busy, Call: simulator.CallQuery},
-		{Kind: simulator.OtherOrder, Call: simulator.CallModify}, {Kind: simulator.Slow},
+		{Kind: simulator.TimeoutAfter, Call: simulator.CallQuery}, {Kind: simulator.Slow}, {Kind: simulator.StatusBefore, Call: simulator.CallQuery},
+		{Kind: simulator.StatusAfter, Call: simulator.CallModify, Status: 199}, {Kind: simulator.StatusAfter, Call: simulator.CallModify, Status: 600},
 	} {
 		if s.Script(f) == nil {
 			t.Errorf("%+v was armed", f)
@@ -665,7 +672,7 @@ func TestPage_ArmsFaultsAndChangesOrders(t *testing.T) {
 			t.Errorf("the page lacks %s", want)
 		}
 	}
-	for _, bad := range []string{"<script", " style=", "onclick"} {
+	for _, bad := range []string{"<script", " style=", "onclick", "status_before", "status_after"} { // the last need parameters
 		if strings.Contains(string(body), bad) {
 			t.Errorf("the page holds %s", bad)
 		}
