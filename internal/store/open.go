@@ -225,7 +225,8 @@ func fileURI(path string) string { return "file:" + (&url.URL{Path: path}).Escap
 const hardening = "&_defensive=1&_dqs=0&_error_rc=1&_busy_timeout=5000&_foreign_keys=1" +
 	"&_pragma=trusted_schema(0)&_pragma=cell_size_check(1)"
 
-const durable = "&_journal_mode=WAL&_synchronous=FULL&_pragma=journal_size_limit(67108864)"
+// The savepoints of a group keep what they need to undo in memory, not in a file.
+const durable = "&_journal_mode=WAL&_synchronous=FULL&_pragma=journal_size_limit(67108864)&_pragma=temp_store(2)"
 
 func writerDSN(path string) string {
 	return fileURI(path) + "?_txlock=immediate" + hardening + durable

@@ -55,28 +55,36 @@ func (t *tree) keep(w *writeTx) {
 	}
 }
 
-// grow returns the proof as it stands in this transaction.
-func (w *writeTx) grow(ctx context.Context) (*growth, error) {
-	if w.tree != nil {
+// grow returns the proof as it stands in this transaction. Between two transactions
+// of ours another process may have written: with fresh it is read again.
+func (w *writeTx) grow(ctx context.Context, fresh bool) (*growth, error) {
+	if w.tree != nil && !fresh {
 		return w.tree, nil
 	}
-	var size int64
-	if err := w.row(ctx, `SELECT COALESCE(max(i) + 1, 0) FROM leaf`).Scan(&size); err != nil {
-		return nil, fmt.Errorf("read the size of the proof: %w", err)
-	}
 	t := &w.store.tree
-	if !t.known || t.last.Size() != size { // the first of this process, or another one wrote
-		loaded, err := ledger.LoadTree(size, func(i int64) (hashes []byte, err error) {
-			err = w.row(ctx, `SELECT hashes FROM leaf WHERE i = ?`, i).Scan(&hashes)
-			return hashes, err
-		})
+	if !t.known || fresh {
+		loaded, err := loadTree(ctx, w.row)
 		if err != nil {
 			return nil, err
 		}
 		t.last, t.known = loaded, true
 	}
-	w.tree = &growth{Tree: t.last, salts: map[int64][]byte{}}
+	if w.tree == nil {
+		w.tree = &growth{salts: map[int64][]byte{}}
+	}
+	w.tree.Tree = t.last
 	return w.tree, nil
+}
+
+func loadTree(ctx context.Context, row func(ctx context.Context, query string, args ...any) scanner) (ledger.Tree, error) {
+	var size int64
+	if err := row(ctx, `SELECT COALESCE(max(i) + 1, 0) FROM leaf`).Scan(&size); err != nil {
+		return ledger.Tree{}, fmt.Errorf("read the size of the proof: %w", err)
+	}
+	return ledger.LoadTree(size, func(i int64) (h []byte, err error) {
+		err = row(ctx, `SELECT hashes FROM leaf WHERE i = ?`, i).Scan(&h)
+		return h, err
+	})
 }
 
 // salt returns the salt of a correction, which new ones get.
@@ -103,7 +111,7 @@ func (w *writeTx) salt(ctx context.Context, g *growth, id int64, fresh bool) ([]
 
 // record inserts an event with its leaf in the proof.
 func (w *writeTx) record(ctx context.Context, e ledger.Entry) error {
-	g, err := w.grow(ctx)
+	g, err := w.grow(ctx, false)
 	if err != nil {
 		return err
 	}
@@ -114,18 +122,28 @@ func (w *writeTx) record(ctx context.Context, e ledger.Entry) error {
 		return err
 	}
 	g.leaf = e.Leaf(g.leaf[:0])
-	i, hashes := g.Append(g.leaf)
+	grown := g.Tree
+	i, err := w.prove(ctx, g, e)
+	if refused(err) && grown == w.store.tree.last { // another process was there: nothing of ours is in the way
+		if g, err = w.grow(ctx, true); err == nil {
+			i, err = w.prove(ctx, g, e)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("add to the proof: %w", err)
+	}
 	_, err = w.exec(ctx, `
 		INSERT INTO event (correction_id, n, state, at_ms, actor, session_row, detail, request_id, settled, due, leaf)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		e.CorrectionID, e.N, e.State, e.AtMS, orNull(e.Actor), e.Session, string(e.Detail), e.RequestID, e.Settled, e.Due, i)
-	if err != nil {
-		return err
-	}
-	if _, err = w.exec(ctx, `INSERT INTO leaf (i, correction_id, n, hashes) VALUES (?, ?, ?, ?)`, i, e.CorrectionID, e.N, hashes); err != nil {
-		return fmt.Errorf("add to the proof: %w", err)
-	}
-	return nil
+	return err
+}
+
+// prove appends the leaf of an event.
+func (w *writeTx) prove(ctx context.Context, g *growth, e ledger.Entry) (int64, error) {
+	i, hashes := g.Append(g.leaf)
+	_, err := w.exec(ctx, `INSERT INTO leaf (i, correction_id, n, hashes) VALUES (?, ?, ?, ?)`, i, e.CorrectionID, e.N, hashes)
+	return i, err
 }
 
 // ledgerEntry is an event as the proof has it, without the salt.
@@ -205,18 +223,6 @@ func (s *Store) SetSigner(signer *ledger.Signer) {
 	s.checkpoints.mu.Unlock()
 }
 
-// head reads the proof as it stands on record.
-func (s *Store) head(ctx context.Context) (ledger.Tree, error) {
-	var size int64
-	if err := s.reader.row(ctx, `SELECT COALESCE(max(i) + 1, 0) FROM leaf`).Scan(&size); err != nil {
-		return ledger.Tree{}, fmt.Errorf("read the size of the proof: %w", err)
-	}
-	return ledger.LoadTree(size, func(i int64) (h []byte, err error) {
-		err = s.reader.row(ctx, `SELECT hashes FROM leaf WHERE i = ?`, i).Scan(&h)
-		return h, err
-	})
-}
-
 // Checkpoint signs the record as it stands and keeps the signed text. When nothing
 // came to the record since the newest checkpoint, it is that one.
 func (s *Store) Checkpoint(ctx context.Context) (correction.Checkpoint, error) {
@@ -225,7 +231,7 @@ func (s *Store) Checkpoint(ctx context.Context) (correction.Checkpoint, error) {
 	if s.checkpoints.signer == nil {
 		return correction.Checkpoint{}, errors.New("sign checkpoint: there is no key")
 	}
-	t, err := s.head(ctx)
+	t, err := loadTree(ctx, s.reader.row)
 	if err != nil {
 		return correction.Checkpoint{}, fmt.Errorf("sign checkpoint: %w", err)
 	}

@@ -115,18 +115,20 @@ func (w *writeTx) follow(ctx context.Context, id int64, from correction.State, n
 // Claim takes the order for the correction and appends the event claimed, in one
 // transaction.
 func (s *Store) Claim(ctx context.Context, id int64, ref correction.Ref, e correction.Event) error {
-	err := s.write(ctx, func(w *writeTx) error {
-		// First the event: a correction that was claimed before has moved, and does not
-		// stand in its own way.
-		if err := w.follow(ctx, id, correction.Prepared, 0, e, nil); err != nil {
-			return err
-		}
-		return w.hold(ctx, id, ref)
-	})
+	err := s.write(ctx, func(w *writeTx) error { return w.claim(ctx, id, ref, e) })
 	if err != nil {
 		return fmt.Errorf("claim order for correction %d: %w", id, err)
 	}
 	return nil
+}
+
+func (w *writeTx) claim(ctx context.Context, id int64, ref correction.Ref, e correction.Event) error {
+	// First the event: a correction that was claimed before has moved, and does not
+	// stand in its own way.
+	if err := w.follow(ctx, id, correction.Prepared, 0, e, nil); err != nil {
+		return err
+	}
+	return w.hold(ctx, id, ref)
 }
 
 // hold takes the order for a correction; ErrTaken when another one holds it.
@@ -148,17 +150,19 @@ func (w *writeTx) hold(ctx context.Context, id int64, ref correction.Ref) error 
 // transaction. ErrMoved when the correction is not claimed, and when its intent is
 // on record already.
 func (s *Store) MarkSending(ctx context.Context, id int64, sign correction.Signing, e correction.Event) error {
-	err := s.write(ctx, func(w *writeTx) error {
-		i := ledger.Intent{SignMS: millis(sign.At), Nonce: sign.Nonce, BootID: s.boot, MonoMS: time.Since(s.started).Milliseconds()}
-		if err := w.intend(ctx, id, i); err != nil {
-			return err
-		}
-		return w.follow(ctx, id, correction.Claimed, 0, e, &i)
-	})
+	err := s.write(ctx, func(w *writeTx) error { return w.markSending(ctx, id, sign, e) })
 	if err != nil {
 		return fmt.Errorf("record the intent to send correction %d: %w", id, err)
 	}
 	return nil
+}
+
+func (w *writeTx) markSending(ctx context.Context, id int64, sign correction.Signing, e correction.Event) error {
+	i := ledger.Intent{SignMS: millis(sign.At), Nonce: sign.Nonce, BootID: w.store.boot, MonoMS: time.Since(w.store.started).Milliseconds()}
+	if err := w.intend(ctx, id, i); err != nil {
+		return err
+	}
+	return w.follow(ctx, id, correction.Claimed, 0, e, &i)
 }
 
 // intend puts the one intent to send a correction on record. ErrMoved when there is

@@ -95,7 +95,7 @@ BEGIN SELECT RAISE(ABORT, 'salts are not deleted'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER leaf_insert BEFORE INSERT ON leaf
-WHEN NEW.i IS NOT COALESCE((SELECT max(i) + 1 FROM leaf), 0)
+WHEN EXISTS (SELECT 1 FROM leaf WHERE i >= NEW.i)
 BEGIN SELECT RAISE(ABORT, 'the leaf does not follow'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
