@@ -116,6 +116,9 @@ func newApp(st *store.Store, cfg config.Config, o appOptions) (*app, error) {
 	service := &correction.Service{
 		Store: st, Gateway: o.gateway, Journal: second, Policy: policyOf(cfg), Key: keys.Confirm, Now: time.Now, Log: o.log, Machine: machine.now,
 	}
+	if err := plant(service, st); err != nil {
+		return nil, err
+	}
 	sessions := auth.NewSessions(st, keys, cfg.Secure(), time.Now, o.log)
 	handler, err := handlers.New(handlers.Config{
 		Corrections: service, Sessions: sessions, Preferences: st.SetPreferences,

@@ -440,6 +440,7 @@ func (s *Service) Prepare(ctx context.Context, a Actor, ref Ref, f Form, from in
 	if err != nil {
 		return r, fail(Unavailable, CodeNoRecord, err)
 	}
+	step("prepared")
 	if err := s.Store.DeleteDraft(ctx, a.UserID, ref); err != nil {
 		s.Log.Warn("delete draft", "err", err)
 	}
@@ -646,7 +647,10 @@ func (s *Service) Confirm(ctx context.Context, a Actor, id int64, token, typedTo
 	}
 	c.State, claim.N = Claimed, c.Last().N+1
 	c.Events = append(c.Events, claim)
-	return s.send(ctx, c)
+	step("claimed")
+	err = s.send(ctx, c)
+	step("page")
+	return err
 }
 
 // send carries out a claimed correction.
@@ -666,6 +670,7 @@ func (s *Service) send(ctx context.Context, c Correction) error {
 	if now.Skew.Abs() >= RefuseSkew { // WeChat would refuse the signature soon (trust.md §1.9)
 		return s.conclude(ctx, c, Claimed, n, NotSent, Detail{Class: NothingSent, Cause: CauseClock, SkewMS: now.Skew.Milliseconds()})
 	}
+	step("reread")
 
 	sign := NewSigning(s.Now())
 	intent := Event{N: n + 1, State: Sending, At: s.Now(), Detail: Detail{SignMS: sign.At.UnixMilli(), SkewMS: now.Skew.Milliseconds()}}
@@ -680,6 +685,7 @@ func (s *Service) send(ctx context.Context, c Correction) error {
 	}
 	n++
 	c.State, c.Events = Sending, append(c.Events, intent)
+	step("intent")
 	if err := s.storing(ctx, func(ctx context.Context) error { return s.Journal.Sending(ctx, c, sign) }); err != nil {
 		s.Log.Error("the intent is not in the journal; nothing is sent", "correction", c.ID, "err", err)
 		if err := s.conclude(ctx, c, Sending, n, NotSent, Detail{Class: NothingSent, Cause: CauseNoRecord}); err != nil {
@@ -687,8 +693,11 @@ func (s *Service) send(ctx context.Context, c Correction) error {
 		}
 		return fail(Unavailable, CodeNoRecord, err)
 	}
+	step("journal")
 
+	step("post")
 	answer := s.Gateway.Modify(ctx, c.Ref, c.Body, sign)
+	step("answer")
 	s.counts.sent.Add(1)
 	d := Detail{
 		Class: answer.Class, Cause: answer.Cause, Alarm: answer.Alarm, Obstacle: answer.Obstacle,
@@ -699,15 +708,17 @@ func (s *Service) send(ctx context.Context, c Correction) error {
 	if d.Alarm != "" {
 		s.Log.Error("alarm", "kind", d.Alarm, "correction", c.ID, "status", d.Status, "request_id", d.RequestID)
 	}
+	state := Unknown
 	switch answer.Class {
 	case NothingSent:
-		return s.conclude(ctx, c, Sending, n, NotSent, d)
+		state = NotSent
 	case Accepted, Refused:
-		state, d := s.readBack(ctx, c, answer.Class, d)
-		return s.conclude(ctx, c, Sending, n, state, d)
+		state, d = s.readBack(ctx, c, answer.Class, d)
+	default:
+		d.Class = Uncertain
 	}
-	d.Class = Uncertain
-	return s.conclude(ctx, c, Sending, n, Unknown, d)
+	step("readback")
+	return s.conclude(ctx, c, Sending, n, state, d)
 }
 
 // readBack confirms a certain answer by reading the order again. WeChat documents
@@ -828,6 +839,7 @@ func (s *Service) append(ctx context.Context, c Correction, from State, n int, e
 	if err := s.Store.Append(ctx, c.ID, from, n, e); err != nil {
 		return err
 	}
+	step("outcome")
 	s.noted(ctx, c, n+1, from, e)
 	return nil
 }
@@ -989,6 +1001,7 @@ func (s *Service) decide(ctx context.Context, c Correction, a Actor) error {
 	if err != nil {
 		return err
 	}
+	step("resolving")
 	first, _ := firstUnknown(c)
 	e := s.evidence(c, now, asked, first.Detail)
 	e.QuietRead = s.quietRead(c, first.Detail, asked.Add(now.Skew))
