@@ -60,7 +60,7 @@ func (s *server) log(c echo.Context) error {
 		p.NewerURL = logURL(form, "", "")
 	}
 	for _, r := range rows {
-		if r.State == correction.Applied {
+		if r.State.InForce() {
 			p.AppliedCount++
 			p.AppliedSum += r.Reduction()
 		}

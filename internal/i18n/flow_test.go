@@ -259,14 +259,109 @@ func TestEvents_AreNamedAndExplained(t *testing.T) {
 			Class: correction.Refused, Finding: correction.FoundBase, Reading: &order, Status: 400, Code: "INVALID_REQUEST", Message: "m",
 			TookMS: 412, Cause: correction.CauseUnread, Alarm: correction.AlarmAuth, Typed: "10.00",
 		}}
-		bilingual(t, string(s), func(l Lang) string { return EventTitle(l, e) })
+		bilingual(t, string(s), func(l Lang) string { return EventTitle(l, c, e) })
 		bilingual(t, string(s), func(l Lang) string { return strings.Join(EventNotes(l, c, e), "|") })
 	}
 	check := correction.Event{State: correction.Unknown, Detail: correction.Detail{Finding: correction.FoundBase, Reading: &order}}
-	if !IsCheck(check) || EventTitle(ZH, check) == EventTitle(ZH, correction.Event{State: correction.Unknown}) {
+	if !IsCheck(check) || EventTitle(ZH, c, check) == EventTitle(ZH, c, correction.Event{State: correction.Unknown}) {
 		t.Error("a reading that did not decide is not told from the uncertain answer")
+	}
+	titles := map[string]string{}
+	later := func(state correction.State, d correction.Detail) {
+		t.Helper()
+		d.Text, d.Reading = "核对过", &order
+		c := c
+		c.State = state
+		c.Events = []correction.Event{{N: 1, State: state}, {N: 2, State: state, Detail: d}}
+		bilingual(t, string(state), func(l Lang) string { return EventTitle(l, c, c.Events[1]) })
+		if title := EventTitle(ZH, c, c.Events[1]); title == EventTitle(ZH, c, c.Events[0]) {
+			t.Errorf("%s: a later event %+v is called as the first: %s", state, d, title)
+		} else {
+			titles[title] = title
+		}
+		if notes := strings.Join(EventNotes(ZH, c, c.Events[1]), "|"); !strings.Contains(notes, "“核对过”") {
+			t.Errorf("%s: the words of a person are missing: %s", state, notes)
+		}
+	}
+	for _, s := range correction.Settlements {
+		later(correction.Applied, correction.Detail{Settled: s})
+	}
+	for _, r := range correction.Rulings {
+		later(correction.NeedsPerson, correction.Detail{Ruling: r})
+		later(correction.Resolved, correction.Detail{Ruling: r})
+	}
+	later(correction.Applied, correction.Detail{Handled: true})
+	later(correction.Applied, correction.Detail{Alarm: correction.AlarmLost})
+	later(correction.Applied, correction.Detail{Finding: correction.FoundBelow})
+	later(correction.NotApplied, correction.Detail{Finding: correction.FoundBase})
+	later(correction.NotApplied, correction.Detail{Settled: correction.Rechecked, Cause: correction.CauseUnread})
+	if want := len(correction.Settlements) + 2*len(correction.Rulings) + 5; len(titles) != want {
+		t.Errorf("%d titles for %d events", len(titles), want)
 	}
 	if got := Took(ZH, 412); got != "用时 0.4 秒" {
 		t.Errorf("took: %q", got)
+	}
+}
+
+func TestOutcome_SaysWhatBecameOfTheOrder(t *testing.T) {
+	t.Parallel()
+	order := func(state string, paid correction.Fen) *correction.Order {
+		o := correction.Order{State: "DOING", StateDescription: "MCH_COMPLETE", Total: 1000, HasTotal: true, Collection: correction.Collection{State: state, Total: 1000, Paid: paid}}
+		return &o
+	}
+	base := correction.Order{State: "DOING", StateDescription: "MCH_COMPLETE", Total: 9900, HasTotal: true}
+	risen := *order("USER_PAYING", 0)
+	risen.Total = 9900
+	applied := correction.Event{N: 1, State: correction.Applied, Detail: correction.Detail{Finding: correction.FoundTarget, Reading: order("USER_PAYING", 0)}}
+	refused := correction.Event{N: 1, State: correction.NotApplied, Detail: correction.Detail{Finding: correction.FoundBase, Reading: &base}}
+	old := base
+	old.Collection = correction.Collection{State: "USER_PAID", Total: 9900, Paid: 9900}
+	for name, c := range map[string]struct {
+		events     []correction.Event
+		says, not  string
+		saysToThem bool
+	}{
+		"following": {[]correction.Event{applied}, "微信会按新金额扣款", "已经付款", true},
+		"paid new": {[]correction.Event{applied, {N: 2, State: correction.Applied, Detail: correction.Detail{Finding: correction.FoundPaidTarget, Settled: correction.PaidNew, Reading: order("USER_PAID", 1000)}}},
+			"客户已按新金额付款", "会按新金额扣款", true},
+		"paid old": {[]correction.Event{applied, {N: 2, State: correction.Applied, Detail: correction.Detail{Finding: correction.FoundPaidBase, Settled: correction.PaidOld, Due: true, Reading: &old}}},
+			"要退 ¥89.00", "会按新金额扣款", true},
+		"paid old, handled": {[]correction.Event{applied, {N: 2, State: correction.Applied, Detail: correction.Detail{Finding: correction.FoundPaidBase, Settled: correction.PaidOld, Due: true, Reading: &old}},
+			{N: 3, State: correction.Applied, Detail: correction.Detail{Handled: true, Text: "退了"}}}, "主管已处理", "要退 ¥89.00", true},
+		"superseded": {[]correction.Event{applied, {N: 2, State: correction.Applied, Detail: correction.Detail{Settled: correction.Superseded}}}, "以后来那一笔为准", "会按新金额扣款", false},
+		"lost":       {[]correction.Event{applied, {N: 2, State: correction.Applied, Detail: correction.Detail{Finding: correction.FoundBase, Alarm: correction.AlarmLost, Due: true, Reading: &risen}}}, "对不上", "会按新金额扣款", true},
+		"paid after it was not applied": {[]correction.Event{refused, {N: 2, State: correction.NotApplied, Detail: correction.Detail{Finding: correction.FoundPaidBase, Reading: &old}}},
+			"多收的 ¥89.00 要退款", "重新改一次", true},
+		"still open": {[]correction.Event{applied, {N: 2, State: correction.Applied, Detail: correction.Detail{Settled: correction.StillOpen, Due: true, Finding: correction.FoundTarget, Reading: order("USER_PAYING", 0)}}},
+			"还没有付款", "把结果告诉客户", true},
+	} {
+		cor := correction.Correction{Base: base, Target: 1000, State: c.events[0].State, Events: c.events}
+		w := Outcome(ZH, cor, "")
+		all := strings.Join(append([]string{w.Title, w.Money}, w.Next...), "|")
+		if !strings.Contains(all, c.says) || strings.Contains(all+w.Say, c.not) || (w.Say != "") != c.saysToThem {
+			t.Errorf("%s: %s / %s", name, all, w.Say)
+		}
+		bilingual(t, name, func(l Lang) string {
+			w := Outcome(l, cor, "")
+			return w.Title + "|" + w.Money + "|" + strings.Join(w.Next, "|")
+		})
+	}
+}
+
+func TestAlarms_CoverEveryConcernOfOneAndOfMany(t *testing.T) {
+	t.Parallel()
+	for _, c := range []correction.Concern{correction.Unresolved, correction.AppliedAfter, correction.LostEffect, correction.LowDisk, correction.StoreFailed,
+		correction.JournalFailed, correction.ClockOff, correction.ClockRefused, correction.OnBackup, correction.Unpublished} {
+		for _, n := range []int{1, 7} {
+			bilingual(t, string(c), func(l Lang) string { return AlarmWords(l, correction.Alarm{Concern: c, Count: n, ID: 12}) })
+		}
+	}
+	for _, c := range []correction.Concern{correction.LowDisk, correction.StoreFailed} {
+		bilingual(t, string(c), func(l Lang) string { return ReadOnlyText(c).In(l) })
+	}
+	for _, s := range correction.Settlements {
+		for _, state := range []correction.State{correction.Applied, correction.AppliedLate} {
+			bilingual(t, string(s), func(l Lang) string { return DueText(l, correction.Summary{State: state, Settled: s}) })
+		}
 	}
 }

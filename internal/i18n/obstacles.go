@@ -108,8 +108,16 @@ func RefundSteps(l Lang, paid correction.Fen) []string {
 	if paid > 0 {
 		difference = l.F("核定客户应付多少，差价 = %s − 应付金额。", "Work out what the customer owes. Difference = %s − amount owed.", paid)
 	}
+	return append([]string{difference}, refundWay(l)...)
+}
+
+// RefundStepsOf is how a certain amount is given back.
+func RefundStepsOf(l Lang, refund correction.Fen) []string {
+	return append([]string{l.F("要退 %s。退之前先看有没有人退过。", "Refund %s. Before that, see whether somebody has done so already.", refund)}, refundWay(l)...)
+}
+
+func refundWay(l Lang) []string {
 	return []string{
-		difference,
 		l.T("到商户系统按微信支付单号退款。不要用订单号退，会提示订单不存在。", "Refund it in the merchant system by the WeChat transaction number. By the order number it will not be found."),
 		l.T("付款后 365 天内可退，原路退回。", "Refunds are possible for 365 days and go back the way the money came."),
 	}

@@ -72,7 +72,7 @@ func stateLook(s correction.State) (class, icon string) {
 		return "state--draft", "dashed"
 	case correction.Claimed, correction.Sending:
 		return "state--ready", "plane"
-	case correction.Applied:
+	case correction.Applied, correction.AppliedLate:
 		return "state--applied", "applied"
 	case correction.Rejected, correction.NotApplied, correction.NotSent:
 		return "state--rejected", "cross"
@@ -80,6 +80,8 @@ func stateLook(s correction.State) (class, icon string) {
 		return "state--unknown", "question"
 	case correction.NeedsPerson:
 		return "state--unknown", "warn"
+	case correction.Resolved:
+		return "state--settled", "check"
 	}
 	return "state--mute", "bar"
 }
@@ -95,4 +97,10 @@ func stateClass(s correction.State, large bool) string {
 func stateIcon(s correction.State) string {
 	_, icon := stateLook(s)
 	return icon
+}
+
+// Settled reports whether a correction is settled the good way: the customer paid the
+// new amount.
+func Settled(s correction.State, how correction.Settlement) bool {
+	return s.InForce() && how == correction.PaidNew
 }

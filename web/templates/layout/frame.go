@@ -64,6 +64,9 @@ func (p Page) nav() []navItem {
 	if p.User.CanLog {
 		items = append(items, navItem{NavLog, "/corrections", p.T("改价记录", "Change log")})
 	}
+	if p.User.CanRun {
+		items = append(items, navItem{NavOperations, "/operations", p.T("运维", "Operations")})
+	}
 	return items
 }
 

@@ -27,7 +27,10 @@ type Page struct {
 	DemoURL string   // the demo's page of faults; empty outside the demo
 	Scripts []string // names of modules below web/static/js, such as "form.js"
 	OwnFind bool     // the page has a find box itself, so the top bar has none
-	Narrow  bool     // a page of text: one narrow column
+	// ReadOnly says that corrections are refused at present, and why; empty when not.
+	ReadOnly string
+	Alarms   []Alarm // what the person must know who did not ask
+	Narrow   bool    // a page of text: one narrow column
 }
 
 // User is the person who is signed in.
@@ -36,13 +39,19 @@ type User struct {
 	Role    correction.Role
 	CanLog  bool // may read the change log
 	CanFind bool // may look for orders
+	CanRun  bool // may see how the installation is doing
 }
+
+// Alarm is one thing that people must know, with where to see more. Text and Link are
+// in the page's language.
+type Alarm struct{ Text, Link, Href string }
 
 // Entries of the main navigation.
 const (
-	NavMine    = "mine"
-	NavLog     = "log"
-	NavAccount = "account"
+	NavMine       = "mine"
+	NavLog        = "log"
+	NavOperations = "operations"
+	NavAccount    = "account"
 )
 
 // T and F choose a text in the page's language.

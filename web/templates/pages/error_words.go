@@ -35,7 +35,7 @@ func (p ErrorProps) cause() errorWords {
 	switch p.Problem {
 	case ErrorUnreachable, ErrorRefused, ErrorUnverified, ErrorUnreadable, ErrorSettings:
 		return p.upstream()
-	case ErrorPending, ErrorBusy, ErrorTokenWrong, ErrorBaseUnknown, ErrorNotCorrectable, ErrorNoRecord:
+	case ErrorPending, ErrorBusy, ErrorTokenWrong, ErrorBaseUnknown, ErrorNotCorrectable, ErrorNoRecord, ErrorReadOnly, ErrorRetried, ErrorSecondPerson, ErrorMoved:
 		return p.midway()
 	}
 	return p.request()
@@ -199,7 +199,7 @@ func (p ErrorProps) midway() errorWords {
 		return errorWords{
 			Kind: components.NoticeWarn, Icon: "question",
 			Title: t("已经提交，结果还没有记下来", "It was submitted; the result is not on record yet"),
-			What:  t("还不知道有没有改成。请打开这笔改价，点“立即核对”。不要重新提交。", "We do not know yet whether it was applied. Open the correction and choose “Check now”. Do not submit it again."),
+			What:  t("还不知道有没有改成，系统会自己核对。请不要重新提交。", "We do not know yet whether it was applied. The console checks by itself. Do not submit it again."),
 			Do:    []string{t("过一两分钟到改价记录里看结果。", "Look for the result in the change log in a minute or two.")},
 			Say:   t("修改已经提交，正在等微信确认。这几分钟请您先不要付款，有结果我马上给您回电。", "Your change is submitted and we are waiting for WeChat. Please do not pay for a few minutes; I will call you back."),
 			Retry: t("看结果", "See the result"),
@@ -236,6 +236,43 @@ func (p ErrorProps) midway() errorWords {
 			What:  t("订单页上写着原因和下一步怎么办。", "The page of the order says why, and what to do next."),
 			Do:    []string{t("打开订单，按上面写的办。", "Open the order and do what it says.")},
 			Retry: t("打开订单", "Open the order"),
+		}
+	}
+	switch p.Problem {
+	case ErrorReadOnly:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "lock",
+			Title: t("改价已暂停", "Corrections are paused"),
+			What:  t("记录所在的磁盘快满了或者出错了。留不下记录，就不发给微信。", "The disk of the record is nearly full or failed. What cannot be put on record is not sent to WeChat."),
+			Do: []string{
+				t("告诉运维：改价已暂停，要处理磁盘。", "Tell the operator that corrections are paused because of the disk."),
+				t("查订单、看记录不受影响。恢复以后再改。", "Orders and the log can be read as usual. Correct the order when they are open again."),
+			},
+			Say: t("系统正在维护，现在还改不了。恢复以后我马上处理，给您回电。", "Our system is under maintenance, so it cannot be changed right now. I will see to it as soon as it is back and call you."),
+		}
+	case ErrorRetried:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "pencil",
+			Title: t("这笔改价刚刚有人重试过了", "Somebody has just tried this correction again"),
+			What:  t("一笔改价只能重试一次，免得重复改。", "A correction is tried again once only, so that it is not done twice."),
+			Do:    []string{t("打开订单，看那一笔改价到了哪一步。", "Open the order and see how far that correction is.")},
+			Retry: t("打开订单", "Open the order"),
+		}
+	case ErrorSecondPerson:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "lock",
+			Title: t("这要另一位主管来做", "This takes another supervisor"),
+			What:  t("提出改价的人不能核对自己的改价；提出结论的人也不能自己同意。", "Nobody checks their own correction, and nobody agrees with their own finding."),
+			Do:    []string{t("请另一位主管打开这笔改价来核对。", "Ask another supervisor to open the correction and check it.")},
+			Retry: t("看这笔改价", "See the correction"),
+		}
+	case ErrorMoved:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "warn",
+			Title: t("这笔改价刚刚有变化", "The correction has just changed"),
+			What:  t("别人或系统先了一步，你这次没有记录。", "Somebody else or the console was faster; what you did is not on record."),
+			Do:    []string{t("重新打开，看现在到了哪一步。", "Open it again and see how it stands.")},
+			Retry: t("重新打开", "Open it again"),
 		}
 	}
 	return errorWords{ // ErrorNoRecord

@@ -66,7 +66,8 @@ func frameLog(l i18n.Lang, rows int) pages.LogProps {
 var frameErrors = []pages.ErrorProblem{
 	pages.ErrorNotFound, pages.ErrorForbidden, pages.ErrorMethod, pages.ErrorBadRequest, pages.ErrorTooLarge, pages.ErrorCrossSite,
 	pages.ErrorUnreachable, pages.ErrorRefused, pages.ErrorUnverified, pages.ErrorUnreadable, pages.ErrorSettings, pages.ErrorNoRecord, pages.ErrorPending,
-	pages.ErrorBaseUnknown, pages.ErrorBusy, pages.ErrorTokenWrong, pages.ErrorNotCorrectable, pages.ErrorInternal,
+	pages.ErrorBaseUnknown, pages.ErrorBusy, pages.ErrorTokenWrong, pages.ErrorNotCorrectable, pages.ErrorReadOnly, pages.ErrorRetried, pages.ErrorSecondPerson,
+	pages.ErrorMoved, pages.ErrorInternal,
 }
 
 // frameSamples are the pages in all their cases, by a name for each.
@@ -327,11 +328,11 @@ func TestLog_ShowsANewAmountOnlyWhenApplied(t *testing.T) {
 		asked, unchanged := strings.Contains(page, "拟 ¥23.10"), strings.Contains(page, "未改")
 		plain := strings.Contains(page, "¥23.10") && !asked
 		switch s {
-		case correction.Applied:
+		case correction.Applied, correction.AppliedLate:
 			if !plain || unchanged || !strings.Contains(page, "−¥76.90") || !strings.Contains(page, "−76.9%") {
 				t.Errorf("%s: not shown as in force", s)
 			}
-		case correction.Prepared, correction.Claimed, correction.Sending, correction.Unknown, correction.NeedsPerson:
+		case correction.Prepared, correction.Claimed, correction.Sending, correction.Unknown, correction.NeedsPerson, correction.Resolved:
 			if !asked || unchanged {
 				t.Errorf("%s: not shown as asked for", s)
 			}

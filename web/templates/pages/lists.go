@@ -28,12 +28,21 @@ const (
 
 func fateOf(s correction.State) fate {
 	switch s {
-	case correction.Applied:
+	case correction.Applied, correction.AppliedLate:
 		return fateDone
-	case correction.Prepared, correction.Claimed, correction.Sending, correction.Unknown, correction.NeedsPerson:
-		return fateOpen
+	case correction.Prepared, correction.Claimed, correction.Sending, correction.Unknown, correction.NeedsPerson, correction.Resolved:
+		return fateOpen // a list does not know what two people found
 	}
 	return fateUnchanged
+}
+
+// weight is the class of the amount that counts in a row: strong when it is in force,
+// quiet when not.
+func weight(s correction.State) string {
+	if fateOf(s) == fateDone {
+		return "table__strong"
+	}
+	return "money--none"
 }
 
 // reasonText is a reason in the page's language.

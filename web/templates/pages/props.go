@@ -40,9 +40,16 @@ type HomeProps struct {
 	CanFind   bool
 	Merchants []correction.Merchant
 	Find      FindProps
+	Due       []DueRow
 	Attention []correction.Summary
 	Recent    []correction.Summary
 	All       bool // the person sees everybody's corrections, not only their own
+}
+
+// DueRow is a correction that a supervisor has to see to.
+type DueRow struct {
+	correction.Summary
+	Refund correction.Fen // what the customer paid too much; 0 when that is not it
 }
 
 // FindProps is the find box with what a look-up came to.
@@ -169,18 +176,98 @@ type CorrectionProps struct {
 	QuietUntil  time.Time
 	Quiet       time.Duration
 	CheckFailed string // code of the error of the last "check now", empty if none
+	Outlook     correction.Outlook
 
 	// Afterwards
-	CanRedo       bool // offer a new correction of the order
-	RedoURL       string
-	TryAgainAt    time.Time   // with a busy refusal
-	Moved         *MovedProps // with state stale
+	CanRedo    bool // offer a new correction of the order
+	RedoURL    string
+	TryAgainAt time.Time   // with a busy refusal
+	Moved      *MovedProps // with state stale
+	RetryOf    *Related    // what this one tries again
+	RetriedBy  *Related    // the newest that tries this one again
+
+	// Of supervisors
+	MayRule, MayAgree, MayHandle bool
+	Resolution                   ResolutionForm
+
+	Checkpoint    Checkpoint // of the record, for print; zero when there is none
 	IsAuthor      bool
 	CanReadOrder  bool
 	SeesInternals bool // supervisors and auditors: raw body, answers, times in full
 	RequestID     string
 	BodyText      string // the stored bytes, as text
 }
+
+// Related is another correction of the same order.
+type Related struct {
+	ID       int64
+	State    correction.State
+	Readable bool // the person may open it
+}
+
+// ResolutionForm is what a supervisor says, as typed.
+type ResolutionForm struct {
+	Text, Ruling string
+	Agrees       bool // typed into the form that agrees
+	Problem      ResolutionProblem
+}
+
+// ResolutionProblem is why a supervisor's words were not taken.
+type ResolutionProblem string
+
+// Problems of a resolution.
+const (
+	ResolutionEmpty  ResolutionProblem = "empty"
+	ResolutionLong   ResolutionProblem = "long"
+	ResolutionText   ResolutionProblem = "text"   // characters that cannot be used
+	ResolutionRuling ResolutionProblem = "ruling" // none was chosen
+	ResolutionMoved  ResolutionProblem = "moved"  // somebody was faster
+)
+
+// Checkpoint is the record as it stood, in short: Root is the first 16 characters of
+// its hash.
+type Checkpoint struct {
+	Size int64
+	Root string
+}
+
+// OperationsProps is how the installation is doing.
+type OperationsProps struct {
+	Page        layout.Page
+	Checks      []Check
+	Open        int           // corrections without a result
+	OpenFor     time.Duration // of the oldest that alarms; 0 when none does
+	Conflicts   int
+	Watched     int
+	Sent        int64
+	Looks       int64
+	LookFaults  int64
+	Started     time.Time
+	Checkpoint  correction.Checkpoint // zero when there is none
+	VerifierKey string
+	To          string // where checkpoints go; empty when they stay here
+	Published   time.Time
+	Fault       string // why the newest one did not leave
+}
+
+// Check is one thing that was looked at.
+type Check struct {
+	Level CheckLevel
+	Name  string
+	Now   string // how it stands
+	Fix   string // what to do; empty when nothing
+}
+
+// CheckLevel is how well something is.
+type CheckLevel int
+
+// Levels of checks, the worst first.
+const (
+	CheckBad CheckLevel = iota
+	CheckWarn
+	CheckOK
+	CheckInfo // told, not judged
+)
 
 // LogProps is the change log.
 type LogProps struct {
@@ -289,5 +376,9 @@ const (
 	ErrorBusy           ErrorProblem = "busy"         // the order is being corrected by somebody
 	ErrorTokenWrong     ErrorProblem = "token_wrong"
 	ErrorNotCorrectable ErrorProblem = "not_correctable"
+	ErrorReadOnly       ErrorProblem = "read_only"     // corrections are refused at present
+	ErrorRetried        ErrorProblem = "retried"       // somebody tries the same one again already
+	ErrorSecondPerson   ErrorProblem = "second_person" // needs somebody who had no part in it
+	ErrorMoved          ErrorProblem = "moved"         // the correction is no longer what the page showed
 	ErrorInternal       ErrorProblem = "internal"
 )

@@ -23,6 +23,13 @@ func CorrectionURL(id int64) string { return "/corrections/" + strconv.FormatInt
 func confirmURL(id int64) string  { return CorrectionURL(id) + "/confirmation" }
 func withdrawURL(id int64) string { return CorrectionURL(id) + "/withdrawal" }
 func checkURL(id int64) string    { return CorrectionURL(id) + "/check" }
+func resolveURL(id int64) string  { return CorrectionURL(id) + "/resolution" }
+
+// proofURL is a correction's proof as a file.
+func proofURL(id int64) string { return CorrectionURL(id) + "/proof" }
+
+// OperationsURL is the page that tells how the installation is doing.
+const OperationsURL = "/operations"
 
 // refOf is the reference of an order that was read.
 func refOf(o correction.Order) correction.Ref {
