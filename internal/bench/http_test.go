@@ -355,55 +355,20 @@ func BenchmarkSignIn(b *testing.B) {
 // the start, at most 20 MB resident before the first sign-in and 64 MB at 64
 // connections, at most 20 MB of binary, css and js at most 60 KB gzip.
 func BenchmarkBinary(b *testing.B) {
-	dir := b.TempDir()
-	exe := filepath.Join(dir, "console")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", exe, "correction-console/cmd/console")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, out)
-	}
-	info, err := os.Stat(exe)
-	must(b, err)
-
 	a := apptest.Start(b, apptest.Options{}) // the database, people and keys
-	must(b, a.Sim.WriteKeys(dir))
-	a.Store.Close()
-	cfg := a.Sim.Config()
-	address := freeAddress(b)
-	env := append(os.Environ(), "CONSOLE_DATA="+a.Data, "CONSOLE_LISTEN="+address, "CONSOLE_WECHAT_API_HOST="+cfg.Host,
-		"CONSOLE_WECHAT_MCHID="+cfg.MchID, "CONSOLE_WECHAT_CERT_SERIAL="+cfg.CertSerial,
-		"CONSOLE_WECHAT_PRIVATE_KEY_FILE="+filepath.Join(dir, simulator.PrivateKeyFile),
-		"CONSOLE_WECHAT_PUBLIC_KEY_ID="+cfg.PublicKeyID, "CONSOLE_WECHAT_PUBLIC_KEY_FILE="+filepath.Join(dir, simulator.PublicKeyFile))
+	p := build(b, a)
+	info, err := os.Stat(p.exe)
+	must(b, err)
 	var starts []float64
 	var idle, busy float64
 	for b.Loop() {
 		starts = nil
 		for range 11 {
-			cmd := exec.Command(exe, "serve")
-			cmd.Env = env
-			start := time.Now()
-			must(b, cmd.Start())
-			for {
-				conn, err := net.Dial("tcp", address)
-				if err != nil {
-					time.Sleep(200 * time.Microsecond)
-					continue
-				}
-				io.WriteString(conn, get("/login", address, ""))
-				res, err := http.ReadResponse(bufio.NewReader(conn), nil)
-				if err == nil {
-					io.Copy(io.Discard, res.Body)
-				}
-				conn.Close()
-				if err != nil || res.StatusCode != http.StatusOK {
-					b.Fatal(err, res)
-				}
-				break
-			}
-			starts = append(starts, time.Since(start).Seconds()*1000)
+			cmd, took := p.start(b)
+			starts = append(starts, took)
 			idle = resident(b, cmd.Process.Pid)
 			if len(starts) == 11 {
-				busy = underLoad(b, a, address, cmd.Process.Pid)
+				busy = underLoad(b, a, p.address, cmd.Process.Pid)
 			}
 			cmd.Process.Signal(os.Interrupt)
 			cmd.Wait()
@@ -415,6 +380,59 @@ func BenchmarkBinary(b *testing.B) {
 	b.ReportMetric(idle, "idle-MB")
 	b.ReportMetric(busy, "busy-MB")
 	b.ReportMetric(0, "ns/op")
+}
+
+// program is the real binary with the settings to serve an installation.
+type program struct {
+	exe, address string
+	env          []string
+}
+
+// build builds the binary for the installation of a console, whose store it closes.
+func build(b *testing.B, a *apptest.App) program {
+	dir := b.TempDir()
+	p := program{exe: filepath.Join(dir, "console"), address: freeAddress(b)}
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", p.exe, "correction-console/cmd/console")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	must(b, a.Sim.WriteKeys(dir))
+	a.Store.Close()
+	cfg := a.Sim.Config()
+	p.env = append(os.Environ(), "CONSOLE_DATA="+a.Data, "CONSOLE_LISTEN="+p.address, "CONSOLE_WECHAT_API_HOST="+cfg.Host,
+		"CONSOLE_WECHAT_MCHID="+cfg.MchID, "CONSOLE_WECHAT_CERT_SERIAL="+cfg.CertSerial,
+		"CONSOLE_WECHAT_PRIVATE_KEY_FILE="+filepath.Join(dir, simulator.PrivateKeyFile),
+		"CONSOLE_WECHAT_PUBLIC_KEY_ID="+cfg.PublicKeyID, "CONSOLE_WECHAT_PUBLIC_KEY_FILE="+filepath.Join(dir, simulator.PublicKeyFile))
+	return p
+}
+
+// start starts the program and returns how many ms it took to the first page.
+func (p program) start(b *testing.B) (*exec.Cmd, float64) {
+	cmd := exec.Command(p.exe, "serve")
+	cmd.Env = p.env
+	start := time.Now()
+	must(b, cmd.Start())
+	for {
+		conn, err := net.Dial("tcp", p.address)
+		if err != nil {
+			if time.Since(start) > time.Minute {
+				b.Fatal("it does not start")
+			}
+			time.Sleep(200 * time.Microsecond)
+			continue
+		}
+		io.WriteString(conn, get("/login", p.address, ""))
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err == nil {
+			io.Copy(io.Discard, res.Body)
+		}
+		conn.Close()
+		if err != nil || res.StatusCode != http.StatusOK {
+			b.Fatal(err, res)
+		}
+		return cmd, time.Since(start).Seconds() * 1000
+	}
 }
 
 func freeAddress(b *testing.B) string {
