@@ -687,7 +687,8 @@ func (s *Service) send(ctx context.Context, c Correction) error {
 	c.State, c.Events = Sending, append(c.Events, intent)
 	step("intent")
 	if err := s.storing(ctx, func(ctx context.Context) error { return s.Journal.Sending(ctx, c, sign) }); err != nil {
-		s.Log.Error("the intent is not in the journal; nothing is sent", "correction", c.ID, "err", err)
+		s.alarms.journal.Store(true)
+		s.Log.Error("alarm", "kind", JournalFailed, "correction", c.ID, "state", Sending, "err", err)
 		if err := s.conclude(ctx, c, Sending, n, NotSent, Detail{Class: NothingSent, Cause: CauseNoRecord}); err != nil {
 			return err
 		}
@@ -798,8 +799,7 @@ const (
 
 // conclude records where a correction went. What is known now is lost if the record
 // fails, so it is tried again for a moment; trying twice cannot record it twice. If
-// it fails for good, the correction stays as it is and is resumed by Check or at the
-// next start.
+// it fails for good, the correction stays as it is, and the looking after takes it up.
 func (s *Service) conclude(ctx context.Context, c Correction, from State, n int, to State, d Detail) error {
 	e := Event{State: to, At: s.Now(), Detail: d}
 	var err error
@@ -824,6 +824,7 @@ func (s *Service) conclude(ctx context.Context, c Correction, from State, n int,
 		if from == Sending && d.Cause != CauseCrash {
 			s.pending.LoadOrStore(c.ID, pendingEvent{c, from, n, e})
 		}
+		s.watch.open(c, from)
 		if from == Sending && d.Class != NothingSent && d.Cause != CauseCrash {
 			return fail(Unavailable, CodeOutcomePending, err)
 		}
@@ -914,7 +915,8 @@ func (s *Service) abandon(ctx context.Context, id int64, states ...State) {
 		err = s.conclude(ctx, c, c.State, c.Last().N, NotSent, Detail{Class: NothingSent, Cause: CauseNoRecord})
 	}
 	if err != nil {
-		s.Log.Error("correction stays open until the next start", "correction", id, "err", err)
+		s.watch.open(Correction{ID: id, Ref: c.Ref}, Claimed)
+		s.Log.Error("a correction stays open for now", "correction", id, "err", err)
 	}
 }
 

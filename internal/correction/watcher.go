@@ -105,6 +105,16 @@ func (w *watch) note(c Watched, from State, e Event) {
 	}
 }
 
+// open takes up a correction that stands open because its outcome could not be put on
+// record.
+func (w *watch) open(c Correction, state State) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.started && w.known[c.ID] == nil {
+		w.add(Watched{ID: c.ID, Ref: c.Ref, State: state, Entered: c.Entered().At}, w.now().Add(w.policy.Recheck))
+	}
+}
+
 func (w *watch) add(c Watched, at time.Time) {
 	d := &due{Watched: c, at: at}
 	w.known[c.ID] = d
@@ -283,6 +293,9 @@ func (s *Service) look(ctx context.Context, d *due) {
 			pause, limit = time.Minute, time.Hour
 		}
 		d.at = now.Add(backoff(pause, d.tries, limit))
+		if alarm := d.Entered.Add(AlarmAfter); d.uncertain() && alarm.After(now) && alarm.Before(d.at) {
+			d.at = alarm
+		}
 		d.tries++
 		w.put(d)
 		return
@@ -333,13 +346,13 @@ func (c Correction) looks() int {
 }
 
 // nextLook is when an uncertain correction is read next: with growing pauses, but at
-// the two moments at which a verdict becomes possible.
+// the two moments at which a verdict becomes possible, and when it begins to alarm.
 func (s *Service) nextLook(c Correction, now time.Time, tries int) time.Time {
 	at := now.Add(backoff(s.Policy.Recheck, tries, max(s.Policy.Recheck, min(maxBackoff, s.Policy.Quiet/7))))
 	if c.State != Unknown {
 		return at
 	}
-	for _, moment := range []time.Time{s.QuietUntil(c), s.quietSince(c).Add(ReadGap(s.Policy.Quiet))} {
+	for _, moment := range []time.Time{s.QuietUntil(c), s.quietSince(c).Add(ReadGap(s.Policy.Quiet)), c.Entered().At.Add(AlarmAfter)} {
 		if moment = moment.Add(time.Millisecond); moment.After(now) && moment.Before(at) {
 			at = moment
 		}
