@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -51,6 +52,7 @@ func (v *verifyCommand) Run() error {
 		elsewhere = append(elsewhere, c)
 	}
 	start := time.Now()
+	debug.SetGCPercent(400) // what is alive is small
 	r, err := store.Verify(context.Background(), path, keys, elsewhere...)
 	var mine *store.Fault
 	var theirs *ledger.Fault

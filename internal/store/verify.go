@@ -74,7 +74,7 @@ func openCopy(path string) (*sql.DB, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("find the database: %w", err)
 	}
-	dsn := fileURI(path) + "?mode=ro&_query_only=1&_dqs=0&_error_rc=1&_busy_timeout=5000&_pragma=trusted_schema(0)&_pragma=cell_size_check(1)&_pragma=mmap_size(1073741824)"
+	dsn := fileURI(path) + "?mode=ro&_query_only=1&_dqs=0&_error_rc=1&_busy_timeout=5000&_pragma=trusted_schema(0)&_pragma=mmap_size(1073741824)"
 	if _, err := os.Stat(path + "-wal"); errors.Is(err, fs.ErrNotExist) {
 		dsn += "&immutable=1"
 	}
@@ -139,10 +139,9 @@ func verifyEvents(ctx context.Context, tx *sql.Tx, audit *ledger.Audit, v *Verif
 	defer origins.close()
 	rows, err := tx.QueryContext(ctx, `
 		SELECT l.i, l.correction_id, l.n, l.hashes, e.state, e.at_ms, COALESCE(e.actor, 0), e.session_row, e.detail, e.request_id, e.settled, e.due, e.leaf,
-			s.salt, i.sign_ms, i.nonce, i.boot_id, i.mono_ms
+			i.sign_ms, i.nonce, i.boot_id, i.mono_ms
 		FROM leaf l
 		LEFT JOIN event e ON e.correction_id = l.correction_id AND e.n = l.n
-		LEFT JOIN salt s ON s.correction_id = l.correction_id
 		LEFT JOIN send i ON e.state = 'sending' AND i.correction_id = l.correction_id
 		ORDER BY l.i`)
 	if err != nil {
@@ -152,9 +151,9 @@ func verifyEvents(ctx context.Context, tx *sql.Tx, audit *ledger.Audit, v *Verif
 	for next := int64(0); rows.Next(); next++ {
 		var i, id int64
 		var n int
-		var hashes, detail, salt, state, requestID, settled, nonce, boot sql.RawBytes
+		var hashes, detail, state, requestID, settled, nonce, boot sql.RawBytes
 		var at, actor, session, due, leaf, sign, mono sql.NullInt64
-		err := rows.Scan(&i, &id, &n, &hashes, &state, &at, &actor, &session, &detail, &requestID, &settled, &due, &leaf, &salt, &sign, &nonce, &boot, &mono)
+		err := rows.Scan(&i, &id, &n, &hashes, &state, &at, &actor, &session, &detail, &requestID, &settled, &due, &leaf, &sign, &nonce, &boot, &mono)
 		if err != nil {
 			return fmt.Errorf("read the proof: %w", err)
 		}
@@ -169,15 +168,19 @@ func verifyEvents(ctx context.Context, tx *sql.Tx, audit *ledger.Audit, v *Verif
 		}
 		e := ledger.Entry{
 			CorrectionID: id, N: n, State: string(state), AtMS: at.Int64, Actor: actor.Int64, Session: session.Int64, Detail: detail,
-			RequestID: string(requestID), Settled: string(settled), Due: due.Int64, Salt: salt,
+			RequestID: string(requestID), Settled: string(settled), Due: due.Int64,
 		}
 		if n == 1 {
 			v.Corrections++
-			if e.Origin, err = origins.of(ctx, id); errors.Is(err, sql.ErrNoRows) {
-				return fault("the correction is missing")
-			} else if err != nil {
-				return fmt.Errorf("read correction %d: %w", id, err)
-			}
+			e.Origin, err = origins.of(ctx, id)
+		}
+		if err == nil {
+			e.Salt, err = origins.salt(ctx, id)
+		}
+		if errors.Is(err, sql.ErrNoRows) {
+			return fault("the correction is missing, or its salt")
+		} else if err != nil {
+			return fmt.Errorf("read correction %d: %w", id, err)
 		}
 		if sign.Valid {
 			v.Intents++
@@ -190,31 +193,42 @@ func verifyEvents(ctx context.Context, tx *sql.Tx, audit *ledger.Audit, v *Verif
 	return rows.Err()
 }
 
-// originCursor reads corrections in the order of their ids.
+// originCursor reads corrections in the order of their ids, and keeps the salts of the
+// newest: a correction's events lie close together, as a rule.
 type originCursor struct {
-	tx   *sql.Tx
-	rows *sql.Rows
-	id   int64 // where it stands; 0: at its end
-	raw  []any
-	o    ledger.Origin
+	tx    *sql.Tx
+	rows  *sql.Rows
+	id    int64 // where it stands; 0: at its end
+	next  []byte
+	raw   []any
+	o     ledger.Origin
+	salts map[int64][]byte
 }
 
 func newOriginCursor(ctx context.Context, tx *sql.Tx) (*originCursor, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT c.id, `+originColumns+` FROM correction c ORDER BY c.id`)
+	rows, err := tx.QueryContext(ctx, `
+		SELECT c.id, s.salt, `+originColumns+` FROM correction c LEFT JOIN salt s ON s.correction_id = c.id ORDER BY c.id`)
 	if err != nil {
 		return nil, fmt.Errorf("read corrections: %w", err)
 	}
-	c := &originCursor{tx: tx, rows: rows}
-	c.raw = append([]any{&c.id}, originOf(&c.o)...)
+	c := &originCursor{tx: tx, rows: rows, salts: make(map[int64][]byte, keptSalts)}
+	c.raw = append([]any{&c.id, &c.next}, originOf(&c.o)...)
 	return c, c.advance()
 }
 
 func (c *originCursor) advance() error {
-	c.o, c.id = ledger.Origin{}, 0
+	c.o, c.id, c.next = ledger.Origin{}, 0, nil
 	if !c.rows.Next() {
 		return c.rows.Err()
 	}
 	return c.rows.Scan(c.raw...)
+}
+
+func (c *originCursor) keep(id int64, salt []byte) {
+	if len(c.salts) >= keptSalts {
+		clear(c.salts)
+	}
+	c.salts[id] = salt
 }
 
 // of returns a correction; sql.ErrNoRows when there is none.
@@ -222,8 +236,24 @@ func (c *originCursor) of(ctx context.Context, id int64) (*ledger.Origin, error)
 	if c.id != id {
 		return origin(c.tx.QueryRowContext(ctx, originQuery, id))
 	}
+	if c.next != nil {
+		c.keep(id, c.next)
+	}
 	o := c.o
 	return &o, c.advance()
+}
+
+// salt returns the salt of a correction; sql.ErrNoRows when there is none.
+func (c *originCursor) salt(ctx context.Context, id int64) ([]byte, error) {
+	if salt, ok := c.salts[id]; ok {
+		return salt, nil
+	}
+	var salt []byte
+	if err := c.tx.QueryRowContext(ctx, `SELECT salt FROM salt WHERE correction_id = ?`, id).Scan(&salt); err != nil {
+		return nil, err
+	}
+	c.keep(id, salt)
+	return salt, nil
 }
 
 func (c *originCursor) close() { c.rows.Close() }
