@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -57,52 +58,97 @@ func (s *server) correctionPage(c echo.Context, status int, id int64, change fun
 		LineDiff: correction.Diff(cor.Base.Lines, req.Lines), DiscountDiff: correction.Diff(cor.Base.Discounts, req.Discounts),
 		NoAmounts: !correction.AnyAmount(cor.Base.Lines) && !correction.AnyAmount(req.Lines),
 		Lowered:   correction.Permille(cor.Reduction(), cor.Base.Total), ThresholdPercent: policy.TypeAbovePermille / 10,
-		Quiet: policy.Quiet, IsAuthor: cor.AuthorID == a.UserID, CanReadOrder: a.Can(correction.ReadOrders),
+		Quiet: policy.Quiet, FollowFor: policy.FollowFor, IsAuthor: cor.AuthorID == a.UserID, CanReadOrder: a.Can(correction.ReadOrders),
 		SeesInternals: a.Can(correction.ReadAllOf), BodyText: string(cor.Body), CheckFailed: c.QueryParam("checked"),
+		Outlook: s.Corrections.Outlook(id), MayRule: cor.MayRule(a), MayAgree: cor.MayAgree(a), MayHandle: cor.MayHandle(a),
 	}
 	p.Page.Title += " #" + strconv.FormatInt(id, 10)
 	p.Page.Nav = layout.NavLog
 	if cor.State == correction.Prepared && p.IsAuthor {
 		p.Page.Nav = layout.NavMine // still at work on it
 	}
-	p.Page.Scripts = []string{"once.js", "print.js"}
+	p.Page.Scripts = []string{"once.js", "print.js", "live.js"}
 	s.takeFlash(c, &p.Page)
 	for _, e := range cor.Events {
 		if e.Detail.RequestID != "" && (e.Detail.Class != "" || p.RequestID == "") {
 			p.RequestID = e.Detail.RequestID
 		}
 	}
+	if p.RetryOf, p.RetriedBy, err = s.retries(ctx, a, cor); err != nil {
+		return err
+	}
+	p.MayRedo = a.Can(correction.Correct) && p.Page.ReadOnly == ""
 	mayAct := p.IsAuthor && a.Can(correction.Correct)
 	again := pages.FormURL(cor.Ref) + "?from=" + strconv.FormatInt(id, 10)
 	switch cor.State {
 	case correction.Prepared:
-		p.CanConfirm, p.CanWithdraw, p.RedoURL = mayAct, mayAct, again
-		if mayAct {
+		p.CanConfirm, p.CanWithdraw, p.RedoURL = mayAct && p.Page.ReadOnly == "", mayAct, again
+		if p.CanConfirm {
 			p.Token = s.Corrections.Token(cor)
 		}
 	case correction.Unknown, correction.Sending, correction.Claimed:
 		p.CanCheck = a.Can(correction.Correct)
 		p.QuietUntil = s.Corrections.QuietUntil(cor)
 	case correction.Stale, correction.Expiry, correction.Withdrawn, correction.NotSent, correction.NotApplied, correction.Rejected:
-		p.CanRedo, p.RedoURL = a.Can(correction.Correct), again
+		p.CanRedo, p.RedoURL = p.MayRedo && !taken(p.RetriedBy), again
 	}
-	last := cor.Last().Detail
-	switch {
-	case cor.State == correction.Stale && last.Reading != nil:
-		moved := s.movedProps(c, cor.Base, *last.Reading, time.UnixMilli(last.ReadMS), req.Lines, req.Discounts, cor.Target)
-		moved.Merchant = correction.Merchant{SubMchID: cor.Ref.SubMchID, Name: cor.MerchantName}
-		moved.Obstacle = last.Reading.WhyNot(nil, s.Now())
-		moved.CanRedo, moved.RedoURL = p.CanRedo && moved.Obstacle == correction.NoObstacle, again
-		p.Moved, p.CanRedo = &moved, moved.CanRedo
-	case cor.State == correction.Rejected && last.Obstacle == correction.Charging:
-		p.TryAgainAt = cor.Last().At.Add(correction.ChargingWait)
-		p.CanRedo = p.CanRedo && !s.Now().Before(p.TryAgainAt)
-	}
-	if o := last.Reading; o != nil && p.CanRedo && o.WhyNot(nil, s.Now()) != correction.NoObstacle {
+	entered := cor.Entered()
+	reading, _ := cor.LastReading()
+	if reading != nil && reading.WhyNot(nil, s.Now()) != correction.NoObstacle {
 		p.CanRedo = false
+	}
+	switch {
+	case cor.State == correction.Stale && reading != nil:
+		moved := s.movedProps(c, cor.Base, *reading, time.UnixMilli(entered.Detail.ReadMS), req.Lines, req.Discounts, cor.Target)
+		moved.Merchant = correction.Merchant{SubMchID: cor.Ref.SubMchID, Name: cor.MerchantName}
+		moved.Obstacle = reading.WhyNot(nil, s.Now())
+		moved.CanRedo, moved.RedoURL = p.CanRedo, again
+		p.Moved = &moved
+	case cor.State == correction.Rejected && entered.Detail.Obstacle == correction.Charging && (p.CanRedo || !p.MayRedo):
+		p.TryAgainAt = entered.At.Add(correction.ChargingWait)
+		p.CanRedo = p.CanRedo && !s.Now().Before(p.TryAgainAt)
+	case cor.State.InForce():
+		p.Checkpoint = s.printed(ctx, cor)
 	}
 	change(&p)
 	return s.render(c, status, pages.Correction(p))
+}
+
+// retries is what a correction tries again, and the newest that tries it again.
+func (s *server) retries(ctx context.Context, a correction.Actor, c correction.Correction) (of, by *pages.Related, err error) {
+	if c.RetryOf != 0 {
+		if of, err = s.related(ctx, a, c.RetryOf); err != nil {
+			return nil, nil, err
+		}
+	}
+	tail, err := s.Corrections.Store.RetryTail(ctx, c.ID)
+	if err == nil && tail != c.ID {
+		by, err = s.related(ctx, a, tail)
+	}
+	return of, by, err
+}
+
+// related tells how another correction of the same order stands; its page may be
+// somebody else's.
+func (s *server) related(ctx context.Context, a correction.Actor, id int64) (*pages.Related, error) {
+	c, err := s.Corrections.Correction(ctx, a, id)
+	if correction.KindOf(err) == correction.NotFound {
+		c, err = s.Corrections.Store.Correction(ctx, id)
+		return &pages.Related{ID: id, State: c.State}, err
+	}
+	return &pages.Related{ID: id, State: c.State, Readable: true}, err
+}
+
+// taken reports whether a later try makes one more pointless for now.
+func taken(r *pages.Related) bool {
+	if r == nil {
+		return false
+	}
+	switch r.State {
+	case correction.Stale, correction.Expiry, correction.Withdrawn:
+		return false
+	}
+	return !r.State.Undone()
 }
 
 // confirm carries out the one act that moves money. Whatever happened, the answer

@@ -42,8 +42,13 @@ var exportColumns = []struct {
 
 func (s *server) stamp(t time.Time) string { return t.In(s.Zone).Format("2006-01-02 15:04:05") }
 
-// exportCSV streams what the change log shows for the same filter. Should it fail
-// midway the connection is cut, so that a half file does not look whole.
+// exportEnd is the first cell of the last record of an export. The record tells how
+// many there are before it and holds the checkpoint of the record: a file without it
+// was cut off.
+var exportEnd = i18n.Text{ZH: "校验点", EN: "Checkpoint"}
+
+// exportCSV streams what the change log shows for the same filter, and a last record
+// that makes a cut file show. Should it fail midway the connection is cut too.
 func (s *server) exportCSV(c echo.Context) error {
 	form, filter := s.logFilter(c.QueryParams())
 	if len(form.Problems) > 0 {
@@ -52,7 +57,7 @@ func (s *server) exportCSV(c echo.Context) error {
 	lang := s.lang(c)
 	w := bufio.NewWriterSize(patient{c.Response()}, 8<<10)
 	row := make([]string, len(exportColumns))
-	begun := false
+	begun, rows := false, 0
 	begin := func() {
 		begun = true
 		h := c.Response().Header()
@@ -73,10 +78,20 @@ func (s *server) exportCSV(c echo.Context) error {
 		for i, col := range exportColumns {
 			row[i] = col.value(s, lang, r)
 		}
+		rows++
 		return writeCSV(w, row)
 	})
+	var cp correction.Checkpoint
+	if err == nil {
+		cp, err = s.Checkpoint(c.Request().Context())
+	}
 	if err == nil && !begun {
 		begin()
+	}
+	if err == nil {
+		clear(row)
+		row[0], row[1], row[2] = exportEnd.In(lang), lang.F("共 %d 条", "%d corrections", rows), cp.Note
+		err = writeCSV(w, row)
 	}
 	if err == nil {
 		err = w.Flush()

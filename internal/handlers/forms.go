@@ -239,7 +239,7 @@ func safeNext(next string) string {
 			return "/"
 		}
 	}
-	for _, known := range []string{"/orders", "/corrections", "/account"} {
+	for _, known := range []string{"/orders", "/corrections", "/operations", "/account"} {
 		if u.Path == known || strings.HasPrefix(u.Path, known+"/") {
 			return u.RequestURI()
 		}

@@ -334,8 +334,12 @@ func TestLog_FiltersPagesAndExport(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got != want || len(records)-1 != want {
-			t.Errorf("%q: page %d, export %d, want %d", query, got, len(records)-1, want)
+		end := records[len(records)-1]
+		if got != want || len(records)-2 != want { // a head and an end
+			t.Errorf("%q: page %d, export %d, want %d", query, got, len(records)-2, want)
+		}
+		if cp, err := a.Store.NewestCheckpoint(t.Context()); err != nil || end[0] != "校验点" || end[1] != fmt.Sprintf("共 %d 条", want) || end[2] != cp.Note {
+			t.Errorf("%q: the end is %q (%v)", query, end, err)
 		}
 		if !strings.HasPrefix(export.Body, "\ufeff") || !strings.Contains(export.Header.Get("Content-Disposition"), "attachment") {
 			t.Errorf("export: %v", export.Header)

@@ -31,6 +31,9 @@ func (s *server) homePage(c echo.Context, status int, find pages.FindProps) erro
 	if props.Merchants, err = s.Corrections.MerchantsFor(ctx, a); err != nil {
 		return err
 	}
+	if props.Due, err = s.dueRows(ctx, a); err != nil {
+		return err
+	}
 	if props.Attention, err = s.Corrections.Attention(ctx, a); err != nil {
 		return err
 	}

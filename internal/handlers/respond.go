@@ -113,7 +113,7 @@ var errHost = echo.NewHTTPError(http.StatusMisdirectedRequest)
 // address cannot be rebound; localhost and the public URL's name are ours.
 func (s *server) host(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if p := c.Request().URL.Path; p == "/healthz" || p == "/readyz" {
+		if p := c.Request().URL.Path; p == "/healthz" || p == "/readyz" || p == metricsPath {
 			return next(c) // asked by machines, under whatever name
 		}
 		host := c.Request().Host
@@ -153,7 +153,10 @@ func (s *server) page(c echo.Context, title i18n.Text) layout.Page {
 	if u, _, ok := auth.From(c); ok {
 		a := auth.Actor(u, auth.Session{})
 		p.Theme = u.Theme
-		p.User = &layout.User{Name: u.Name, Role: u.Role, CanLog: a.Can(correction.ReadCorrections), CanFind: a.Can(correction.ReadOrders)}
+		p.User = &layout.User{
+			Name: u.Name, Role: u.Role, CanLog: a.Can(correction.ReadCorrections), CanFind: a.Can(correction.ReadOrders), CanRun: a.Can(correction.ReadOperations),
+		}
+		s.alarm(c, a, &p)
 	}
 	if ck, err := c.Cookie(keysCookie); err == nil {
 		p.KeysOff = ck.Value == "off"
@@ -162,6 +165,32 @@ func (s *server) page(c echo.Context, title i18n.Text) layout.Page {
 		p.Path = "/"
 	}
 	return p
+}
+
+// alarm tells on every page that corrections are refused, and those who look after the
+// installation what alarms.
+func (s *server) alarm(c echo.Context, a correction.Actor, p *layout.Page) {
+	refuses := s.Corrections.Refuses()
+	if refuses != "" {
+		p.ReadOnly = i18n.ReadOnlyText(refuses).In(p.Lang)
+	}
+	if !a.Can(correction.ReadOperations) {
+		return
+	}
+	ctx := context.WithoutCancel(c.Request().Context())
+	for _, alarm := range s.Corrections.Alarms(ctx) {
+		if alarm.Concern == refuses {
+			continue // told already
+		}
+		out := layout.Alarm{Text: i18n.AlarmWords(p.Lang, alarm), Href: pages.OperationsURL, Link: p.T("看运维页", "See operations")}
+		if alarm.ID != 0 {
+			// That of a merchant out of scope is counted, not shown.
+			if _, err := s.Corrections.Correction(ctx, a, alarm.ID); err == nil {
+				out.Href, out.Link = pages.CorrectionURL(alarm.ID), p.F("看 #%d", "See #%d", alarm.ID)
+			}
+		}
+		p.Alarms = append(p.Alarms, out)
+	}
 }
 
 // Cookies that hold preferences of a browser.
@@ -231,6 +260,7 @@ var flashes = map[string]i18n.Text{
 	"revoked":   {ZH: "会话已退出。", EN: "Session signed out."},
 	"withdrawn": {ZH: "改价已撤回，没有发给微信。", EN: "The correction is withdrawn. Nothing was sent to WeChat."},
 	"discarded": {ZH: "草稿已删除，订单没有变化。", EN: "The draft is deleted. The order is unchanged."},
+	"resolved":  {ZH: "已记录。", EN: "Recorded."},
 	"kept":      {ZH: "你填写的内容已恢复，请核对后继续。", EN: "What you typed is back. Review it and go on."},
 }
 
@@ -291,6 +321,9 @@ func (s *server) fail(err error, c echo.Context) {
 		_, props.Order, _ = orderParams(c)
 	}
 	props.RetryURL = retryURL(c)
+	if props.Problem == pages.ErrorRetried { // the order's page tells
+		props.RetryURL = strings.TrimSuffix(props.RetryURL, "/correction")
+	}
 	props.DraftKept, _ = c.Get(draftKept).(bool)
 	if c.Request().Method == http.MethodHead {
 		c.Response().WriteHeader(props.Status)
@@ -351,12 +384,14 @@ func (s *server) describe(p *pages.ErrorProps, e *correction.Error, c echo.Conte
 		correction.CodeRefused: pages.ErrorRefused, correction.CodeUnverified: pages.ErrorUnverified, correction.CodeUnreadable: pages.ErrorUnreadable,
 		correction.CodeNoRecord: pages.ErrorNoRecord, correction.CodeBadSettings: pages.ErrorSettings,
 		correction.CodeNotCorrecting: pages.ErrorNotCorrectable, correction.CodeOutcomePending: pages.ErrorPending,
+		correction.CodeReadOnly: pages.ErrorReadOnly, correction.CodeRetried: pages.ErrorRetried, correction.CodeSecondPerson: pages.ErrorSecondPerson,
+		correction.CodeTokenUsed: pages.ErrorMoved,
 	}
 	if problem, ok := known[e.Code]; ok {
 		p.Problem = problem
 	}
 	p.NothingSent = e.Kind != correction.Internal && e.Code != correction.CodeOutcomePending
-	if e.Kind == correction.Forbidden {
+	if e.Kind == correction.Forbidden && e.Code == correction.CodeForbidden {
 		if u, _, ok := auth.From(c); ok {
 			s.denied(c, u)
 		}

@@ -24,6 +24,8 @@ var (
 	readers   = access{roles: []correction.Role{correction.Agent, correction.Supervisor, correction.Auditor}}
 	editors   = access{roles: []correction.Role{correction.Agent, correction.Supervisor}}
 	exporters = access{roles: []correction.Role{correction.Supervisor, correction.Auditor}}
+	settlers  = access{roles: []correction.Role{correction.Supervisor}}
+	overseers = access{roles: []correction.Role{correction.Supervisor, correction.Operator, correction.Auditor}}
 )
 
 // route is one row of the route table.
@@ -34,13 +36,17 @@ type route struct {
 	handle func(*server, echo.Context) error
 }
 
-const exportPath = "/corrections.csv"
+const (
+	exportPath  = "/corrections.csv"
+	metricsPath = "/metrics"
+)
 
 // table is the one route table. A route that is not here does not exist; a row
 // without access lets nobody in.
 var table = []route{
 	{http.MethodGet, "/healthz", everybody, (*server).healthz},
 	{http.MethodGet, "/readyz", everybody, (*server).readyz},
+	{http.MethodGet, metricsPath, everybody, (*server).metrics},
 	{http.MethodPost, "/csp-report", everybody, (*server).cspReport},
 
 	{http.MethodGet, "/login", everybody, (*server).signInPage},
@@ -60,6 +66,10 @@ var table = []route{
 	{http.MethodPost, "/corrections/:id/confirmation", editors, (*server).confirm},
 	{http.MethodPost, "/corrections/:id/withdrawal", editors, (*server).withdraw},
 	{http.MethodPost, "/corrections/:id/check", editors, (*server).checkNow},
+	{http.MethodPost, "/corrections/:id/resolution", settlers, (*server).resolve},
+	{http.MethodGet, "/corrections/:id/proof", signedIn, (*server).proof},
+
+	{http.MethodGet, "/operations", overseers, (*server).operations},
 
 	{http.MethodGet, "/account", signedIn, (*server).account},
 	{http.MethodPost, "/account/preferences", signedIn, (*server).setPreferences},

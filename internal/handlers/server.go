@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -43,6 +44,10 @@ type Config struct {
 // server carries the configuration through the handlers.
 type server struct {
 	Config
+	newest struct { // checkpoint that a page has printed
+		sync.Mutex
+		checkpoint correction.Checkpoint
+	}
 }
 
 // Limits on what is accepted (trust.md §3.3). A correction has at most 100 lines and

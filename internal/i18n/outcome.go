@@ -637,10 +637,10 @@ func Took(l Lang, ms int64) string {
 }
 
 var checkFailures = map[string]Text{
-	correction.CodeUnreachable:    {"刚才没有连上微信支付，没有读到订单。", "WeChat Pay could not be reached, so the order was not read."},
-	correction.CodeRefused:        {"刚才微信支付没有给出订单。", "WeChat Pay did not return the order."},
-	correction.CodeUnverified:     {"刚才收到的应答签名核验不过，没有采用。", "The answer's signature did not hold, so it was not used."},
-	correction.CodeUnreadable:     {"刚才收到的应答不像微信支付给的，没有采用。", "The answer does not look like WeChat Pay's, so it was not used."},
+	correction.CodeUnreachable:    {"没有连上微信支付，没有读到订单。", "WeChat Pay could not be reached, so the order was not read."},
+	correction.CodeRefused:        {"微信支付没有给出订单。", "WeChat Pay did not return the order."},
+	correction.CodeUnverified:     {"收到的应答签名核验不过，没有采用。", "The answer's signature did not hold, so it was not used."},
+	correction.CodeUnreadable:     {"收到的应答不像微信支付给的，没有采用。", "The answer does not look like WeChat Pay's, so it was not used."},
 	correction.CodeNoRecord:       {"记录暂时写不进去，这次核对没有改变什么。请运维检查磁盘。", "The record cannot be written at the moment, so this check changed nothing. Ask the operator to look at the disk."},
 	correction.CodeOutcomePending: {"结果已经收到，但记录暂时写不进去。请运维检查磁盘。", "The result is known, but the record cannot be written at the moment. Ask the operator to look at the disk."},
 	correction.CodeBadSettings:    {"微信不认我们的签名或商户号，请运维检查设置。", "WeChat does not accept our signature or number. Ask the operator."},
@@ -652,5 +652,5 @@ func CheckFailedText(code string) Text {
 	if t, ok := checkFailures[code]; ok {
 		return t
 	}
-	return Text{"刚才没有读到订单。", "The order could not be read."}
+	return Text{"没有读到订单。", "The order could not be read."}
 }

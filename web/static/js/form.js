@@ -7,6 +7,8 @@
 // server has answered. Trusted Types forbid parsing text as HTML, so answers are
 // read as documents and their nodes are taken over.
 
+import { sameParts, takeOver } from "./parts.js";
+
 const PAUSE = 250; // ms without typing before the server is asked
 const PATIENCE = 20000; // ms until a request counts as unanswered
 
@@ -51,23 +53,6 @@ const post = (url, fields, done) => {
   xhr.send(fields.toString());
   return xhr;
 };
-
-// takeOver gives an element the attributes and content of another one but leaves it
-// in place, so that a live region stays the one that a screen reader watches.
-const takeOver = (old, fresh) => {
-  old.removeAttribute("data-stale");
-  const next = document.importNode(fresh, true);
-  if (old.isEqualNode(next)) return;
-  if (old.tagName !== next.tagName) {
-    old.replaceWith(next);
-    return;
-  }
-  for (const { name } of [...old.attributes]) if (!next.hasAttribute(name)) old.removeAttribute(name);
-  for (const { name, value } of next.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
-  old.replaceChildren(...next.childNodes);
-};
-
-const sameParts = (root, part) => root.querySelectorAll(`[data-part="${CSS.escape(part.dataset.part)}"]`);
 
 // takeParts replaces the page's parts by the answer's. The part that somebody is in
 // stays as it is.

@@ -1,7 +1,7 @@
-// A button with data-print prints the page. It is hidden in the markup, because
-// without script it could do nothing.
+// A button with data-print prints the page. The style sheet hides it until this script
+// says that it runs, because without script it could do nothing.
 
-for (const button of document.querySelectorAll("[data-print]")) {
-  button.hidden = false;
-  button.addEventListener("click", () => window.print());
-}
+document.documentElement.dataset.prints = "";
+document.addEventListener("click", (event) => {
+  if (event.target instanceof Element && event.target.closest("[data-print]")) window.print();
+});

@@ -41,15 +41,28 @@ func (p CorrectionProps) outcome() i18n.OutcomeWords {
 // orderNext reports whether the next step is on the order's page: it is paid and
 // the page has the number for the refund, or a person has to look at it.
 func (p CorrectionProps) orderNext() bool {
-	r := p.C.Last().Detail.Reading
-	return p.C.State == correction.NeedsPerson || r != nil && r.Paid() && p.C.State != correction.Applied
+	r, _ := p.C.LastReading()
+	switch {
+	case p.C.State == correction.NeedsPerson:
+		return !p.MayRule // who rules has the form
+	case p.C.State == correction.Resolved || i18n.Lost(p.C):
+		return true
+	case p.C.State.InForce():
+		return p.C.Due() && p.refund() > 0
+	}
+	return r != nil && r.Paid()
 }
 
 // look is the kind and the icon of the notice that says how it stands.
 func (p CorrectionProps) look() (kind, icon string) {
 	switch p.C.State {
-	case correction.Applied:
+	case correction.Applied, correction.AppliedLate:
+		if p.C.Due() || i18n.Lost(p.C) {
+			return "warn", "warn"
+		}
 		return "good", "applied"
+	case correction.Resolved:
+		return "", "check"
 	case correction.Unknown:
 		return "warn", "question"
 	case correction.NeedsPerson:
@@ -72,7 +85,7 @@ func (p CorrectionProps) fromLabel() string {
 	switch p.C.State {
 	case correction.Prepared:
 		return p.Page.T("当前应收", "Current total")
-	case correction.Applied:
+	case correction.Applied, correction.AppliedLate:
 		return p.Page.T("改前应收", "Former total")
 	}
 	return p.Page.T("当时应收", "Total at the time")
@@ -80,7 +93,7 @@ func (p CorrectionProps) fromLabel() string {
 
 func (p CorrectionProps) toLabel() string {
 	switch p.C.State {
-	case correction.Prepared, correction.Applied:
+	case correction.Prepared, correction.Applied, correction.AppliedLate:
 		return p.Page.T("改后应收", "New total")
 	}
 	return p.Page.T("想改成", "Asked for")
@@ -88,7 +101,7 @@ func (p CorrectionProps) toLabel() string {
 
 func (p CorrectionProps) lossLabel() string {
 	switch p.C.State {
-	case correction.Prepared, correction.Applied:
+	case correction.Prepared, correction.Applied, correction.AppliedLate:
 		return p.Page.T("少收", "Reduction")
 	}
 	return p.Page.T("想少收", "Reduction asked for")
@@ -222,8 +235,17 @@ func (p CorrectionProps) eventTime(t time.Time) string {
 }
 
 // eventLook is the class and the icon of an entry of the history.
-func eventLook(e correction.Event) (class, icon string) {
-	if i18n.IsCheck(e) {
+func eventLook(c correction.Correction, e correction.Event) (class, icon string) {
+	switch d := e.Detail; {
+	case d.Handled:
+		return "timeline__mark", "check"
+	case d.Ruling != "":
+		return "timeline__mark", "user"
+	case d.Alarm == correction.AlarmLost || d.Due:
+		return "timeline__mark timeline__mark--warn", "warn"
+	case d.Settled == correction.PaidNew:
+		return "timeline__mark timeline__mark--good", "double"
+	case d.Settled != "" || i18n.IsCheck(e) || i18n.IsLater(c, e):
 		return "timeline__mark", "refresh"
 	}
 	switch e.State {
@@ -233,7 +255,7 @@ func eventLook(e correction.Event) (class, icon string) {
 		return "timeline__mark", "check"
 	case correction.Sending:
 		return "timeline__mark", "plane"
-	case correction.Applied:
+	case correction.Applied, correction.AppliedLate:
 		return "timeline__mark timeline__mark--good", "applied"
 	case correction.Unknown:
 		return "timeline__mark timeline__mark--warn", "question"
@@ -263,7 +285,7 @@ func (p CorrectionProps) internals() string {
 		fmt.Fprintf(&b, "%d %s %s", e.N, p.Page.Full(e.At), e.State)
 		for _, kv := range [][2]string{
 			{"class", string(d.Class)}, {"cause", d.Cause}, {"finding", string(d.Finding)}, {"obstacle", string(d.Obstacle)}, {"alarm", d.Alarm},
-			{"code", d.Code}, {"message", d.Message}, {"request_id", d.RequestID},
+			{"code", d.Code}, {"message", d.Message}, {"request_id", d.RequestID}, {"host", d.Host}, {"settled", string(d.Settled)}, {"ruling", string(d.Ruling)},
 		} {
 			if kv[1] != "" {
 				fmt.Fprintf(&b, " %s=%q", kv[0], kv[1])
@@ -272,7 +294,7 @@ func (p CorrectionProps) internals() string {
 		for _, kv := range []struct {
 			name string
 			n    int64
-		}{{"status", int64(d.Status)}, {"took_ms", d.TookMS}, {"sign_ms", d.SignMS}, {"read_ms", d.ReadMS}} {
+		}{{"status", int64(d.Status)}, {"took_ms", d.TookMS}, {"sign_ms", d.SignMS}, {"read_ms", d.ReadMS}, {"skew_ms", d.SkewMS}, {"agrees", int64(d.Agrees)}} {
 			if kv.n != 0 {
 				fmt.Fprintf(&b, " %s=%d", kv.name, kv.n)
 			}

@@ -177,9 +177,11 @@ type CorrectionProps struct {
 	Quiet       time.Duration
 	CheckFailed string // code of the error of the last "check now", empty if none
 	Outlook     correction.Outlook
+	FollowFor   time.Duration // how long an unpaid order is followed
 
 	// Afterwards
 	CanRedo    bool // offer a new correction of the order
+	MayRedo    bool // the person corrects orders at all, and corrections are not paused
 	RedoURL    string
 	TryAgainAt time.Time   // with a busy refusal
 	Moved      *MovedProps // with state stale
@@ -210,6 +212,7 @@ type ResolutionForm struct {
 	Text, Ruling string
 	Agrees       bool // typed into the form that agrees
 	Problem      ResolutionProblem
+	NoRuling     bool // none was chosen
 }
 
 // ResolutionProblem is why a supervisor's words were not taken.
@@ -217,11 +220,10 @@ type ResolutionProblem string
 
 // Problems of a resolution.
 const (
-	ResolutionEmpty  ResolutionProblem = "empty"
-	ResolutionLong   ResolutionProblem = "long"
-	ResolutionText   ResolutionProblem = "text"   // characters that cannot be used
-	ResolutionRuling ResolutionProblem = "ruling" // none was chosen
-	ResolutionMoved  ResolutionProblem = "moved"  // somebody was faster
+	ResolutionEmpty ResolutionProblem = "empty"
+	ResolutionLong  ResolutionProblem = "long"
+	ResolutionText  ResolutionProblem = "text"  // characters that cannot be used
+	ResolutionMoved ResolutionProblem = "moved" // somebody was faster
 )
 
 // Checkpoint is the record as it stood, in short: Root is the first 16 characters of
@@ -233,41 +235,15 @@ type Checkpoint struct {
 
 // OperationsProps is how the installation is doing.
 type OperationsProps struct {
-	Page        layout.Page
-	Checks      []Check
-	Open        int           // corrections without a result
-	OpenFor     time.Duration // of the oldest that alarms; 0 when none does
-	Conflicts   int
-	Watched     int
-	Sent        int64
-	Looks       int64
-	LookFaults  int64
-	Started     time.Time
-	Checkpoint  correction.Checkpoint // zero when there is none
-	VerifierKey string
-	To          string // where checkpoints go; empty when they stay here
-	Published   time.Time
-	Fault       string // why the newest one did not leave
+	Page          layout.Page
+	Machine       correction.Machine
+	KnowsMachine  bool // Machine was measured
+	JournalFailed bool // its newest line could not be written
+	Concerns      correction.Concerns
+	Counts        correction.Counts
+	Checkpoint    correction.Checkpoint // zero when none could be signed
+	VerifierKey   string
 }
-
-// Check is one thing that was looked at.
-type Check struct {
-	Level CheckLevel
-	Name  string
-	Now   string // how it stands
-	Fix   string // what to do; empty when nothing
-}
-
-// CheckLevel is how well something is.
-type CheckLevel int
-
-// Levels of checks, the worst first.
-const (
-	CheckBad CheckLevel = iota
-	CheckWarn
-	CheckOK
-	CheckInfo // told, not judged
-)
 
 // LogProps is the change log.
 type LogProps struct {
