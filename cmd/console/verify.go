@@ -52,7 +52,7 @@ func (v *verifyCommand) Run() error {
 		elsewhere = append(elsewhere, c)
 	}
 	start := time.Now()
-	debug.SetGCPercent(400) // what is alive is small
+	debug.SetGCPercent(200) // what is alive is small
 	r, err := store.Verify(context.Background(), path, keys, elsewhere...)
 	var mine *store.Fault
 	var theirs *ledger.Fault

@@ -74,7 +74,7 @@ func openCopy(path string) (*sql.DB, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("find the database: %w", err)
 	}
-	dsn := fileURI(path) + "?mode=ro&_query_only=1&_dqs=0&_error_rc=1&_busy_timeout=5000&_pragma=trusted_schema(0)&_pragma=mmap_size(1073741824)"
+	dsn := fileURI(path) + "?mode=ro&_query_only=1&_dqs=0&_error_rc=1&_busy_timeout=5000&_pragma=trusted_schema(0)&_pragma=cache_size(-8192)"
 	if _, err := os.Stat(path + "-wal"); errors.Is(err, fs.ErrNotExist) {
 		dsn += "&immutable=1"
 	}
