@@ -85,6 +85,7 @@ var People = []struct {
 	{"wu", "吴思源", correction.Agent, nil},
 	{"wang", "王小北", correction.Agent, []string{"1900021408"}},
 	{"zhou", "周启明", correction.Supervisor, nil},
+	{"qian", "钱敏", correction.Supervisor, nil},
 	{"he", "何川", correction.Operator, nil},
 	{"shen", "沈静", correction.Auditor, nil},
 }

@@ -106,7 +106,7 @@ func (s *server) correctionPage(c echo.Context, status int, id int64, change fun
 		p.Moved = &moved
 	case cor.State == correction.Rejected && entered.Detail.Obstacle == correction.Charging && (p.CanRedo || !p.MayRedo):
 		p.TryAgainAt = entered.At.Add(correction.ChargingWait)
-		p.CanRedo = p.CanRedo && !s.Now().Before(p.TryAgainAt)
+		p.CanRedo = p.CanRedo && !p.Page.Now.Before(p.TryAgainAt)
 	case cor.State.InForce():
 		p.Checkpoint = s.printed(ctx, cor)
 	}

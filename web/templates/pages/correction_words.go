@@ -32,7 +32,7 @@ func (p CorrectionProps) underWay() bool {
 
 func (p CorrectionProps) outcome() i18n.OutcomeWords {
 	when := ""
-	if !p.TryAgainAt.IsZero() {
+	if p.waitsToRetry() {
 		when = p.Page.Clock(p.TryAgainAt)
 	}
 	return i18n.Outcome(p.Page.Lang, p.stored(), when)
