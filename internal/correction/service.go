@@ -762,8 +762,10 @@ func (s *Service) evidence(c Correction, now Reading, asked time.Time, d Detail)
 	}
 }
 
-// signedAt is the signature time of the POST by WeChat's clock.
-func signedAt(d Detail) time.Time { return time.UnixMilli(d.SignMS + d.SkewMS) }
+// signedAt is from when the quiet time counts, by WeChat's clock: when the POST was
+// signed or, if that is later, what its signature says, because WeChat accepts it for 5
+// minutes after that.
+func signedAt(d Detail) time.Time { return time.UnixMilli(d.SignMS + max(0, d.SkewMS)) }
 
 // read queries the order within the time that a confirmation leaves for it.
 func (s *Service) read(ctx context.Context, ref Ref) (Reading, error) {
@@ -1072,7 +1074,7 @@ func (s *Service) QuietUntil(c Correction) time.Time {
 	if !ok {
 		return time.Time{}
 	}
-	return time.UnixMilli(e.Detail.SignMS).Add(s.Policy.Quiet)
+	return signedAt(e.Detail).Add(s.Policy.Quiet - time.Duration(e.Detail.SkewMS)*time.Millisecond) // by this machine's clock
 }
 
 // Refuses tells why corrections are refused at present; empty when they are not.
