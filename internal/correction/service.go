@@ -67,7 +67,8 @@ type Store interface {
 	RetryTail(ctx context.Context, id int64) (int64, error)
 	// Due lists what a supervisor has to see to after it came to its end, oldest first.
 	Due(ctx context.Context, f LogFilter, limit int) ([]Summary, error)
-	// Concerns counts what alarms are made of.
+	// Concerns counts what alarms are made of. An uncertain correction of AlarmAfter and
+	// SetBack after that time, or later, counts as well.
 	Concerns(ctx context.Context, uncertainBefore time.Time) (Concerns, error)
 	Expired(ctx context.Context, now time.Time, limit int) ([]int64, error)
 	Authors(ctx context.Context, scope Scope) ([]Author, error)

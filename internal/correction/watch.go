@@ -34,6 +34,7 @@ type Watched struct {
 // Times of the looking after (trust.md §1.6).
 const (
 	AlarmAfter = 10 * time.Minute // an uncertain correction alarms
+	SetBack    = time.Minute      // one from so far in the future alarms, too: the clock was set back and does not tell its age
 	maxBackoff = time.Minute      // between two looks while the quiet time runs
 	maxRetry   = 5 * time.Minute  // between two looks while the order cannot be read
 	WarnSkew   = 60 * time.Second // of the clock: people are told (trust.md §1.9)

@@ -383,7 +383,7 @@ func (s *Service) lookAt(ctx context.Context, c Correction) (Correction, error) 
 	}
 	switch {
 	case c.State == Unknown:
-		if since := s.Now().Sub(c.Entered().At); since >= AlarmAfter {
+		if since := s.Now().Sub(c.Entered().At); since >= AlarmAfter || since < -SetBack {
 			s.alarms.unresolved(s.Log, c.ID, since)
 		}
 		err = s.decide(ctx, c, Actor{})

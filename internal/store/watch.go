@@ -89,7 +89,8 @@ func (s *Store) Due(ctx context.Context, f correction.LogFilter, limit int) ([]c
 }
 
 // Concerns counts what alarms are made of: corrections that are uncertain since
-// before that time, that took effect late, and whose effect is gone.
+// before that time, or since one that has not come; that took effect late; and whose
+// effect is gone.
 func (s *Store) Concerns(ctx context.Context, uncertainBefore time.Time) (correction.Concerns, error) {
 	var c correction.Concerns
 	var since [3]int64
@@ -99,12 +100,12 @@ func (s *Store) Concerns(ctx context.Context, uncertainBefore time.Time) (correc
 			count(*) FILTER (WHERE kind = 3), COALESCE(min(id) FILTER (WHERE kind = 3), 0), COALESCE(min(at_ms) FILTER (WHERE kind = 3), 0),
 			count(*) FILTER (WHERE kind IN (0, 1)), count(*) FILTER (WHERE kind = 4)
 		FROM (
-			SELECT CASE WHEN state = 'conflict' THEN 4 WHEN at_ms <= ? THEN 1 ELSE 0 END AS kind, correction_id AS id, at_ms
+			SELECT CASE WHEN state = 'conflict' THEN 4 WHEN at_ms <= ? OR at_ms > ? THEN 1 ELSE 0 END AS kind, correction_id AS id, at_ms
 			FROM correction_now INDEXED BY correction_now_state WHERE state IN ('unknown', 'sending', 'conflict')
 			UNION ALL
 			SELECT CASE WHEN state = 'applied_late' THEN 2 ELSE 3 END, correction_id, at_ms
 			FROM correction_now INDEXED BY correction_now_due WHERE due = 1 AND (state = 'applied_late' OR settled = ''))`,
-		millis(uncertainBefore)).Scan(
+		millis(uncertainBefore), millis(uncertainBefore.Add(correction.AlarmAfter+correction.SetBack))).Scan(
 		&c.Uncertain.Count, &c.Uncertain.ID, &since[0], &c.Late.Count, &c.Late.ID, &since[1], &c.Lost.Count, &c.Lost.ID, &since[2],
 		&c.Open, &c.Conflicts)
 	if err != nil {
