@@ -15,10 +15,10 @@ export CGO_ENABLED ?= 0
 export GO FUZZTIME
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run build generate fmt lint check test test-race test-browser fuzz bench cover screenshots docker clean
+.PHONY: help demo run build generate fmt lint check test test-race test-browser test-crash test-crash-full fuzz bench cover screenshots docker clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
 
 demo: build ## Start the console with a built-in simulator and sample orders
 	$(BIN) demo $(ARGS)
@@ -39,12 +39,14 @@ fmt: ## Format Go and templates
 lint: ## Vet and staticcheck
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
+	$(GO) tool staticcheck -tags crashtest ./internal/correction ./internal/store ./cmd/console
 
 check: ## Everything that is checked without running the tests: freshness, format, lint, imports, modules
 	scripts/check-generated
 	scripts/check-format
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
+	$(GO) tool staticcheck -tags crashtest ./internal/correction ./internal/store ./cmd/console
 	$(GO) test -count=1 ./internal/archtest
 	$(GO) mod verify
 	$(GO) mod tidy -diff
@@ -57,6 +59,12 @@ test-race: ## All tests but those in the browser under the race detector (needs 
 
 test-browser: ## Only the tests in the browser
 	$(GO) test -timeout 20m -count=1 ./internal/browser/...
+
+test-crash: ## Kill the real program, at random and at each step, and compare with the truth (4 minutes)
+	$(GO) test -v -timeout 20m -count=1 ./internal/crashtest
+
+test-crash-full: ## The same with 10,000 kills and 4,800 crashes at a step (two hours)
+	CRASH_KILLS=10000 CRASH_CELLS=20 $(GO) test -v -timeout 8h -count=1 ./internal/crashtest
 
 fuzz: ## Run every fuzz target for FUZZTIME (30s)
 	scripts/fuzz
