@@ -280,6 +280,9 @@ func (w *world) stop() {
 	halt := w.halt
 	w.loose.Go(halt)
 	jerr := w.journal.Close()
+	if errors.Is(jerr, os.ErrClosed) { // by the test
+		jerr = nil
+	}
 	if err := errors.Join(jerr, w.store.Close()); err != nil {
 		w.t.Errorf("stop: %v", err)
 	}
@@ -382,6 +385,9 @@ func (w *world) correction(id int64) correction.Correction {
 	w.must(err)
 	return c
 }
+
+// probe looks whether the main host is up, as the program does each minute.
+func (w *world) probe() { w.gateway.Probe(context.Background()) }
 
 func (w *world) arm(f simulator.Fault) {
 	w.t.Helper()
