@@ -66,6 +66,9 @@ test-crash: ## Kill the real program, at random and at each step, and compare wi
 test-crash-full: ## The same with 10,000 kills and 4,800 crashes at a step (two hours)
 	CRASH_KILLS=10000 CRASH_CELLS=20 $(GO) test -v -timeout 8h -count=1 ./internal/crashtest
 
+test-disk-full: ## Everything that is tried with failing disks and restored copies (root, strace; an hour)
+	CONSOLE_DISK_FULL=1 $(GO) test -count=1 -timeout 120m -v -run '^Test(SystemCalls|FullDisk|FullJournal|ReadOnlyDisk|LowDisk|Recover)' ./internal/disktest ./cmd/console
+
 fuzz: ## Run every fuzz target for FUZZTIME (30s)
 	scripts/fuzz
 
