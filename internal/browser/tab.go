@@ -457,3 +457,13 @@ func (tab *Tab) keep(name string) error {
 	}
 	return nil
 }
+
+// Offline cuts the tab off from the network, or lets it back.
+func (tab *Tab) Offline(on bool) {
+	tab.t.Helper()
+	var rules []*network.Conditions
+	if on {
+		rules = append(rules, &network.Conditions{Offline: true, DownloadThroughput: -1, UploadThroughput: -1})
+	}
+	tab.step("go offline or back", command(network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: rules}))
+}

@@ -22,7 +22,7 @@ func (s *server) resolve(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	v, err := postForm(c, fields("text", "ruling", "agrees"))
+	v, err := postForm(c, fields("text", "ruling", "agrees", "do"))
 	if err != nil {
 		return err
 	}
@@ -31,8 +31,11 @@ func (s *server) resolve(c echo.Context) error {
 	if r.Agrees, err = strconv.Atoi(v.Get("agrees")); err != nil && v.Get("agrees") != "" {
 		return errBadForm
 	}
-	err = s.Corrections.Resolve(ctx, a, id, r)
 	form := pages.ResolutionForm{Text: r.Text, Ruling: v.Get("ruling"), Agrees: r.Agrees != 0}
+	if v.Get("do") != "" { // Enter: nothing is said yet
+		return s.correctionPage(c, http.StatusOK, id, func(p *pages.CorrectionProps) { p.Resolution = form })
+	}
+	err = s.Corrections.Resolve(ctx, a, id, r)
 	status := http.StatusUnprocessableEntity
 	switch correction.CodeOf(err) {
 	case correction.CodeNeedsText:

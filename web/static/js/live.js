@@ -1,7 +1,7 @@
 // A page that keeps itself up to date. Its root has data-live: "often" while a result
 // is awaited, "seldom" while people are at it, "at" when only a known moment changes it,
-// "done" when nothing more happens by itself. The page asks for its own address and
-// takes over the parts that changed.
+// "done" when nothing more happens by itself. The page asks for its address, data-url,
+// and takes over the parts that changed.
 //
 // Rules: what somebody is typing stays, and so does the focus; nothing is asked while
 // nobody looks, and less and less often otherwise; a page that may be out of date says
@@ -131,7 +131,8 @@ const ask = () => {
     return;
   }
   const xhr = new XMLHttpRequest();
-  xhr.open("GET", performance.now() < FRESH ? location.pathname + location.search : location.pathname);
+  const { url } = root().dataset; // after a POST the address bar has another one
+  xhr.open("GET", performance.now() < FRESH && location.pathname === url ? url + location.search : url);
   xhr.responseType = "document";
   xhr.timeout = PATIENCE;
   xhr.setRequestHeader("Accept", "text/html");
