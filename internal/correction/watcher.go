@@ -268,7 +268,7 @@ func (s *Service) look(ctx context.Context, d *due) {
 	ctx = context.WithoutCancel(ctx)
 	asked := s.Now()
 	c, err := s.Store.Correction(ctx, d.ID)
-	if err == nil {
+	if err == nil && c.State == d.State { // else it is planned anew, below
 		c, err = s.lookAt(ctx, c)
 	}
 	if err != nil && CodeOf(err) != CodeTokenUsed {
@@ -300,7 +300,7 @@ func (s *Service) look(ctx context.Context, d *due) {
 		w.put(d)
 		return
 	}
-	if c.State != d.State || c.Settled() != "" { // moved on by another process
+	if c.State != d.State || c.Settled() != "" { // moved on by somebody else
 		w.drop(d)
 		if fresh := (Watched{ID: c.ID, Ref: c.Ref, State: c.State, Entered: c.Entered().At}); c.Settled() == "" && fresh.watched() {
 			w.add(fresh, fresh.first(now))
