@@ -3,6 +3,8 @@ package faulttest
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -122,10 +124,24 @@ var signer = sync.OnceValues(func() (*ledger.Signer, error) {
 	return ledger.LoadOrCreateKey(filepath.Join(folder, "checkpoint.key"))
 })
 
+// keys are shorter than WeChat's: signing is most of what a run takes.
+var keys = sync.OnceValues(func() (*simulator.Keys, error) {
+	long, err := simulator.SharedKeys()
+	if err != nil {
+		return nil, err
+	}
+	k := *long
+	k.Merchant, err = rsa.GenerateKey(rand.Reader, 1024)
+	if err == nil {
+		k.Public, err = rsa.GenerateKey(rand.Reader, 1024)
+	}
+	return &k, err
+})
+
 // shared makes what worlds share, outside of every bubble.
 func shared(t tb) {
 	t.Helper()
-	_, err := simulator.SharedKeys()
+	_, err := keys()
 	_, berr := blank()
 	_, serr := signer()
 	_, cerr := certificates()
@@ -196,7 +212,9 @@ func newWorld(t tb, folder string, o options) *world {
 	if o.secure {
 		l = tls.NewListener(l, good())
 	}
-	w.sim, err = simulator.Serve(l)
+	k, err := keys()
+	w.must(err)
+	w.sim, err = simulator.Serve(l, simulator.WithKeys(k))
 	w.must(err)
 	w.start()
 	return w
