@@ -225,6 +225,8 @@ type process struct {
 	gone chan struct{} // closed when it has ended
 	mu   sync.Mutex
 	said bytes.Buffer
+
+	tracer chan struct{} // closed when a tracer that was attached has ended; nil: none was
 }
 
 // launch starts a life, under the program wrap if there is one, and waits until it
@@ -305,6 +307,9 @@ func (p *process) stop() (int, error) {
 func (p *process) wait(limit time.Duration) (int, error) {
 	select {
 	case <-p.gone:
+		if p.tracer != nil {
+			<-p.tracer
+		}
 		return p.cmd.ProcessState.ExitCode(), nil
 	case <-time.After(limit):
 		p.cmd.Process.Signal(syscall.SIGQUIT)
@@ -382,26 +387,34 @@ func orderPath(no string) string { return "/orders/" + merchant + "/" + no }
 
 // correct corrects an order, as far as the console lets it, and returns the last answer.
 func (in *installation) correct(url, no string) told {
-	b := in.browser(url)
-	out := told{order: no}
-	out.answer = b.get(orderPath(no) + "/correction")
-	base := input(out.answer.body, "base")
-	if base == "" {
-		return in.note(out)
-	}
-	out.answer = b.post(orderPath(no)+"/correction", form(base))
-	at := out.answer.location
-	if out.answer.status != http.StatusSeeOther {
-		return in.note(out)
-	}
-	out.answer = b.get(at)
-	token := input(out.answer.body, "token")
+	at, token, x := in.prepare(url, no)
 	if token == "" {
-		return in.note(out)
+		return x
 	}
-	out.confirmed = true
-	out.answer = b.post(at+"/confirmation", confirmation(token))
-	return in.note(out)
+	return in.confirm(url, no, at, token)
+}
+
+// prepare makes a correction that waits to be confirmed; no token when it could not.
+func (in *installation) prepare(url, no string) (at, token string, x told) {
+	b := in.browser(url)
+	a := b.get(orderPath(no) + "/correction")
+	if base := input(a.body, "base"); base != "" {
+		a = b.post(orderPath(no)+"/correction", form(base))
+		at = a.location
+	}
+	if a.status == http.StatusSeeOther {
+		a = b.get(at)
+		token = input(a.body, "token")
+	}
+	x = told{no, false, a}
+	if token == "" {
+		in.note(x)
+	}
+	return at, token, x
+}
+
+func (in *installation) confirm(url, no, at, token string) told {
+	return in.note(told{no, true, in.browser(url).post(at+"/confirmation", confirmation(token))})
 }
 
 func form(base string) url.Values {
@@ -424,23 +437,44 @@ func (in *installation) note(x told) told {
 	return x
 }
 
-// correctAll corrects orders, two at a time.
-func (in *installation) correctAll(url string, orders ...string) {
-	next := make(chan string)
+// correctAll corrects orders, two at a time. Once all are prepared it calls between.
+func (in *installation) correctAll(url string, between func() error, orders ...string) error {
+	confirms := make(chan func(), len(orders))
+	inPairs(orders, func(no string) {
+		if at, token, _ := in.prepare(url, no); token != "" {
+			confirms <- func() { in.confirm(url, no, at, token) }
+		}
+	})
+	close(confirms)
+	if err := between(); err != nil {
+		return err
+	}
+	var rest []func()
+	for f := range confirms {
+		rest = append(rest, f)
+	}
+	inPairs(rest, func(f func()) { f() })
+	return nil
+}
+
+func inPairs[T any](list []T, f func(T)) {
+	next := make(chan T)
 	var all sync.WaitGroup
 	for range 2 {
 		all.Go(func() {
-			for no := range next {
-				in.correct(url, no)
+			for x := range next {
+				f(x)
 			}
 		})
 	}
-	for _, no := range orders {
-		next <- no
+	for _, x := range list {
+		next <- x
 	}
 	close(next)
 	all.Wait()
 }
+
+func nothing() error { return nil }
 
 // eventually asks again until ok, or gives up after the limit.
 func eventually(limit time.Duration, ok func() (bool, error)) error {

@@ -83,14 +83,20 @@ func many(t *testing.T, few, most int, run func(random *rand.Rand, folder string
 	all.Wait()
 }
 
-// meanwhile corrects orders and does something at a random moment of it.
-func (in *installation) meanwhile(random *rand.Rand, url string, do func() error, orders ...string) error {
+// meanwhile corrects orders and does something at a random moment after all of them wait
+// to be confirmed.
+func (in *installation) meanwhile(random *rand.Rand, url string, do func() error, orders ...string) (err error) {
 	var all sync.WaitGroup
-	all.Go(func() { in.correctAll(url, orders...) })
-	<-time.After(time.Duration(random.IntN(120)) * time.Millisecond)
-	err := do()
+	var did error
+	err = in.correctAll(url, func() error {
+		all.Go(func() {
+			<-time.After(time.Duration(random.IntN(60)) * time.Millisecond)
+			did = do()
+		})
+		return nil
+	}, orders...)
 	all.Wait()
-	return err
+	return errors.Join(err, did)
 }
 
 // mustCorrect corrects an order, which has to work. A console that has asked to be
@@ -144,7 +150,7 @@ func TestFullDisk_GoesOnByItself(t *testing.T) {
 		if err := in.meanwhile(random, p.url, func() error { return fill(disk) }, during...); err != nil {
 			return err
 		}
-		in.correctAll(p.url, after...)
+		in.correctAll(p.url, nothing, after...)
 		if page := in.browser(p.url).get("/healthz"); page.status != http.StatusOK && !p.ended() {
 			return fmt.Errorf("on a full disk it does not answer: %d %w", page.status, page.err)
 		}
@@ -199,7 +205,7 @@ func TestFullJournal_NothingIsSentWithoutALine(t *testing.T) {
 		if err := in.meanwhile(random, p.url, func() error { return fill(disk) }, during...); err != nil {
 			return err
 		}
-		in.correctAll(p.url, after...)
+		in.correctAll(p.url, nothing, after...)
 		for _, no := range after {
 			if in.sim.Posts(no) == 0 {
 				refused.Add(1)
@@ -291,7 +297,7 @@ func TestReadOnlyDisk_AsksToBeStartedAgain(t *testing.T) {
 		if page := in.browser(p.url).get(orderPath("A1")); page.status != http.StatusOK && !p.ended() {
 			return fmt.Errorf("on a read-only disk an order cannot be looked up: %d %w", page.status, page.err)
 		}
-		in.correctAll(p.url, after...)
+		in.correctAll(p.url, nothing, after...)
 		for _, no := range after {
 			if n := in.sim.Posts(no); n > 0 {
 				return fmt.Errorf("%w: %s was sent from a read-only disk", errFalse, no)
