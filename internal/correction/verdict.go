@@ -101,6 +101,9 @@ func (e Evidence) Decide(quiet time.Duration) Verdict {
 	switch f {
 	case FoundTarget, FoundPaidTarget:
 		v.State = Applied
+		if e.othersMade() && !e.Accepted {
+			v.State = NeedsPerson
+		}
 	case FoundTargetLines, FoundBelow, FoundPaidOther, FoundAbove:
 		v.State = NeedsPerson
 	case FoundPaidBase:
@@ -108,8 +111,8 @@ func (e Evidence) Decide(quiet time.Duration) Verdict {
 		v.State = e.unless(NotApplied)
 	case FoundBase, FoundBetween, FoundCancelled:
 		switch {
-		case f == FoundCancelled && e.Now.HasTotal && e.Now.Total == e.Target && SameLines(e.Now.Lines, e.Lines):
-			v.State = NeedsPerson // it seems to have taken effect before the cancellation
+		case f == FoundCancelled && e.Now.HasTotal && (e.Now.Total < e.Target || e.Now.Total == e.Target && SameLines(e.Now.Lines, e.Lines)):
+			v.State = NeedsPerson // it may have taken effect before the cancellation
 		case e.Age < quiet:
 			v.Wait = true
 		case f == FoundBase && (e.QuietRead <= 0 || e.QuietRead < ReadGap(quiet)):
@@ -131,12 +134,20 @@ func (e Evidence) denies(f Finding) bool {
 	switch f {
 	case FoundTarget, FoundTargetLines, FoundPaidTarget:
 		return false
+	case FoundCancelled:
+		return !o.HasTotal || o.Total != e.Target || !SameLines(o.Lines, e.Lines)
 	case FoundPaidOther:
 		return o.Collection.Paid != e.Target && (!o.HasTotal || o.Total != e.Target)
 	case FoundOtherState:
 		return o.HasTotal && o.Total != e.Target && (o.Collection.State == "" || o.Collection.Total != e.Target)
 	}
 	return true
+}
+
+// othersMade reports that the order shows the total that was asked for with other
+// lines: somebody else came to the same one. A paid order may show no lines.
+func (e Evidence) othersMade() bool {
+	return len(e.Now.Lines) > 0 && !SameLines(e.Now.Lines, e.Lines)
 }
 
 // unless returns s, or NeedsPerson when a verified acceptance contradicts it.

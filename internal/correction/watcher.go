@@ -423,10 +423,11 @@ func (s *Service) recheck(ctx context.Context, c Correction) error {
 		return err
 	}
 	d := observed(now, asked)
-	d.Finding = s.evidence(c, now, asked, Detail{}).Find()
+	shown := s.evidence(c, now, asked, Detail{})
+	d.Finding = shown.Find()
 	e := Event{State: c.State, Detail: d}
-	switch d.Finding {
-	case FoundTarget, FoundPaidTarget:
+	switch {
+	case (d.Finding == FoundTarget || d.Finding == FoundPaidTarget) && !shown.othersMade():
 		e.State, e.Detail.Due, e.Detail.Alarm = AppliedLate, true, AlarmLate
 		s.Log.Error("alarm", "kind", AlarmLate, "correction", c.ID, "was", c.State, "request_id", now.RequestID)
 	default:
