@@ -295,3 +295,26 @@ func TestBusy_WaitsThreeMinutes(t *testing.T) {
 		}
 	})
 }
+
+// Others may come to the same total.
+func TestRecheck_TakesTheWorkOfOthersForTheirs(t *testing.T) {
+	t.Parallel()
+	for _, state := range undoneStates {
+		for _, paid := range []bool{false, true} {
+			t.Run(fmt.Sprint(state, " ", paid), func(t *testing.T) {
+				t.Parallel()
+				inBubble(t, options{}, func(t *testing.T, w *world) {
+					_, id := w.undone("A", state)
+					w.must(w.sim.LowerElsewhere(mch, "A", 4000))
+					if paid {
+						w.must(w.sim.Pay(mch, "A"))
+					}
+					time.Sleep(28 * time.Hour)
+					if c := w.holds(id, state); c.Settled() != correction.Rechecked || c.Due() {
+						t.Errorf("settled %q, due %t", c.Settled(), c.Due())
+					}
+				})
+			})
+		}
+	}
+}

@@ -232,3 +232,54 @@ func TestRestart_KeepsTheQuietTime(t *testing.T) {
 		w.holds(id, correction.NotApplied)
 	})
 }
+
+// While it is uncertain, others may do things that look like it, or that hide it.
+func TestResolver_TellsTheWorkOfOthersFromItsOwn(t *testing.T) {
+	t.Parallel()
+	lower := func(to correction.Fen) func(*world, correction.Ref) {
+		return func(w *world, ref correction.Ref) { w.must(w.sim.LowerElsewhere(mch, ref.OutOrderNo, to)) }
+	}
+	pay := func(w *world, ref correction.Ref) { w.must(w.sim.Pay(mch, ref.OutOrderNo)) }
+	cancel := func(w *world, ref correction.Ref) {
+		w.change(ref, func(o *simulator.Order) { o.State, o.StateDescription = correction.OrderRevoked, "" })
+	}
+	type does []func(*world, correction.Ref)
+	for _, c := range []struct {
+		name    string
+		applied bool
+		others  does
+		want    correction.State
+	}{
+		{"paid as it was", false, does{pay}, correction.NotApplied},
+		{"paid as corrected", true, does{pay}, correction.Applied},
+		{"lowered above ours", false, does{lower(4500)}, correction.NotApplied},
+		{"lowered to our total", false, does{lower(4000)}, correction.NeedsPerson},
+		{"lowered to our total and paid", false, does{lower(4000), pay}, correction.NeedsPerson},
+		{"lowered below ours", false, does{lower(3000)}, correction.NeedsPerson},
+		{"lowered below ours after it", true, does{lower(3000)}, correction.NeedsPerson},
+		{"lowered below ours and paid", false, does{lower(3000), pay}, correction.NeedsPerson},
+		{"cancelled", false, does{cancel}, correction.NotApplied},
+		{"cancelled after it", true, does{cancel}, correction.NeedsPerson},
+		{"lowered above ours and cancelled", false, does{lower(4500), cancel}, correction.NotApplied},
+		{"lowered below ours after it and cancelled", true, does{lower(3000), cancel}, correction.NeedsPerson},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, options{}, func(t *testing.T, w *world) {
+				kind := simulator.TimeoutBefore
+				if c.applied {
+					kind = simulator.TimeoutAfter
+				}
+				w.net.cut(cut{call: simulator.CallQuery, skip: 3, times: 3, how: refuse}) // of the resolver
+				ref, id := w.sent("A", simulator.Fault{Kind: kind})
+				for _, f := range c.others {
+					f(w, ref)
+				}
+				time.Sleep(12 * time.Minute)
+				w.holds(id, c.want)
+				time.Sleep(27 * time.Hour)
+				w.holds(id, c.want)
+			})
+		})
+	}
+}
