@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -167,8 +168,11 @@ func (s *server) page(c echo.Context, title i18n.Text) layout.Page {
 	return p
 }
 
+// alarmsShown is how many alarms a page lists before it only counts them.
+const alarmsShown = 3
+
 // alarm tells on every page that corrections are refused, and those who look after the
-// installation what alarms.
+// installation what alarms: corrections first, then the machine.
 func (s *server) alarm(c echo.Context, a correction.Actor, p *layout.Page) {
 	refuses := s.Corrections.Refuses()
 	if refuses != "" {
@@ -178,11 +182,15 @@ func (s *server) alarm(c echo.Context, a correction.Actor, p *layout.Page) {
 		return
 	}
 	ctx := context.WithoutCancel(c.Request().Context())
-	for _, alarm := range s.Corrections.Alarms(ctx) {
-		if alarm.Concern == refuses {
-			continue // told already
-		}
+	alarms := slices.DeleteFunc(s.Corrections.Alarms(ctx), func(alarm correction.Alarm) bool { return alarm.Concern == refuses }) // told already
+	slices.SortStableFunc(alarms, func(x, y correction.Alarm) int { return int(min(y.ID, 1) - min(x.ID, 1)) })
+	for i, alarm := range alarms {
 		out := layout.Alarm{Text: i18n.AlarmWords(p.Lang, alarm), Href: pages.OperationsURL, Link: p.T("看运维页", "See operations")}
+		if rest := len(alarms) - i; i == alarmsShown-1 && rest > 1 {
+			out.Text = p.F("另外还有 %d 项提醒。", "There are %d more alarms.", rest)
+			p.Alarms = append(p.Alarms, out)
+			return
+		}
 		if alarm.ID != 0 {
 			// That of a merchant out of scope is counted, not shown.
 			if _, err := s.Corrections.Correction(ctx, a, alarm.ID); err == nil {

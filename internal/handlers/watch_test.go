@@ -143,7 +143,8 @@ func TestBusy_RetryIsOfferedWhenItsTimeHasComeAndIsChained(t *testing.T) {
 	later(a, correction.ChargingWait-time.Minute)
 	lin := a.As("lin")
 	page = lin.Get(path)
-	says(t, "when the time has come", page, retry, "现在可以再改一次", `data-live="done"`)
+	says(t, "when the time has come", page, retry, "现在可以再改一次", `data-live="done"`, "重新帮您改")
+	saysNot(t, "when the time has come", page, "这几分钟暂时改不了")
 
 	form := lin.Get(bankPath + "/correction?from=" + id)
 	says(t, "the form", form, `name="from" value="`+id+`"`, `value="10.00"`)
@@ -160,6 +161,9 @@ func TestBusy_RetryIsOfferedWhenItsTimeHasComeAndIsChained(t *testing.T) {
 	says(t, "the first", page, "后来的重试", `href="`+res.Location+`"`)
 	saysNot(t, "the first, while its retry is open", page, retry)
 	confirm(t, lin, res.Location, "10")
+	page = lin.Get(path)
+	says(t, "the first, when its retry is applied", page, "重试过，那一笔现在是“已生效”")
+	saysNot(t, "the first, when its retry is applied", page, "现在可以再改一次", "正在处理您这笔订单的扣款", "重新帮您改", "<p>订单总额仍是")
 	says(t, "the retry", lin.Get(res.Location), "重试自", `href="`+path+`"`, "改价已生效")
 }
 

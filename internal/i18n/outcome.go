@@ -117,7 +117,7 @@ func appliedOutcome(l Lang, c correction.Correction, _ string) OutcomeWords {
 	}
 	if c.State == correction.AppliedLate {
 		w.Title = l.T("原来判断没有改成，后来发现已经生效", "It was held for not applied, but it did take effect")
-		w.Next = []string{l.T("之前告诉过客户没有改成的话，请再联系客户，说明现在的金额。", "If the customer was told that nothing changed, call again and tell them the amount of now.")}
+		w.Next = []string{l.T("之前告诉过客户没有改成的话，请再联系客户，说明现在的金额。", "If the customer was told that nothing changed, call again and tell them the present amount.")}
 		if c.Due() {
 			w.Next = append(w.Next, l.T("主管要看一下：这段时间有没有为这笔订单另外退过款。", "A supervisor has to look: was anything refunded for this order in the meantime?"))
 		}
@@ -210,7 +210,7 @@ func lostOutcome(l Lang, c correction.Correction, d correction.Detail) OutcomeWo
 	}
 	if handled(c) {
 		w.Next = []string{l.T("主管已处理，怎么处理的见“经过”。", "A supervisor has seen to it; the history tells what was done.")}
-		w.Say = l.T("您的订单核对好了，我看一下现在的金额，马上告诉您。", "Your order has been checked. Let me look at the amount of now; I will tell you in a moment.")
+		w.Say = l.T("您的订单核对好了，我看一下现在的金额，马上告诉您。", "Your order has been checked. Let me look at the present amount; I will tell you in a moment.")
 	}
 	return w
 }
@@ -233,10 +233,12 @@ func rejectedOutcome(l Lang, c correction.Correction, when string) OutcomeWords 
 		return overOutcome(l, c, w, now)
 	case d.Obstacle == correction.Charging:
 		o := Obstacle(l, d.Obstacle, ObstacleFacts{When: when})
-		w.Title = l.T("微信正在扣款，这次没有改动金额", "WeChat was charging the customer; this correction changed nothing")
-		w.Next, w.Say = []string{l.T("现在可以再改一次。刚才填的内容会带过去，不用重填。", "You can try again now. What you entered is carried over.")}, o.Say
+		w.Title = l.T("提交时微信正在扣款，这次没有改动金额", "WeChat was charging the customer; this correction changed nothing")
+		w.Next = []string{l.T("现在可以再改一次。填过的内容会带过去，不用重填。", "You can try again now. What you entered is carried over.")}
+		w.Say = l.T("刚才微信正在扣款，没有改成。我现在重新帮您改，请您稍等。", "WeChat was processing the payment, so it was not changed. I am trying again now; one moment, please.")
 		if when != "" {
-			w.Next[0] = l.F("%s 以后可以再改一次。刚才填的内容会带过去，不用重填。", "You can try again after %s. What you entered is carried over.", when)
+			w.Title, w.Say = l.T("微信正在扣款，这次没有改动金额", "WeChat is charging the customer; this correction changed nothing"), o.Say
+			w.Next[0] = l.F("%s 以后可以再改一次。填过的内容会带过去，不用重填。", "You can try again after %s. What you entered is carried over.", when)
 		}
 	case d.Obstacle == correction.Deposit:
 		o := Obstacle(l, d.Obstacle, ObstacleFacts{})
@@ -336,7 +338,7 @@ func conflictOutcome(l Lang, c correction.Correction, _ string) OutcomeWords {
 func resolvedOutcome(l Lang, c correction.Correction, _ string) OutcomeWords {
 	w := OutcomeWords{
 		Next: []string{l.T("先看订单现在的金额，再答复客户。", "Look at what the order amounts to now, then answer the customer.")},
-		Say:  l.T("您的订单核对好了，我看一下现在的金额，马上告诉您。", "Your order has been checked. Let me look at the amount of now; I will tell you in a moment."),
+		Say:  l.T("您的订单核对好了，我看一下现在的金额，马上告诉您。", "Your order has been checked. Let me look at the present amount; I will tell you in a moment."),
 	}
 	switch c.Entered().Detail.Ruling {
 	case correction.RuledApplied:

@@ -50,8 +50,8 @@ const tell = (name) => {
   }
 };
 
-const typedIn = (e) =>
-  e.type === "radio" || e.type === "checkbox" ? e.checked !== e.defaultChecked : "defaultValue" in e && e.value !== e.defaultValue;
+// typedIn also sees what the server has given back after an answer that was not taken.
+const typedIn = (e) => (e.type === "radio" || e.type === "checkbox" ? e.checked : e.value.trim() !== "");
 
 // beingTyped reports whether somebody is filling in a form of the part.
 const beingTyped = (part) => {

@@ -9,6 +9,7 @@ import (
 
 	"correction-console/internal/correction"
 	"correction-console/internal/i18n"
+	"correction-console/web/templates/components"
 )
 
 // target is the new total: of the stored bytes, like all amounts of this page.
@@ -35,7 +36,24 @@ func (p CorrectionProps) outcome() i18n.OutcomeWords {
 	if p.waitsToRetry() {
 		when = p.Page.Clock(p.TryAgainAt)
 	}
-	return i18n.Outcome(p.Page.Lang, p.stored(), when)
+	w := i18n.Outcome(p.Page.Lang, p.stored(), when)
+	if r := p.RetriedBy; r != nil {
+		w.Next = append([]string{p.Page.F("后来用 %s 重试过，那一笔现在是“%s”。", "It was tried again as %s, which is now “%s”.", components.Number(r.ID), i18n.StateWord(r.State).In(p.Page.Lang))}, w.Next...)
+		if !p.CanRedo { // what counts is the other one
+			w.Next, w.Money, w.Say = w.Next[:1], "", ""
+		}
+	}
+	return w
+}
+
+// readAt is when the order was read that the words about a correction which changed
+// nothing rest on; zero when they rest on none.
+func (p CorrectionProps) readAt() time.Time {
+	reading, at := p.C.LastReading()
+	if reading == nil || !p.C.State.Undone() && p.C.State != correction.NeedsPerson || p.outcome().Money == "" {
+		return time.Time{}
+	}
+	return at
 }
 
 // orderNext reports whether the next step is on the order's page: it is paid and
@@ -43,8 +61,10 @@ func (p CorrectionProps) outcome() i18n.OutcomeWords {
 func (p CorrectionProps) orderNext() bool {
 	r, _ := p.C.LastReading()
 	switch {
+	case p.MayRule || p.MayHandle: // the next step is on this page
+		return false
 	case p.C.State == correction.NeedsPerson:
-		return !p.MayRule // who rules has the form
+		return true
 	case p.C.State == correction.Resolved || i18n.Lost(p.C):
 		return true
 	case p.C.State.InForce():

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"correction-console/internal/correction"
@@ -31,7 +32,7 @@ func (p OperationsProps) checks() []check {
 	if !p.KnowsMachine {
 		return nil
 	}
-	out := []check{p.answers(), p.hosts(), p.clock(), p.disk(), p.database(), p.journal(), p.checkpoints(), p.results()}
+	out := []check{p.answers(), p.hosts(), p.clock(), p.disk(), p.database(), p.journal(), p.checkpoints(), p.results(), p.aftermath()}
 	slices.SortStableFunc(out, func(a, b check) int { return int(a.level - b.level) })
 	return out
 }
@@ -186,6 +187,24 @@ func (p OperationsProps) results() check {
 		c.level = levelBad
 		c.now = p.Page.F("%d 笔超过 10 分钟没有结果，最早从 %s 起", "%d without a result for more than 10 minutes, the oldest since %s", a.Count, p.Page.Stamp(a.Since))
 		c.fix = t("多半是微信或网络不通，先看“微信应答”。系统在接着核对。", "Most often WeChat or the network is down; see WeChat's answers first. The console keeps checking.")
+	}
+	return c
+}
+
+// aftermath is what supervisors have to see to, as far as it alarms.
+func (p OperationsProps) aftermath() check {
+	t := p.Page.T
+	c := check{level: levelOK, name: t("改价之后", "Afterwards"), now: t("订单都和结果一致", "orders agree with the results")}
+	var parts []string
+	if n := p.Concerns.Late.Count; n > 0 {
+		parts = append(parts, p.Page.F("%d 笔原来判断没有改成，后来生效了", "%d took effect after they were held for not applied", n))
+	}
+	if n := p.Concerns.Lost.Count; n > 0 {
+		parts = append(parts, p.Page.F("%d 笔已生效，订单却对不上", "%d applied, but the order says otherwise", n))
+	}
+	if len(parts) > 0 {
+		c.level, c.now = levelWarn, strings.Join(parts, i18n.Mark(p.Page.Lang, "；", "; "))
+		c.fix = t("要主管处理，主管的“我的”里列着。", "Supervisors have to see to it; their first page lists them.")
 	}
 	return c
 }

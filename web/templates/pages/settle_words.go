@@ -27,6 +27,11 @@ func (p CorrectionProps) liveMode() string {
 	return "done"
 }
 
+// undecided reports whether the words for the customer come before everything else.
+func (p CorrectionProps) undecided() bool {
+	return p.underWay() || p.C.State == correction.Unknown || p.C.State == correction.NeedsPerson
+}
+
 func (p CorrectionProps) lives() bool { return p.liveMode() != "done" }
 
 // moments are the times to come at which the page changes by itself.
@@ -81,7 +86,11 @@ func (p CorrectionProps) outlook() []step {
 	case p.C.State == correction.Unknown:
 		return append(p.looks(), p.verdictAhead())
 	case p.C.State.Undone():
-		return p.rechecks()
+		out := p.rechecks()
+		if at := p.readAt(); !at.IsZero() {
+			out = append([]step{{text: p.Page.F("订单读取于 %s。", "The order was read at %s.", p.Page.Stamp(at))}}, out...)
+		}
+		return out
 	}
 	return nil
 }
@@ -191,7 +200,7 @@ func (p CorrectionProps) rulingNote(r correction.Ruling) string {
 	case correction.RuledApplied:
 		return p.Page.F("这次把应收改到了 %s，后来也许又改过。", "It brought the order down to %s; it may have changed since.", p.target())
 	case correction.RuledNotApplied:
-		return p.Page.T("这次没有改动金额，现在的金额是别处改的。", "It changed nothing; the amount of now was made elsewhere.")
+		return p.Page.T("这次没有改动金额，现在的金额是别处改的。", "It changed nothing; the present amount was set elsewhere.")
 	}
 	return p.Page.T("两边的记录都对不出来。以订单现在的金额为准。", "Neither record tells. What counts is what the order says now.")
 }
@@ -230,20 +239,19 @@ func (p CorrectionProps) typedText(mine bool) string {
 	return ""
 }
 
-// dueText says what a supervisor has to see to.
-func (p CorrectionProps) dueText() string {
-	text := i18n.DueText(p.Page.Lang, correction.Summary{State: p.C.State, Settled: p.C.Settled()})
-	if refund := p.refund(); refund > 0 {
-		text += i18n.Mark(p.Page.Lang, "", " ") + p.Page.F("要退 %s。", "Refund %s.", refund)
+// handling says what a supervisor does on the page.
+func (p CorrectionProps) handling() string {
+	if p.refund() > 0 {
+		return p.Page.T("在商户系统退了款、告诉了客户以后，写一句记下来。", "Once it is refunded in the merchant system and the customer knows, put it on record here.")
 	}
-	return text
+	return p.Page.T("核对清楚、告诉了客户以后，写一句记下来。", "Once it is clear and the customer knows, put it on record here.")
 }
 
 func (p CorrectionProps) handledHelp() string {
 	if refund := p.refund(); refund > 0 {
 		return p.Page.F("例如：已在商户系统退 %s，并告诉了客户。", "Such as: refunded %s in the merchant system and told the customer.", refund)
 	}
-	return p.Page.T("例如：已核对商户系统，并告诉了客户现在的金额。", "Such as: compared with the merchant system, and told the customer the amount of now.")
+	return p.Page.T("例如：已核对商户系统，并告诉了客户现在的金额。", "Such as: compared with the merchant system, and told the customer the present amount.")
 }
 
 // orderAmountText is what an order amounts to, or that it is paid.
@@ -259,3 +267,8 @@ func orderAmountText(p layout.Page, o correction.Order) string {
 
 // proofName is what a proof is called as a file.
 func proofName(id int64) string { return "correction-" + strconv.FormatInt(id, 10) + "-proof.json" }
+
+// verifyCommand checks a proof, in two lines that fit the column.
+func verifyCommand(id int64) string {
+	return "console verify --key KEY \\\n  --proof " + proofName(id)
+}
