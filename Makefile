@@ -15,7 +15,7 @@ export CGO_ENABLED ?= 0
 export GO FUZZTIME
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run build generate fmt lint check test test-race test-browser test-crash test-crash-full fuzz bench cover screenshots docker clean
+.PHONY: help demo run build generate fmt lint check test test-race test-browser test-crash test-crash-full test-faults-full test-model-full fuzz bench cover screenshots docker clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
@@ -68,6 +68,12 @@ test-crash-full: ## The same with 10,000 kills and 4,800 crashes at a step (two 
 
 test-disk-full: ## Everything that is tried with failing disks and restored copies (root, strace; an hour)
 	CONSOLE_DISK_FULL=1 $(GO) test -count=1 -timeout 120m -v -run '^Test(SystemCalls|FullDisk|FullJournal|ReadOnlyDisk|LowDisk|Recover)' ./internal/disktest ./cmd/console
+
+test-faults-full: ## The fault matrix with 6,000 calls, in virtual time (FAULTS_SEED=n repeats a run; 5 minutes)
+	FAULTS_PER_CELL=100 $(GO) test -v -timeout 60m -count=1 -run '^Test(Faults|Failover)' ./internal/faulttest
+
+test-model-full: ## The model test with 200,000 sequences (RAPID_SEED=n repeats a run; three hours)
+	RAPID_CHECKS=100000 $(GO) test -v -timeout 12h -count=1 -run '^TestModel' ./internal/faulttest
 
 fuzz: ## Run every fuzz target for FUZZTIME (30s)
 	scripts/fuzz

@@ -37,6 +37,9 @@ type tally struct {
 func perCell(t *testing.T) int {
 	t.Helper()
 	n := 10
+	if testing.Short() {
+		n = len(places)
+	}
 	if text := os.Getenv("FAULTS_PER_CELL"); text != "" {
 		var err error
 		if n, err = strconv.Atoi(text); err != nil {
