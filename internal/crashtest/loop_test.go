@@ -251,6 +251,7 @@ type round struct {
 func (k loop) run(t *testing.T, program string) tally {
 	t.Helper()
 	w := startWeChat(t)
+	defer w.close()
 	x := &round{
 		loop: k, in: install(t, w, program, k.timeout), w: w, r: rand.New(rand.NewPCG(k.seed, 0)),
 		lives: &lives{urls: make([]string, k.processes), next: make(chan struct{})}, running: make([]*process, k.processes),

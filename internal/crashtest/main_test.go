@@ -148,14 +148,14 @@ func beWeChat(keys string) error {
 
 // wechat is the process that is WeChat. It keeps the truth.
 type wechat struct {
-	t    *testing.T
-	at   address
-	keys string
+	at    address
+	keys  string
+	close func()
 }
 
 func startWeChat(t *testing.T) *wechat {
 	t.Helper()
-	w := &wechat{t: t, keys: t.TempDir()}
+	w := &wechat{keys: t.TempDir()}
 	cmd := exec.Command(must(os.Executable())(t))
 	cmd.Env = append(os.Environ(), simulate+"="+w.keys)
 	cmd.Stderr = os.Stderr
@@ -164,10 +164,11 @@ func startWeChat(t *testing.T) *wechat {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	w.close = sync.OnceFunc(func() {
 		in.Close()
 		cmd.Wait()
 	})
+	t.Cleanup(w.close)
 	if err := json.NewDecoder(bufio.NewReader(out)).Decode(&w.at); err != nil {
 		t.Fatalf("start the simulator: %v", err)
 	}
