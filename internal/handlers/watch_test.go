@@ -77,7 +77,11 @@ func saysNot(t *testing.T, what string, page apptest.Answer, lies ...string) {
 
 func TestUnknown_PageTellsWhatIsKnownAndWhatIsBeingDone(t *testing.T) {
 	t.Parallel()
-	a := watched(t)
+	a := apptest.Start(t, apptest.Options{Timeout: 700 * time.Millisecond})
+	a.Service.Policy.Recheck = time.Minute // long enough to look at a page before
+	if err := a.Service.StartWatch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	path := corrected(t, a, simulator.TimeoutBefore)
 	c := record(t, a, path)
 	quiet := a.Service.QuietUntil(c)
@@ -92,9 +96,9 @@ func TestUnknown_PageTellsWhatIsKnownAndWhatIsBeingDone(t *testing.T) {
 	}
 
 	script(t, a, simulator.ErrorBefore, simulator.CallQuery, 1)
-	later(a, 2*time.Second)
+	later(a, 61*time.Second)
 	says(t, "after a look that failed", a.As("lin").Get(path), "上次自动核对", "没有连上微信支付")
-	later(a, 5*time.Second)
+	later(a, 61*time.Second)
 	page = a.As("lin").Get(path)
 	says(t, "after a look", page, "上次核对", "订单总额仍是 ¥99.00")
 	saysNot(t, "after a look", page, "没有连上微信支付")

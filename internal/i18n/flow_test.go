@@ -295,6 +295,10 @@ func TestEvents_AreNamedAndExplained(t *testing.T) {
 	later(correction.Applied, correction.Detail{Finding: correction.FoundBelow})
 	later(correction.NotApplied, correction.Detail{Finding: correction.FoundBase})
 	later(correction.NotApplied, correction.Detail{Settled: correction.Rechecked, Cause: correction.CauseUnread})
+	lost := correction.Event{N: 2, State: correction.Applied, Detail: correction.Detail{Finding: correction.FoundBase, Reading: &order}}
+	if notes := strings.Join(EventNotes(ZH, c, lost), "|"); strings.Contains(notes, "没有变化") {
+		t.Errorf("an effect that is gone is told as no change: %s", notes)
+	}
 	if want := len(correction.Settlements) + 2*len(correction.Rulings) + 5; len(titles) != want {
 		t.Errorf("%d titles for %d events", len(titles), want)
 	}

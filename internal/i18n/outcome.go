@@ -580,7 +580,11 @@ func EventNotes(l Lang, c correction.Correction, e correction.Event) []string {
 	}
 	add(answer(l, d))
 	if d.Finding != "" && d.Reading != nil {
-		add(FindingText(l, d.Finding, *d.Reading))
+		if e.State.InForce() && d.Finding == correction.FoundBase { // it did change in between
+			add(l.F("订单总额又成了 %s，待客户支付。", "The order amounts to %s again, unpaid.", d.Reading.Total))
+		} else {
+			add(FindingText(l, d.Finding, *d.Reading))
+		}
 		if refund := correction.RefundDue(c.Target, *d.Reading); refund > 0 && e.State.InForce() {
 			add(l.F("多付的 %s 要退。", "%s is to be refunded.", refund))
 		}
