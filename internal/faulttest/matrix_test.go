@@ -281,7 +281,8 @@ func (w *world) wrapUp(ids []int64) {
 }
 
 // compare checks that the store, the journal and the simulator tell of the same sends:
-// each POST belongs to one intent, each intent and what became of it is in the journal.
+// each POST belongs to one intent, each intent and what became of it is in the journal. A
+// crash may have come between the store and the journal: then what became of it is not.
 func (w *world) compare(ids []int64) {
 	w.t.Helper()
 	intents, lines := map[int64]string{}, map[string]bool{}
@@ -314,7 +315,7 @@ func (w *world) compare(ids []int64) {
 			w.t.Errorf("correction %d: the journal does not tell that it was sent: %s", id, states(c))
 		}
 		for _, e := range c.Events[sent:] {
-			if !lines[fmt.Sprint(id, " ", e.N, " ", e.State)] {
+			if !w.crashed && !lines[fmt.Sprint(id, " ", e.N, " ", e.State)] {
 				w.t.Errorf("correction %d: event %d, %s, is not in the journal", id, e.N, e.State)
 			}
 		}

@@ -265,10 +265,13 @@ func (m *model) step() {
 // totals are few, so that different hands come to the same one.
 var totals = []correction.Fen{500, 1000, 2000, 3000, 3500, 4000, 4500}
 
-// modifyKinds and queryKinds are all faults that need no parameters. An old reading that
+// modifyKinds and queryKinds are all faults that need no parameters; those that leave
+// the most to find out come more often. An old reading that
 // is replayed just after WeChat refused is TestReplay_AfterAFalseRefusalIsFoundLater;
 // here no refusal is false.
-var modifyKinds, queryKinds = kindsOf(simulator.CallModify), kindsOf(simulator.CallQuery)
+var modifyKinds, queryKinds = append(kindsOf(simulator.CallModify), slices.Repeat([]simulator.Kind{
+	simulator.DelayedApply, simulator.DelayedApply, simulator.TimeoutAfter, simulator.TimeoutBefore, simulator.ResetBefore, simulator.ErrorAfter,
+}, 4)...), kindsOf(simulator.CallQuery)
 
 func kindsOf(call string) []simulator.Kind {
 	var all []simulator.Kind
@@ -344,7 +347,7 @@ func (m *model) prepareOne(o *anOrder) *made {
 	id, err := m.prepare(actor(author), o.ref, target, from)
 	switch clear := !m.armed && !m.off && !o.dead && !o.charging; {
 	case err == nil:
-		if held != nil && m.o.still || o.dead || target >= now.Total && !m.armed {
+		if held != nil && m.o.still || (o.dead || target >= now.Total) && !m.armed { // an answer of before may be replayed
 			m.rt.Fatalf("prepared although it is held by %+v, dead %t, %s to %s", held, o.dead, now.Total, target)
 		}
 		c := &made{id: id, author: author, order: o, target: target, events: 1}

@@ -104,6 +104,36 @@ func TestClock_SetBetweenSendingAndReading(t *testing.T) {
 	}
 }
 
+// Where others have lowered an order one reading decides: its age must be WeChat's.
+func TestClock_AgeIsThatOfWeChatsClock(t *testing.T) {
+	t.Parallel()
+	for _, set := range []time.Duration{0, -4 * time.Minute, time.Minute, 4 * time.Minute, 280 * time.Second} {
+		for _, replayed := range []bool{false, true} {
+			t.Run(fmt.Sprint(set, " ", replayed), func(t *testing.T) {
+				t.Parallel()
+				inBubble(t, options{}, func(_ *testing.T, w *world) {
+					_, id := w.sent("A", simulator.Fault{Kind: simulator.DelayedApply, Delay: accepted - time.Second})
+					w.clock.set(set)
+					time.Sleep(time.Minute)
+					w.must(w.sim.LowerElsewhere(mch, "A", 4500))
+					time.Sleep(3*time.Minute + 50*time.Second)
+					if replayed { // a reading of just before it took effect
+						_, _ = w.service.LookAt(context.Background(), id)
+						w.arm(simulator.Fault{Kind: simulator.Replayed, Call: simulator.CallQuery, Order: "A", Times: 1 << 20})
+						for range 20 {
+							time.Sleep(15 * time.Second)
+							_, _ = w.service.LookAt(context.Background(), id)
+						}
+						w.sim.Disarm()
+					}
+					time.Sleep(15 * time.Minute)
+					w.holds(id, correction.Applied)
+				})
+			})
+		}
+	}
+}
+
 func TestClock_WarnsAndThenRefuses(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

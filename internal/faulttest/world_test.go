@@ -195,6 +195,8 @@ type world struct {
 	alarms *alarmLog
 	loose  sync.WaitGroup // what goes on after a crash
 
+	crashed bool // it was stopped while something may have been under way
+
 	store   *store.Store
 	journal *journal.Journal
 	gateway *wechat.Gateway
@@ -295,6 +297,7 @@ func machineOf(h wechat.Health) correction.Machine {
 // comes to the record.
 func (w *world) stop() {
 	w.t.Helper()
+	w.crashed = true
 	halt := w.halt
 	w.loose.Go(halt)
 	jerr := w.journal.Close()
