@@ -24,6 +24,12 @@ func proveOldEvents(ctx context.Context, tx *sql.Tx) error {
 	}
 	for _, statement := range []string{
 		`DROP TRIGGER event_update`,
+		`UPDATE event SET request_id = detail ->> '$.request_id' WHERE detail ->> '$.request_id' IS NOT NULL`,
+		// It came to its state with the first of the events of that state.
+		`UPDATE correction_now AS w SET at_ms = (
+			SELECT e.at_ms FROM event e WHERE e.correction_id = w.correction_id AND e.n > COALESCE((
+				SELECT max(p.n) FROM event p WHERE p.correction_id = w.correction_id AND p.state <> w.state), 0)
+			ORDER BY e.n LIMIT 1)`,
 		`INSERT INTO salt (correction_id, salt) SELECT id, randomblob(32) FROM correction`,
 		// Clocks are set back; a correction's own events keep their order all the same.
 		`CREATE TEMP TABLE old_event AS

@@ -8,9 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"modernc.org/sqlite"
 
+	"correction-console/internal/correction"
 	"correction-console/internal/ledger"
 )
 
@@ -90,6 +92,9 @@ func verify(ctx context.Context, tx *sql.Tx, vkeys []string, elsewhere []ledger.
 	if err := verifySchema(ctx, tx); err != nil {
 		return v, err
 	}
+	if err := verifyTransitions(ctx, tx); err != nil {
+		return v, err
+	}
 	audit := ledger.NewAudit()
 	own, err := ownCheckpoints(ctx, tx, vkeys)
 	if err != nil {
@@ -110,19 +115,19 @@ func verify(ctx context.Context, tx *sql.Tx, vkeys []string, elsewhere []ledger.
 
 // ownCheckpoints opens the checkpoints that the database holds.
 func ownCheckpoints(ctx context.Context, tx *sql.Tx, vkeys []string) ([]ledger.Checkpoint, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT size, note FROM checkpoint ORDER BY size`)
+	rows, err := tx.QueryContext(ctx, `SELECT size, at_ms, note FROM checkpoint ORDER BY size`)
 	return collect(rows, err, func(r scanner) (ledger.Checkpoint, error) {
-		var size int64
+		var size, at int64
 		var text []byte
-		if err := r.Scan(&size, &text); err != nil {
+		if err := r.Scan(&size, &at, &text); err != nil {
 			return ledger.Checkpoint{}, err
 		}
 		c, err := ledger.Open(text, vkeys...)
 		if err != nil {
 			return c, &Fault{What: fmt.Sprintf("the checkpoint of %d events: %v", size, err)}
 		}
-		if c.Size != size {
-			return c, &Fault{What: fmt.Sprintf("the checkpoint of %d events is of %d", size, c.Size)}
+		if c.Size != size || c.AtMS != at {
+			return c, &Fault{What: fmt.Sprintf("the checkpoint of %d events is of %d, or of another time", size, c.Size)}
 		}
 		return c, nil
 	})
@@ -148,6 +153,7 @@ func verifyEvents(ctx context.Context, tx *sql.Tx, audit *ledger.Audit, v *Verif
 		return fmt.Errorf("read the proof: %w", err)
 	}
 	defer rows.Close()
+	standing := int64(0) // corrections that stand as their events say
 	for next := int64(0); rows.Next(); next++ {
 		var i, id int64
 		var n int
@@ -160,7 +166,7 @@ func verifyEvents(ctx context.Context, tx *sql.Tx, audit *ledger.Audit, v *Verif
 		fault := func(what string) error { return &Fault{id, n, what} }
 		switch {
 		case i != next:
-			return fault(fmt.Sprintf("row %d of the proof is missing", next))
+			return missing(ctx, tx, next)
 		case !at.Valid:
 			return fault("the event is missing")
 		case leaf.Int64 != i:
@@ -174,14 +180,16 @@ func verifyEvents(ctx context.Context, tx *sql.Tx, audit *ledger.Audit, v *Verif
 			v.Corrections++
 			e.Origin, err = origins.of(ctx, id)
 		}
+		var known *knownCorrection
 		if err == nil {
-			e.Salt, err = origins.salt(ctx, id)
+			known, err = origins.known(ctx, id, n)
 		}
 		if errors.Is(err, sql.ErrNoRows) {
 			return fault("the correction is missing, or its salt")
 		} else if err != nil {
 			return fmt.Errorf("read correction %d: %w", id, err)
 		}
+		e.Salt = known.salt
 		if sign.Valid {
 			v.Intents++
 			e.Intent = &ledger.Intent{SignMS: sign.Int64, Nonce: string(nonce), BootID: string(boot), MonoMS: mono.Int64}
@@ -189,46 +197,133 @@ func verifyEvents(ctx context.Context, tx *sql.Tx, audit *ledger.Audit, v *Verif
 		if err := audit.Add(e, hashes); err != nil {
 			return err
 		}
+		known.then.follow(e)
+		switch {
+		case n > known.now.n:
+			return fault("it is not on record that the correction stands there")
+		case n == known.now.n && known.then != known.now:
+			return fault("the correction does not stand as its events say")
+		case n == known.now.n:
+			standing++
+		}
 	}
-	return rows.Err()
+	if err := rows.Err(); err != nil || standing == v.Corrections {
+		return err
+	}
+	return misplaced(ctx, tx)
 }
 
-// originCursor reads corrections in the order of their ids, and keeps the salts of the
-// newest: a correction's events lie close together, as a rule.
+// missing tells which event a row of the proof that is not there stood for.
+func missing(ctx context.Context, tx *sql.Tx, i int64) error {
+	f := &Fault{What: fmt.Sprintf("row %d of the proof is missing", i)}
+	err := tx.QueryRowContext(ctx, `SELECT correction_id, n FROM event WHERE leaf = ?`, i).Scan(&f.CorrectionID, &f.N)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("look for the event of a row that is missing: %w", err)
+	}
+	return f
+}
+
+// misplaced finds a correction that stands beyond its last event.
+func misplaced(ctx context.Context, tx *sql.Tx) error {
+	f := &Fault{What: "the correction does not stand where its events end"}
+	err := tx.QueryRowContext(ctx, `
+		SELECT c.id FROM correction c LEFT JOIN correction_now w ON w.correction_id = c.id
+		WHERE w.n IS NOT (SELECT max(e.n) FROM event e WHERE e.correction_id = c.id) ORDER BY c.id LIMIT 1`).Scan(&f.CorrectionID)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("look for a state that is missing: %w", err)
+	}
+	return f
+}
+
+// standing is a row of correction_now.
+type standing struct {
+	n         int
+	state     string
+	at        int64
+	requestID string
+	settled   string
+	due       bool
+}
+
+// follow does what the triggers on event do.
+func (s *standing) follow(e ledger.Entry) {
+	same := s.state == e.State
+	s.n, s.state = e.N, e.State
+	if !same {
+		s.at = e.AtMS
+	}
+	if e.RequestID != "" {
+		s.requestID = e.RequestID
+	}
+	if e.N > 1 && (!same || e.Settled != "") {
+		s.settled = e.Settled
+	}
+	if e.N > 1 && e.Due != 0 {
+		s.due = e.Due > 0
+	}
+}
+
+// knownCorrection is what the way through the events needs of a correction.
+type knownCorrection struct {
+	salt []byte
+	now  standing // as it is on record
+	then standing // as the events so far have it
+}
+
+// originCursor reads corrections in the order of their ids, and keeps what is needed of
+// the newest: a correction's events lie close together, as a rule.
 type originCursor struct {
-	tx    *sql.Tx
-	rows  *sql.Rows
-	id    int64 // where it stands; 0: at its end
-	next  []byte
-	raw   []any
-	o     ledger.Origin
-	salts map[int64][]byte
+	tx   *sql.Tx
+	rows *sql.Rows
+	id   int64 // where it stands; 0: at its end
+	next nowRow
+	raw  []any
+	o    ledger.Origin
+	kept map[int64]*knownCorrection
+}
+
+const nowColumns = `s.salt, w.n, w.state, w.at_ms, w.request_id, w.settled, w.due`
+
+// nowRow takes up nowColumns. What is missing is left at zero, which no event leads to.
+type nowRow struct {
+	salt                      []byte
+	n, at, due                sql.NullInt64
+	state, requestID, settled sql.NullString
+}
+
+func (r *nowRow) columns() []any {
+	return []any{&r.salt, &r.n, &r.state, &r.at, &r.requestID, &r.settled, &r.due}
+}
+
+func (r *nowRow) known() *knownCorrection {
+	return &knownCorrection{salt: r.salt, now: standing{int(r.n.Int64), r.state.String, r.at.Int64, r.requestID.String, r.settled.String, r.due.Int64 != 0}}
 }
 
 func newOriginCursor(ctx context.Context, tx *sql.Tx) (*originCursor, error) {
 	rows, err := tx.QueryContext(ctx, `
-		SELECT c.id, s.salt, `+originColumns+` FROM correction c LEFT JOIN salt s ON s.correction_id = c.id ORDER BY c.id`)
+		SELECT c.id, `+nowColumns+`, `+originColumns+` FROM correction c
+		LEFT JOIN salt s ON s.correction_id = c.id LEFT JOIN correction_now w ON w.correction_id = c.id ORDER BY c.id`)
 	if err != nil {
 		return nil, fmt.Errorf("read corrections: %w", err)
 	}
-	c := &originCursor{tx: tx, rows: rows, salts: make(map[int64][]byte, keptSalts)}
-	c.raw = append([]any{&c.id, &c.next}, originOf(&c.o)...)
+	c := &originCursor{tx: tx, rows: rows, kept: make(map[int64]*knownCorrection, keptSalts)}
+	c.raw = append(append([]any{&c.id}, c.next.columns()...), originOf(&c.o)...)
 	return c, c.advance()
 }
 
 func (c *originCursor) advance() error {
-	c.o, c.id, c.next = ledger.Origin{}, 0, nil
+	c.o, c.id, c.next.salt = ledger.Origin{}, 0, nil
 	if !c.rows.Next() {
 		return c.rows.Err()
 	}
 	return c.rows.Scan(c.raw...)
 }
 
-func (c *originCursor) keep(id int64, salt []byte) {
-	if len(c.salts) >= keptSalts {
-		clear(c.salts)
+func (c *originCursor) keep(id int64, known *knownCorrection) {
+	if len(c.kept) >= keptSalts {
+		clear(c.kept)
 	}
-	c.salts[id] = salt
+	c.kept[id] = known
 }
 
 // of returns a correction; sql.ErrNoRows when there is none.
@@ -236,24 +331,35 @@ func (c *originCursor) of(ctx context.Context, id int64) (*ledger.Origin, error)
 	if c.id != id {
 		return origin(c.tx.QueryRowContext(ctx, originQuery, id))
 	}
-	if c.next != nil {
-		c.keep(id, c.next)
+	if c.next.salt != nil {
+		c.keep(id, c.next.known())
 	}
 	o := c.o
 	return &o, c.advance()
 }
 
-// salt returns the salt of a correction; sql.ErrNoRows when there is none.
-func (c *originCursor) salt(ctx context.Context, id int64) ([]byte, error) {
-	if salt, ok := c.salts[id]; ok {
-		return salt, nil
+// known returns what is needed of a correction before its event n; sql.ErrNoRows when
+// there is none.
+func (c *originCursor) known(ctx context.Context, id int64, n int) (*knownCorrection, error) {
+	if known, ok := c.kept[id]; ok {
+		return known, nil
 	}
-	var salt []byte
-	if err := c.tx.QueryRowContext(ctx, `SELECT salt FROM salt WHERE correction_id = ?`, id).Scan(&salt); err != nil {
+	var now nowRow
+	err := c.tx.QueryRowContext(ctx, `SELECT `+nowColumns+` FROM salt s LEFT JOIN correction_now w ON w.correction_id = s.correction_id WHERE s.correction_id = ?`, id).
+		Scan(now.columns()...)
+	if err != nil {
 		return nil, err
 	}
-	c.keep(id, salt)
-	return salt, nil
+	known := now.known()
+	rows, err := c.tx.QueryContext(ctx, `SELECT n, state, at_ms, request_id, settled, due FROM event WHERE correction_id = ? AND n < ? ORDER BY n`, id, n)
+	_, err = collect(rows, err, func(r scanner) (struct{}, error) {
+		var e ledger.Entry
+		err := r.Scan(&e.N, &e.State, &e.AtMS, &e.RequestID, &e.Settled, &e.Due)
+		known.then.follow(e)
+		return struct{}{}, err
+	})
+	c.keep(id, known)
+	return known, err
 }
 
 func (c *originCursor) close() { c.rows.Close() }
@@ -284,12 +390,11 @@ func verifyRest(ctx context.Context, tx *sql.Tx, v Verification) error {
 			SELECT w.correction_id, 0 FROM correction_now w WHERE NOT EXISTS (SELECT 1 FROM correction c WHERE c.id = w.correction_id) LIMIT 1`,
 			"its state is missing, or belongs to nothing"},
 		{``, 0, `
-			SELECT w.correction_id, w.n FROM correction_now w LEFT JOIN event e ON e.correction_id = w.correction_id AND e.n = w.n
-			WHERE e.state IS NOT w.state OR EXISTS (SELECT 1 FROM event later WHERE later.correction_id = w.correction_id AND later.n = w.n + 1) LIMIT 1`,
-			"its state is not that of its last event"},
-		{``, 0, `
-			SELECT l.correction_id, 0 FROM claim l LEFT JOIN correction_now w ON w.correction_id = l.correction_id
-			WHERE COALESCE(w.state, '') NOT IN ('claimed', 'sending', 'unknown') LIMIT 1`, "it holds its order without being open"},
+			SELECT l.correction_id, 0 FROM claim l
+			LEFT JOIN correction_now w ON w.correction_id = l.correction_id LEFT JOIN correction c ON c.id = l.correction_id
+			WHERE COALESCE(w.state, '') NOT IN ('claimed', 'sending', 'unknown')
+				OR c.sub_mchid IS NOT l.sub_mchid OR c.out_order_no IS NOT l.out_order_no ORDER BY 1 LIMIT 1`,
+			"it holds an order without being open, or another one than its own"},
 		{``, 0, `
 			SELECT w.correction_id, 0 FROM correction_now w INDEXED BY correction_now_state
 			WHERE w.state IN ('claimed', 'sending', 'unknown') AND NOT EXISTS (SELECT 1 FROM claim l WHERE l.correction_id = w.correction_id) LIMIT 1`,
@@ -316,23 +421,28 @@ func verifyRest(ctx context.Context, tx *sql.Tx, v Verification) error {
 	return nil
 }
 
-// verifySchema compares the tables and the guards with those of a new database.
-func verifySchema(ctx context.Context, tx *sql.Tx) error {
+// newSchema is the schema of a new database.
+var newSchema = sync.OnceValues(func() (map[string]string, error) {
 	folder, err := os.MkdirTemp("", "console-verify-")
 	if err != nil {
-		return fmt.Errorf("make a database to compare with: %w", err)
+		return nil, err
 	}
 	defer os.RemoveAll(folder)
 	path := filepath.Join(folder, "console.db")
-	if err := migrate(ctx, path); err != nil {
-		return fmt.Errorf("make a database to compare with: %w", err)
+	if err := migrate(context.Background(), path); err != nil {
+		return nil, err
 	}
 	db, err := openCopy(path)
 	if err != nil {
-		return fmt.Errorf("make a database to compare with: %w", err)
+		return nil, err
 	}
 	defer db.Close()
-	want, err := schemaOf(ctx, db)
+	return schemaOf(context.Background(), db)
+})
+
+// verifySchema compares the tables and the guards with those of a new database.
+func verifySchema(ctx context.Context, tx *sql.Tx) error {
+	want, err := newSchema()
 	if err != nil {
 		return fmt.Errorf("make a database to compare with: %w", err)
 	}
@@ -349,6 +459,27 @@ func verifySchema(ctx context.Context, tx *sql.Tx) error {
 		if _, ok := want[name]; !ok {
 			return &Fault{What: fmt.Sprintf("the schema was altered: %s does not belong there", name)}
 		}
+	}
+	return nil
+}
+
+// verifyTransitions compares the table of legal steps, which guards look into, with
+// the program's own.
+func verifyTransitions(ctx context.Context, tx *sql.Tx) error {
+	rows, err := tx.QueryContext(ctx, `SELECT from_state, to_state FROM transition`)
+	have, err := collect(rows, err, func(r scanner) (pair [2]correction.State, err error) {
+		return pair, r.Scan(&pair[0], &pair[1])
+	})
+	if err != nil {
+		return fmt.Errorf("read the legal steps: %w", err)
+	}
+	for _, pair := range have {
+		if !pair[1].Follows(pair[0]) {
+			return &Fault{What: fmt.Sprintf("the schema was altered: %s after %s is no legal step", pair[1], pair[0])}
+		}
+	}
+	if len(have) != len(correction.Transitions()) {
+		return &Fault{What: "the schema was altered: a legal step is missing"}
 	}
 	return nil
 }
