@@ -455,7 +455,7 @@ func TestRandomKills_CatchEachPlantedMistake(t *testing.T) {
 		k.kills, k.processes, k.faults, k.env = plantedKills, m.processes, m.faults, []string{"CONSOLE_PLANT=" + m.name}
 		var c tally
 		tries := 0
-		for ; tries < 4 && m.count(c) == 0; tries++ {
+		for ; tries < 8 && m.count(c) == 0; tries++ {
 			c.add(k.run(t, must(tagged())(t)))
 			k.seed++
 		}
