@@ -134,6 +134,30 @@ func TestClock_AgeIsThatOfWeChatsClock(t *testing.T) {
 	}
 }
 
+// The two readings that together say "not applied" lie a minute apart by WeChat's clock.
+func TestClock_SettingItBringsTheTwoReadingsNoCloser(t *testing.T) {
+	t.Parallel()
+	for _, set := range []time.Duration{2 * time.Minute, 4 * time.Minute, -30 * time.Second} {
+		t.Run(set.String(), func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, options{}, func(_ *testing.T, w *world) {
+				_, id := w.sent("A", simulator.Fault{Kind: simulator.ResetBefore})
+				time.Sleep(correction.QuietTime + time.Second)
+				w.clock.set(set)
+				for range 5 {
+					time.Sleep(11 * time.Second)
+					if _, err := w.service.LookAt(context.Background(), id); err != nil {
+						t.Error(err)
+					}
+				}
+				w.holds(id, correction.Unknown)
+				time.Sleep(time.Minute)
+				w.holds(id, correction.NotApplied)
+			})
+		})
+	}
+}
+
 func TestClock_WarnsAndThenRefuses(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
