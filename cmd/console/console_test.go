@@ -114,7 +114,7 @@ func TestServe_StartsAnswersAndStops(t *testing.T) {
 	t.Parallel()
 	env, dir := settings(t)
 	url, stop := serve(t, env)
-	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/login": 200, "/metrics": 404} {
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/login": 200, "/metrics": 200, "/nothing": 404} {
 		res, err := http.Get(url + path)
 		if err != nil {
 			t.Fatal(err)
