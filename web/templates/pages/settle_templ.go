@@ -110,7 +110,7 @@ func followCard(p CorrectionProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if !p.Outlook.Next.IsZero() {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<p class=\"u-small u-muted\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<p class=\"u-small u-muted u-screen\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
