@@ -390,7 +390,7 @@ func TestProof_IsAFileThatChecksByItself(t *testing.T) {
 	a := apptest.Start(t, apptest.Options{})
 	path := corrected(t, a, "")
 	page := a.As("lin").Get(path)
-	says(t, "the record", page, `href="`+path+`/proof"`, "console verify --proof")
+	says(t, "the record", page, `href="`+path+`/proof"`, "console verify --key KEY")
 	for _, who := range []string{"lin", "zhou", "he", "shen"} {
 		res := a.As(who).Get(path + "/proof")
 		if res.Status != http.StatusOK || res.Header.Get("Content-Type") != "application/json" ||
