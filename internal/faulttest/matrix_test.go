@@ -116,6 +116,7 @@ func (w *world) try(r row, call string, f fault, k int, chance *rand.Rand, sum *
 	id := w.prepared(ref, target)
 
 	denied := f.denied && call == simulator.CallModify
+	refused := f.refusal() && call == simulator.CallModify
 	lasting := false
 	if call == simulator.CallModify {
 		w.meet(f, call, no, 0, 1)
@@ -131,6 +132,7 @@ func (w *world) try(r row, call string, f fault, k int, chance *rand.Rand, sum *
 				if f.sim.Kind == simulator.Replayed {
 					refusal = refusal[:1] // both lies at once: TestReplay_AfterAFalseRefusal
 				}
+				refused = true
 				w.meet(refusal[chance.IntN(len(refusal))], simulator.CallModify, no, 0, 1)
 			}
 		case "resolver":
@@ -161,6 +163,9 @@ func (w *world) try(r row, call string, f fault, k int, chance *rand.Rand, sum *
 	}
 	if c.State == correction.NeedsPerson {
 		sum.conflicts.Add(1)
+	}
+	if c.State == correction.Rejected && !refused {
+		w.t.Errorf("%s: nobody refused it, and it is %s", what, states(c))
 	}
 	if c.State == correction.NotSent && w.sim.Posts(no) > 0 && call == simulator.CallQuery {
 		w.t.Errorf("%s: not sent, yet a POST arrived", what)

@@ -1,17 +1,25 @@
 package faulttest
 
 import (
+	"bufio"
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
+	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -208,6 +216,41 @@ func impostor(config *tls.Config) way {
 		if s.Handshake() == nil {
 			_, _ = io.ReadAll(s) // a request would only get through to an accepted certificate
 		}
+	})
+}
+
+// forger is a connection to somebody who knows everything about WeChat's answers but
+// its key: a modify call is said to be accepted, an order to be lowered by others. No
+// request gets through.
+func forger() way {
+	return peer(func(c net.Conn) {
+		r, err := http.ReadRequest(bufio.NewReader(c))
+		if err != nil {
+			return
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+		status, body := "204 No Content", ""
+		if r.Method == http.MethodGet {
+			status = "200 OK"
+			body = fmt.Sprintf(`{"out_order_no":%q,"sub_mchid":%q,"service_id":%q,"state":"DOING","state_description":"MCH_COMPLETE","total_amount":1,`+
+				`"post_payments":[{"name":"x","amount":1}],"collection":{"state":"USER_PAYING","total_amount":1}}`, r.URL.Query().Get("out_order_no"), mch, serviceID)
+		}
+		k, err := keys()
+		if err != nil {
+			panic(err)
+		}
+		stamp := strconv.FormatInt(time.Now().Unix(), 10)
+		sum := sha256.Sum256([]byte(stamp + "\nnonce\n" + body + "\n"))
+		signature, err := rsa.SignPKCS1v15(rand.Reader, k.Merchant, crypto.SHA256, sum[:]) // ours, not WeChat's
+		if err != nil {
+			panic(err)
+		}
+		fmt.Fprintf(c, "HTTP/1.1 %s\r\nWechatpay-Timestamp: %s\r\nWechatpay-Nonce: nonce\r\nWechatpay-Serial: %s\r\nWechatpay-Signature: %s\r\nConnection: close\r\n",
+			status, stamp, k.PublicKeyID, base64.StdEncoding.EncodeToString(signature))
+		if body != "" {
+			fmt.Fprintf(c, "Content-Length: %d\r\n", len(body))
+		}
+		_, _ = io.WriteString(c, "\r\n"+body)
 	})
 }
 

@@ -150,7 +150,7 @@ func rows() []row {
 		{"15 Content-Length lie", false, after(simulator.LengthLong, simulator.LengthShort), after(simulator.LengthLong, simulator.LengthShort)},
 		{"16 huge body", false, after(simulator.Huge, simulator.Endless), after(simulator.Huge, simulator.Endless)},
 		{"17 gzip bomb", false, after(simulator.GzipBomb), after(simulator.GzipBomb)},
-		{"18 bad signature", false, after(simulator.BadSignature), after(simulator.BadSignature)},
+		{"18 bad signature", false, append(after(simulator.BadSignature), network1("forged", forger())), append(after(simulator.BadSignature), network1("forged", forger()))},
 		{"19 no signature", false, after(simulator.Unsigned), after(simulator.Unsigned)},
 		{"20 unknown serial", false, after(simulator.UnknownSerial), after(simulator.UnknownSerial)},
 		{"21 signed 6 minutes off", false, after(simulator.ClockBehind, simulator.ClockAhead, simulator.OldTimestamp),
@@ -165,6 +165,18 @@ func rows() []row {
 		{"29 401, 403, 404, 429", false, refused, refused},
 		{"30 5xx and busy", false, join(down, kinds(simulator.Busy, simulator.ErrorAfter, simulator.HTML502After, simulator.Down503After)), down},
 	}
+}
+
+// refusal reports that WeChat's own words refuse the call. Only then may a correction be
+// said to be rejected.
+func (f fault) refusal() bool {
+	switch f.sim.Kind {
+	case simulator.Busy, simulator.RateLimited, simulator.SignError, simulator.NoAuth:
+		return true
+	case simulator.StatusBefore, simulator.StatusAfter:
+		return f.sim.Status/100 == 4 && f.sim.Code != "" && f.sim.Code != "SYSTEM_ERROR"
+	}
+	return false
 }
 
 func (r row) number() string { n, _, _ := strings.Cut(r.name, " "); return n }
