@@ -25,7 +25,11 @@ func TestMain(m *testing.M) {
 	if os.Getenv("CONSOLE_TEST_RUN") == "1" {
 		os.Exit(run(os.Args[1:]))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	for _, f := range atEnd {
+		f()
+	}
+	os.Exit(code)
 }
 
 func command(t *testing.T, env []string, args ...string) *exec.Cmd {
@@ -84,6 +88,13 @@ func with(env []string, more ...string) []string { return append(append([]string
 // returns its exit code.
 func serve(t *testing.T, env []string) (url string, stop func() int) {
 	t.Helper()
+	url, end := serveUntil(t, env)
+	return url, func() int { return end(syscall.SIGTERM) }
+}
+
+// serveUntil is serve with the signal that ends it.
+func serveUntil(t *testing.T, env []string) (url string, end func(syscall.Signal) int) {
+	t.Helper()
 	cmd := command(t, env, "serve")
 	pipe, err := cmd.StderrPipe()
 	if err != nil {
@@ -98,8 +109,8 @@ func serve(t *testing.T, env []string) (url string, stop func() int) {
 		var line struct{ Msg, Address string }
 		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "listening" {
 			go io.Copy(io.Discard, pipe)
-			return "http://" + line.Address, func() int {
-				cmd.Process.Signal(syscall.SIGTERM)
+			return "http://" + line.Address, func(s syscall.Signal) int {
+				cmd.Process.Signal(s)
 				cmd.Wait()
 				return cmd.ProcessState.ExitCode()
 			}

@@ -25,13 +25,14 @@ type demoCommand struct {
 	QuietTime string `name:"quiet-time" env:"CONSOLE_QUIET_TIME" default:"30s" help:"Time before \"not applied\" may be said; short, so that it can be watched."`
 }
 
-// demoPeople are the demo's people, one a role.
+// demoPeople are the demo's people: one a role, and a second supervisor.
 var demoPeople = []struct {
 	login, name string
 	role        correction.Role
 }{
 	{"agent", "林晓雯", correction.Agent},
 	{"supervisor", "周启明", correction.Supervisor},
+	{"supervisor2", "钱文博", correction.Supervisor}, // a conflict takes two
 	{"operator", "何川", correction.Operator},
 	{"auditor", "沈静", correction.Auditor},
 }

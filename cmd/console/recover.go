@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"correction-console/internal/config"
@@ -17,29 +19,50 @@ import (
 // errBehind is told when the journal knows more than the database.
 var errBehind = errors.New("the journal knows corrections that the database does not: an older copy was restored. Run console recover before console serve")
 
-// behind compares the newest line of the journal with the record: a restored older
+// recentLines is how many lines of the journal are compared at a start. Those of
+// corrections that run at the same time come in any order.
+const recentLines = 32
+
+// behind compares the newest lines of the journal with the record: a restored older
 // database must not send again what it does not know.
 func behind(ctx context.Context, st *store.Store, folder string) error {
-	last, ok, err := journal.Last(folder)
-	if err != nil || !ok {
-		return err
-	}
-	n := last.Event.N
-	if last.Intent {
-		n = last.Correction.Last().N
-	}
-	id, err := st.Find(ctx, last.Correction.ConfirmHash)
-	if errors.Is(err, correction.ErrNoRow) {
-		return usageError{fmt.Errorf("CONSOLE_JOURNAL=%q: %w", folder, errBehind)}
-	}
+	newest, err := journal.Newest(folder, recentLines)
 	if err != nil {
 		return err
 	}
-	there, err := st.Holds(ctx, id, n)
-	if err == nil && !there {
-		err = usageError{fmt.Errorf("CONSOLE_JOURNAL=%q: %w", folder, errBehind)}
+	for _, r := range newest {
+		there := false
+		if r.Mark != [32]byte{} { // all before it was replayed, or told
+			if there, err = st.Marked(ctx, r.Mark); there && err == nil {
+				return nil
+			}
+		} else {
+			there, err = onRecord(ctx, st, r)
+		}
+		if err != nil {
+			return err
+		}
+		if !there {
+			return usageError{fmt.Errorf("CONSOLE_JOURNAL=%q: %w", folder, errBehind)}
+		}
 	}
-	return err
+	return nil
+}
+
+// onRecord reports whether the database knows what a line tells of.
+func onRecord(ctx context.Context, st *store.Store, r journal.Record) (bool, error) {
+	n := r.Event.N
+	if r.Intent {
+		n = r.Correction.Last().N
+	}
+	id, err := st.Find(ctx, r.Correction.ConfirmHash)
+	if errors.Is(err, correction.ErrNoRow) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return st.Holds(ctx, id, n)
 }
 
 type recoverCommand struct {
@@ -72,19 +95,38 @@ func (r *recoverCommand) Run() error {
 		return err
 	}
 	defer st.Close()
+	second, err := journal.Open(cfg.Journal, time.Now)
+	if err != nil {
+		return usageError{fmt.Errorf("CONSOLE_JOURNAL=%q: %w", cfg.Journal, err)}
+	}
+	defer second.Close()
+	service := &correction.Service{
+		Store: st, Gateway: gw, Journal: second, Policy: policyOf(cfg), Now: time.Now,
+		Log: slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+	}
 	report, err := replayJournal(ctx, st, cfg.Journal)
+	if err == nil && report.held {
+		// The copy was made while corrections held their orders that came to nothing later.
+		// What was claimed and is not in the journal was never sent.
+		if err = service.Recover(ctx); err == nil {
+			var again replayReport
+			again, err = replayJournal(ctx, st, cfg.Journal)
+			again.added += report.added
+			again.touched = append(report.touched, again.touched...)
+			report = again
+		}
+	}
 	if err != nil {
 		return err
 	}
-	detail := fmt.Sprintf(`{"lines":%d,"added":%d,"faults":%d}`, report.lines, report.added, len(report.faults))
-	if err := st.AppendAudit(ctx, correction.AuditEntry{At: time.Now(), Action: "recover", Detail: detail}); err != nil {
+	slices.Sort(report.touched)
+	report.touched = slices.Compact(report.touched)
+	if err := mark(ctx, st, second, report); err != nil {
 		return err
 	}
 	fmt.Printf("%d lines read, %d records added to %d corrections\n", report.lines, report.added, len(report.touched))
 	if gw != nil {
-		if err := r.ask(ctx, st, gw, cfg, report.touched); err != nil {
-			return err
-		}
+		ask(ctx, service, report.touched)
 	}
 	if len(report.faults) > 0 {
 		return errors.Join(append(report.faults, fmt.Errorf("%d lines could not be replayed: a person has to look at them", len(report.faults)))...)
@@ -92,7 +134,19 @@ func (r *recoverCommand) Run() error {
 	return nil
 }
 
+// mark puts on record, and into the journal, that the journal was replayed up to here:
+// what could not be is told now, and must not keep the console from starting for ever.
+func mark(ctx context.Context, st *store.Store, j *journal.Journal, r replayReport) error {
+	var key [32]byte
+	rand.Read(key[:])
+	if err := st.Mark(ctx, key, r.lines, r.added, len(r.faults)); err != nil {
+		return err
+	}
+	return j.Mark(ctx, key)
+}
+
 type replayReport struct {
+	held         bool // an order was held by another correction
 	lines, added int
 	touched      []int64
 	faults       []error
@@ -102,7 +156,11 @@ type replayReport struct {
 func replayJournal(ctx context.Context, st *store.Store, folder string) (replayReport, error) {
 	var out replayReport
 	seen := map[int64]bool{}
+	lost := map[[32]byte]bool{} // corrections that could not be replayed: once is enough
 	damaged, err := journal.Read(folder, func(r journal.Record) error {
+		if r.Mark != [32]byte{} || lost[r.Correction.ConfirmHash] {
+			return nil
+		}
 		out.lines++
 		var did store.Replayed
 		var err error
@@ -113,6 +171,8 @@ func replayJournal(ctx context.Context, st *store.Store, folder string) (replayR
 		}
 		switch {
 		case errors.Is(err, store.ErrDiffers), errors.Is(err, correction.ErrNoRow), errors.Is(err, correction.ErrTaken), errors.Is(err, correction.ErrMoved):
+			lost[r.Correction.ConfirmHash] = true
+			out.held = out.held || errors.Is(err, correction.ErrTaken)
 			out.faults = append(out.faults, fmt.Errorf("correction %d of order %s: %w", r.Correction.ID, r.Correction.Ref.OutOrderNo, err))
 			return nil
 		case err != nil:
@@ -132,14 +192,7 @@ func replayJournal(ctx context.Context, st *store.Store, folder string) (replayR
 
 // ask reads the orders of the corrections that were brought back, and prints how each
 // stands.
-func (r *recoverCommand) ask(ctx context.Context, st *store.Store, gw way, cfg config.Config, ids []int64) error {
-	second, err := journal.Open(cfg.Journal, time.Now)
-	if err != nil {
-		return err
-	}
-	defer second.Close()
-	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	service := &correction.Service{Store: st, Gateway: gw, Journal: second, Policy: policyOf(cfg), Now: time.Now, Log: log}
+func ask(ctx context.Context, service *correction.Service, ids []int64) {
 	open := 0
 	for _, id := range ids {
 		c, err := service.LookAt(ctx, id)
@@ -156,5 +209,4 @@ func (r *recoverCommand) ask(ctx context.Context, st *store.Store, gw way, cfg c
 	if open > 0 {
 		fmt.Printf("%d are not decided yet: console serve goes on checking them\n", open)
 	}
-	return nil
 }

@@ -632,7 +632,7 @@ func (s *Service) Confirm(ctx context.Context, a Actor, id int64, token, typedTo
 	}
 	defer s.inFlight.Delete(id)
 
-	claim := Event{State: Claimed, At: s.Now(), ActorID: a.UserID, SessionID: a.SessionID, Detail: Detail{Typed: typedTotal}}
+	claim := Event{State: Claimed, At: s.Now(), ActorID: a.UserID, ActorName: a.Name, SessionID: a.SessionID, Detail: Detail{Typed: typedTotal}}
 	switch err := s.storing(ctx, func(ctx context.Context) error { return s.Store.Claim(ctx, id, c.Ref, claim) }); {
 	case errors.Is(err, ErrTaken):
 		h, err := s.Store.Holder(ctx, c.Ref)
@@ -1024,7 +1024,7 @@ func (s *Service) decide(ctx context.Context, c Correction, a Actor) error {
 		}
 	}
 	err = s.storing(ctx, func(ctx context.Context) error {
-		return s.append(ctx, c, Unknown, c.Last().N, Event{State: to, At: s.Now(), ActorID: a.UserID, SessionID: a.SessionID, Detail: d})
+		return s.append(ctx, c, Unknown, c.Last().N, Event{State: to, At: s.Now(), ActorID: a.UserID, ActorName: a.Name, SessionID: a.SessionID, Detail: d})
 	})
 	switch {
 	case errors.Is(err, ErrMoved):

@@ -74,7 +74,7 @@ func (s *Service) Resolve(ctx context.Context, a Actor, id int64, r Resolution) 
 	if bad.Code != "" || text == "" {
 		return fail(Invalid, CodeNeedsText, nil)
 	}
-	e := Event{State: c.State, At: s.Now(), ActorID: a.UserID, SessionID: a.SessionID, Detail: Detail{Text: text}}
+	e := Event{State: c.State, At: s.Now(), ActorID: a.UserID, ActorName: a.Name, SessionID: a.SessionID, Detail: Detail{Text: text}}
 	switch proposal, proposed := c.Proposal(); {
 	case c.State != NeedsPerson && !c.Due():
 		return fail(Conflict, CodeTokenUsed, nil)

@@ -103,6 +103,19 @@ func (j *Journal) Event(ctx context.Context, c correction.Correction, e correcti
 	return nil
 }
 
+// Mark records that everything before is on record, or was told to a person. The key is
+// on record, too, so that it tells whether an older copy took the database's place.
+func (j *Journal) Mark(ctx context.Context, key [32]byte) error {
+	text, err := markLine(key, j.now())
+	if err == nil {
+		err = j.append(ctx, text)
+	}
+	if err != nil {
+		return fmt.Errorf("write a mark to the journal: %w", err)
+	}
+	return nil
+}
+
 // append writes a line and waits until it is synced. After an error of ctx the line
 // may still be written.
 func (j *Journal) append(ctx context.Context, text []byte) error {
@@ -293,30 +306,38 @@ func eachLine(r io.Reader, each func(n int, text []byte) error) error {
 	}
 }
 
-// lastWindow is how much of the end of a file Last reads: more than any line is long.
+// lastWindow is how much of the end of a file Newest reads: more than any line is long.
 const lastWindow = 1 << 20
 
-// Last returns the newest whole record of a folder; ok is false when there is none.
-func Last(folder string) (r Record, ok bool, err error) {
+// Newest returns the newest whole records of a folder, the newest first, n at most and
+// one at least if there is one.
+func Newest(folder string, n int) ([]Record, error) {
 	names, err := files(folder)
 	if err != nil {
-		return r, false, fmt.Errorf("read the journal: %w", err)
+		return nil, fmt.Errorf("read the journal: %w", err)
 	}
+	var out []Record
 	for _, name := range slices.Backward(names) {
 		text, err := tail(name)
 		if err != nil {
-			return r, false, fmt.Errorf("read the journal: %w", err)
+			return nil, fmt.Errorf("read the journal: %w", err)
 		}
 		for _, l := range slices.Backward(bytes.Split(text, []byte{'\n'})) {
 			if len(bytes.TrimSpace(l)) == 0 {
 				continue
 			}
 			if r, err := parse(l); err == nil {
-				return r, true, nil
+				out = append(out, r)
+			}
+			if len(out) == n {
+				return out, nil
 			}
 		}
+		if len(text) == lastWindow { // there may be more in this file: what is older does not follow
+			break
+		}
 	}
-	return r, false, nil
+	return out, nil
 }
 
 func tail(name string) ([]byte, error) {

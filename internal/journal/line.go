@@ -13,7 +13,7 @@ import (
 const version = 1
 
 // line is one line. Kind send has Correction, Events and Sign, kind event Key and
-// Event.
+// Event, kind mark a Key of its own and no ID.
 type line struct {
 	V    int    `json:"v"`
 	Kind string `json:"kind"`
@@ -30,6 +30,7 @@ type line struct {
 const (
 	kindSend  = "send"
 	kindEvent = "event"
+	kindMark  = "mark"
 )
 
 type proposal struct {
@@ -60,6 +61,7 @@ type event struct {
 	State   correction.State  `json:"state"`
 	At      int64             `json:"at_ms"`
 	Actor   int64             `json:"actor,omitempty"`
+	Name    string            `json:"actor_name,omitempty"`
 	Session int64             `json:"session,omitempty"`
 	Detail  correction.Detail `json:"detail"`
 }
@@ -70,11 +72,11 @@ type sign struct {
 }
 
 func eventOf(e correction.Event) event {
-	return event{N: e.N, State: e.State, At: e.At.UnixMilli(), Actor: e.ActorID, Session: e.SessionID, Detail: e.Detail}
+	return event{N: e.N, State: e.State, At: e.At.UnixMilli(), Actor: e.ActorID, Name: e.ActorName, Session: e.SessionID, Detail: e.Detail}
 }
 
 func (e event) event() correction.Event {
-	return correction.Event{N: e.N, State: e.State, At: time.UnixMilli(e.At).UTC(), ActorID: e.Actor, SessionID: e.Session, Detail: e.Detail}
+	return correction.Event{N: e.N, State: e.State, At: time.UnixMilli(e.At).UTC(), ActorID: e.Actor, ActorName: e.Name, SessionID: e.Session, Detail: e.Detail}
 }
 
 func sendLine(c correction.Correction, s correction.Signing, now time.Time) ([]byte, error) {
@@ -103,9 +105,15 @@ func eventLine(c correction.Correction, e correction.Event, now time.Time) ([]by
 	return json.Marshal(line{V: version, Kind: kindEvent, At: now.UnixMilli(), ID: c.ID, Key: c.ConfirmHash[:], Event: &x})
 }
 
+func markLine(key [32]byte, now time.Time) ([]byte, error) {
+	return json.Marshal(line{V: version, Kind: kindMark, At: now.UnixMilli(), Key: key[:]})
+}
+
 // Record is one line, read back. With an intent, Correction is whole and Signing set;
-// else only its id and ConfirmHash are, and Event is what became of it.
+// else only its id and ConfirmHash are, and Event is what became of it. Of a mark only
+// Mark is set.
 type Record struct {
+	Mark       [32]byte
 	Correction correction.Correction
 	Signing    correction.Signing
 	Intent     bool
@@ -117,8 +125,11 @@ func parse(text []byte) (Record, error) {
 	if err := json.Unmarshal(text, &l); err != nil {
 		return Record{}, err
 	}
-	if l.V != version || l.ID < 1 || len(l.Key) != 32 {
+	if l.V != version || l.ID < 1 && l.Kind != kindMark || len(l.Key) != 32 {
 		return Record{}, fmt.Errorf("not a line of this program: version %d", l.V)
+	}
+	if l.Kind == kindMark {
+		return Record{Mark: [32]byte(l.Key)}, nil
 	}
 	r := Record{Correction: correction.Correction{ID: l.ID}}
 	copy(r.Correction.ConfirmHash[:], l.Key)

@@ -3,9 +3,11 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"correction-console/internal/correction"
 	"correction-console/internal/ledger"
@@ -43,6 +45,29 @@ func (s *Store) Holds(ctx context.Context, id int64, n int) (bool, error) {
 		return false, fmt.Errorf("look for event %d of correction %d: %w", n, id, err)
 	}
 	return there, nil
+}
+
+// Mark puts on record that the journal was replayed, with what that came to and the key
+// that the journal's mark has.
+func (s *Store) Mark(ctx context.Context, key [32]byte, lines, added, faults int) error {
+	detail, err := compactJSON(map[string]any{"mark": hex.EncodeToString(key[:]), "lines": lines, "added": added, "faults": faults})
+	if err != nil {
+		return fmt.Errorf("record recover: %w", err)
+	}
+	return s.AppendAudit(ctx, correction.AuditEntry{At: s.now(), Action: "recover", Detail: detail})
+}
+
+// Marked reports whether the newest mark on record has that key.
+func (s *Store) Marked(ctx context.Context, key [32]byte) (bool, error) {
+	var mark string
+	err := s.reader.row(ctx, `SELECT detail ->> '$.mark' FROM audit WHERE action = 'recover' ORDER BY id DESC LIMIT 1`).Scan(&mark)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for a mark: %w", err)
+	}
+	return mark == hex.EncodeToString(key[:]), nil
 }
 
 // Replay puts a correction that was sent back on record, with its events up to the
@@ -93,12 +118,9 @@ func (w *writeTx) restore(ctx context.Context, c correction.Correction) (int64, 
 	if hash != c.BaseSHA256 || len(c.Events) == 0 || c.Events[0].N != 1 {
 		return 0, errors.New("the line is not whole")
 	}
-	// Who was added after the copy was made is not there any more.
-	_, err := w.exec(ctx, `
-		INSERT INTO user (id, username, name, role, all_merchants, password, disabled, created_ms)
-		SELECT ?1, 'recovered-' || ?1, ?2, 'agent', 0, '-', 1, ?3 WHERE NOT EXISTS (SELECT 1 FROM user WHERE id = ?1)`,
-		c.AuthorID, c.AuthorName, millis(c.PreparedAt))
-	if err != nil {
+	was := c.AuthorID
+	var err error
+	if c.AuthorID, err = w.person(ctx, c.AuthorID, c.AuthorName, c.PreparedAt); err != nil {
 		return 0, fmt.Errorf("restore its author: %w", err)
 	}
 	warnings := []byte("[]")
@@ -121,12 +143,39 @@ func (w *writeTx) restore(ctx context.Context, c correction.Correction) (int64, 
 	if retried { // that id means something else here
 		c.RetryOf = 0
 	}
-	first, err := ledgerEntry(0, 1, c.Events[0])
+	prepared := c.Events[0]
+	if prepared.ActorID == was {
+		prepared.ActorID = c.AuthorID
+	}
+	first, err := ledgerEntry(0, 1, prepared)
 	if err != nil {
 		return 0, err
 	}
 	first.Origin = originFrom(c, base, warnings)
 	return w.insert(ctx, c.ID, first)
+}
+
+// person is the id of somebody whom the journal names. Who was added after the copy was
+// made is not there any more, and somebody else may have got the number since: then it
+// is that of an account which nobody can use. An empty name is not known.
+func (w *writeTx) person(ctx context.Context, was int64, name string, at time.Time) (id int64, err error) {
+	err = w.row(ctx, `
+		SELECT id FROM user WHERE (id = ?1 OR username = 'recovered-' || ?1) AND (name = ?2 OR ?2 = '') ORDER BY id <> ?1 LIMIT 1`,
+		was, name).Scan(&id)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return id, err
+	}
+	if name == "" {
+		name = fmt.Sprintf("user %d", was)
+	}
+	r, err := w.exec(ctx, `
+		INSERT INTO user (id, username, name, role, all_merchants, password, disabled, created_ms)
+		VALUES ((SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM user WHERE id = ?1)), 'recovered-' || ?1, ?2, 'agent', 0, '-', 1, ?3)`,
+		was, name, millis(at))
+	if err != nil {
+		return 0, err
+	}
+	return r.LastInsertId()
 }
 
 // replayEvent adds an event of a correction that is on record, unless it is there.
@@ -145,13 +194,8 @@ func (w *writeTx) replayEvent(ctx context.Context, id int64, ref correction.Ref,
 		return false, fmt.Errorf("correction %d, event %d: the journal says %s, the record is %s with %d events: %w", id, e.N, e.State, now, n, ErrDiffers)
 	}
 	if e.ActorID != 0 {
-		var known bool
-		if err := w.row(ctx, `SELECT EXISTS (SELECT 1 FROM user WHERE id = ?)`, e.ActorID).Scan(&known); err != nil {
-			return false, err
-		}
-		if !known { // added after the copy was made: the record keeps that it was somebody
-			e.Detail.Text = fmt.Sprintf("[user %d] %s", e.ActorID, e.Detail.Text)
-			e.ActorID = 0
+		if e.ActorID, err = w.person(ctx, e.ActorID, e.ActorName, e.At); err != nil {
+			return false, fmt.Errorf("restore who did it: %w", err)
 		}
 	}
 	var intent *ledger.Intent
