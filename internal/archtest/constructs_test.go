@@ -186,7 +186,9 @@ func TestScripts_RuleFindsFaults(t *testing.T) {
 func TestMoney_IsNeverFloatingPoint(t *testing.T) {
 	t.Parallel()
 	// Benchmarks of these packages report times and ratios.
-	each(t, floatFaults, func(s source) bool { return under(s.path, moneyFolders...) && !strings.HasSuffix(s.path, "_bench_test.go") }, ".go")
+	each(t, floatFaults, func(s source) bool {
+		return under(s.path, moneyFolders...) && !strings.HasSuffix(s.path, "_bench_test.go")
+	}, ".go")
 	each(t, schemaFaults, all, ".sql")
 }
 

@@ -25,6 +25,9 @@ const (
 	IdleTimeout     = 15 * time.Minute
 	AbsoluteTimeout = 10 * time.Hour
 	MaxSessions     = 3 // a user; beyond, the oldest is revoked
+	// idleHeader marks a request that a page makes by itself: it does not keep the
+	// session alive.
+	idleHeader = "X-Idle"
 	// seenEvery is how often a session in use is written: sessions may end up to
 	// this much before IdleTimeout, never after it.
 	seenEvery = time.Minute
@@ -147,7 +150,7 @@ func (s *Sessions) identify(r *http.Request, name string) (*identity, error) {
 			return who, fmt.Errorf("load session: %w", err)
 		}
 		*who = identity{user: user, session: session, in: true}
-		if now.Sub(session.SeenAt) >= seenEvery {
+		if now.Sub(session.SeenAt) >= seenEvery && r.Header.Get(idleHeader) == "" {
 			s.touch(r.Context(), session.Row, now)
 		}
 		return who, nil

@@ -22,6 +22,7 @@ import (
 type browser struct {
 	c       *console
 	cookies map[string]*http.Cookie
+	idle    bool // nobody is there: its page asks by itself
 }
 
 func newBrowser(c *console) *browser { return &browser{c: c, cookies: map[string]*http.Cookie{}} }
@@ -31,6 +32,9 @@ func (b *browser) visit(t testing.TB, handle echo.HandlerFunc) *http.Response {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.RemoteAddr = "192.0.2.9:1234"
+	if b.idle {
+		r.Header.Set("X-Idle", "1")
+	}
 	for _, k := range b.cookies {
 		r.AddCookie(&http.Cookie{Name: k.Name, Value: k.Value})
 	}
@@ -179,6 +183,25 @@ func TestSession_IsMarkedAsUsedOnceAMinute(t *testing.T) {
 		if got := session.SeenAt.Sub(start); got != tc.seen {
 			t.Errorf("after %s seen at %s, want %s", tc.after, got, tc.seen)
 		}
+	}
+}
+
+// A page that asks by itself does not keep somebody signed in who has left.
+func TestSession_IsNotKeptAliveByAPageAlone(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, true)
+	b := newBrowser(c)
+	b.signIn(t, "li", password)
+	b.idle = true
+	for range 15 {
+		c.forward(time.Minute)
+		if _, _, in := b.who(t); !in {
+			t.Fatal("ended early")
+		}
+	}
+	c.forward(time.Millisecond)
+	if _, _, in := b.who(t); in {
+		t.Error("lives after 15 minutes in which only the page asked")
 	}
 }
 

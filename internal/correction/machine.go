@@ -34,6 +34,8 @@ func (m Machine) Refuses() Concern {
 		return StoreFailed
 	case m.Free >= 0 && m.Free < m.MinFree:
 		return LowDisk
+	case m.Skew.Abs() >= RefuseSkew: // as last measured; each look-up measures it again
+		return ClockRefused
 	}
 	return ""
 }
@@ -48,10 +50,7 @@ func (m Machine) alarms(now time.Time) []Alarm {
 		out = append(out, Alarm{Concern: c})
 	}
 	if !m.SkewAt.IsZero() && now.Sub(m.SkewAt).Abs() < skewAge {
-		switch skew := m.Skew.Abs(); {
-		case skew >= RefuseSkew:
-			out = append(out, Alarm{Concern: ClockRefused})
-		case skew >= WarnSkew:
+		if skew := m.Skew.Abs(); skew >= WarnSkew && skew < RefuseSkew {
 			out = append(out, Alarm{Concern: ClockOff})
 		}
 	}

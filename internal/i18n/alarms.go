@@ -38,7 +38,10 @@ func AlarmWords(l Lang, a correction.Alarm) string {
 
 // ReadOnlyText tells everybody that corrections are refused at present, and why.
 func ReadOnlyText(c correction.Concern) Text {
-	if c == correction.StoreFailed {
+	switch c {
+	case correction.ClockRefused:
+		return Text{"改价已暂停：本机时钟和微信差得太多，要运维校准。订单可以照常查。", "Corrections are paused: this machine's clock is too far off WeChat's and the operator is needed. Orders can be looked up as usual."}
+	case correction.StoreFailed:
 		return Text{"改价已暂停：记录的磁盘出错了，要运维处理。订单可以照常查。", "Corrections are paused: the disk of the record failed and the operator is needed. Orders can be looked up as usual."}
 	}
 	return Text{"改价已暂停：磁盘快满了，要运维处理。订单可以照常查。", "Corrections are paused: the disk is nearly full and the operator is needed. Orders can be looked up as usual."}

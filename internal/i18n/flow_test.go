@@ -360,7 +360,7 @@ func TestAlarms_CoverEveryConcernOfOneAndOfMany(t *testing.T) {
 			bilingual(t, string(c), func(l Lang) string { return AlarmWords(l, correction.Alarm{Concern: c, Count: n, ID: 12}) })
 		}
 	}
-	for _, c := range []correction.Concern{correction.LowDisk, correction.StoreFailed} {
+	for _, c := range []correction.Concern{correction.LowDisk, correction.StoreFailed, correction.ClockRefused} {
 		bilingual(t, string(c), func(l Lang) string { return ReadOnlyText(c).In(l) })
 	}
 	for _, s := range correction.Settlements {

@@ -5,8 +5,8 @@
 //
 // Rules: what somebody is typing stays, and so does the focus; nothing is asked while
 // nobody looks, and less and less often otherwise; a page that may be out of date says
-// so. The server does not know that nobody is there and would keep the session alive:
-// after a while without a hand on the keyboard or the mouse the page rests.
+// so. A question with X-Idle, which nobody's hand has come before, does not keep the
+// session alive.
 
 import { sameParts, takeOver } from "./parts.js";
 
@@ -16,7 +16,6 @@ const MOST = { often: 10000, seldom: 15000 }; // ms, the longest pause
 const FRESH = 30000; // ms for which the page's own query is asked for again: it tells what the last act came to
 const LOST = 30000; // the longest pause while nobody answers
 const PATIENCE = 20000; // ms until a request counts as unanswered
-const REST = 10 * 60 * 1000; // ms without a person, after which nothing is asked
 
 const root = () => document.querySelector("[data-live]");
 const mode = () => root()?.dataset.live ?? "done";
@@ -24,7 +23,7 @@ const mode = () => root()?.dataset.live ?? "done";
 let timer = 0;
 let asked = null; // the request that is under way
 let pause = FIRST;
-let touched = performance.now(); // when a person was last there
+let touched = true; // a person was there since the last question
 let clock = 0; // the server's time less performance.now()
 
 const now = () => performance.now() + clock;
@@ -41,7 +40,7 @@ const say = (text) => {
   if (region && text) region.textContent = text;
 };
 
-// tell shows one of the page's own messages, or none: "away", "out" or "rest".
+// tell shows one of the page's own messages, or none: "away" or "out".
 const tell = (name) => {
   for (const box of document.querySelectorAll("[data-live-lost]")) {
     const on = box.dataset.liveLost === name;
@@ -126,16 +125,14 @@ const answered = (xhr) => {
 const ask = () => {
   clearTimeout(timer);
   if (asked || mode() === "done" || document.visibilityState === "hidden") return;
-  if (performance.now() - touched > REST) {
-    tell("rest");
-    return;
-  }
   const xhr = new XMLHttpRequest();
   const { url } = root().dataset; // after a POST the address bar has another one
   xhr.open("GET", performance.now() < FRESH && location.pathname === url ? url + location.search : url);
   xhr.responseType = "document";
   xhr.timeout = PATIENCE;
   xhr.setRequestHeader("Accept", "text/html");
+  if (!touched) xhr.setRequestHeader("X-Idle", "1");
+  touched = false;
   xhr.addEventListener("load", () => answered(xhr));
   xhr.addEventListener("error", () => answered(null));
   xhr.addEventListener("timeout", () => answered(null));
@@ -157,15 +154,12 @@ const two = (n) => String(n).padStart(2, "0");
 const span = (s) => (s >= 3600 ? `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}` : Math.floor(s / 60)) + `:${two(s % 60)}`;
 
 const again = () => {
-  touched = performance.now();
   pause = FIRST;
   ask();
 };
 
 const touch = () => {
-  const rested = performance.now() - touched > REST;
-  touched = performance.now();
-  if (rested) again();
+  touched = true;
 };
 
 if (root()) {
