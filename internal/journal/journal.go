@@ -35,12 +35,18 @@ type Journal struct {
 	once    sync.Once
 
 	// Of the writer's goroutine.
-	file  *os.File
+	file  syncer
 	name  string
 	ended bool // the file ends with a whole line
 }
 
 var _ correction.Journal = (*Journal)(nil)
+
+// syncer is a file that is written to.
+type syncer interface {
+	io.WriteCloser
+	Sync() error
+}
 
 type pending struct {
 	text []byte

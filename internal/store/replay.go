@@ -205,7 +205,11 @@ func (w *writeTx) replayEvent(ctx context.Context, id int64, ref correction.Ref,
 			return false, err
 		}
 	}
-	if err := w.follow(ctx, id, now, n, e, intent); err != nil {
+	err = w.follow(ctx, id, now, n, e, intent)
+	if refused(err) { // the record took another way before
+		err = fmt.Errorf("correction %d, event %d: the journal says %s after %s: %w", id, e.N, e.State, now, ErrDiffers)
+	}
+	if err != nil {
 		return false, err
 	}
 	if e.State == correction.Claimed {
