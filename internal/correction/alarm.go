@@ -36,7 +36,7 @@ type Alarm struct {
 // Concerns is what the record says of corrections that alarm.
 type Concerns struct {
 	Uncertain, Late, Lost Alarm // Count 0: none
-	Open, Conflicts       int   // uncertain ones of any age; conflicts
+	Open, Conflicts, Due  int   // uncertain ones of any age; conflicts; those that a supervisor has to see to
 }
 
 // alarms keeps what was found for a moment, so that each page can ask.

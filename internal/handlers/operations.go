@@ -35,18 +35,11 @@ func (s *server) operations(c echo.Context) error {
 	return s.render(c, http.StatusOK, pages.Operations(p))
 }
 
-// all sees every merchant, as the metrics do.
-var all = correction.Actor{Role: correction.Supervisor, Scope: correction.Scope{All: true}}
-
 // metrics tells a monitoring system how it is going, in the text format of Prometheus
 // (version 0.0.4). Nothing in it belongs to one order.
 func (s *server) metrics(c echo.Context) error {
 	ctx := c.Request().Context()
 	concerns, err := s.Corrections.Concerns(ctx)
-	if err != nil {
-		return err
-	}
-	due, err := s.Corrections.DueFor(ctx, all)
 	if err != nil {
 		return err
 	}
@@ -64,7 +57,7 @@ func (s *server) metrics(c echo.Context) error {
 	value("console_corrections_conflict", "gauge", "Corrections that two people have to settle.", int64(concerns.Conflicts))
 	value("console_corrections_late", "gauge", "Corrections that took effect late and were not seen to.", int64(concerns.Late.Count))
 	value("console_corrections_lost", "gauge", "Corrections in force that their order shows no more.", int64(concerns.Lost.Count))
-	value("console_corrections_due", "gauge", "Corrections that a supervisor has to see to, at most 100 are counted.", int64(len(due)))
+	value("console_corrections_due", "gauge", "Corrections that a supervisor has to see to.", int64(concerns.Due))
 	value("console_corrections_watched", "gauge", "Corrections that are looked after.", int64(counts.Watched))
 	value("console_sent_total", "counter", "Corrections sent since the start.", counts.Sent)
 	value("console_looks_total", "counter", "Looks at corrections since the start.", counts.Looks)

@@ -98,7 +98,8 @@ func (s *Store) Concerns(ctx context.Context, uncertainBefore time.Time) (correc
 		SELECT count(*) FILTER (WHERE kind = 1), COALESCE(min(id) FILTER (WHERE kind = 1), 0), COALESCE(min(at_ms) FILTER (WHERE kind = 1), 0),
 			count(*) FILTER (WHERE kind = 2), COALESCE(min(id) FILTER (WHERE kind = 2), 0), COALESCE(min(at_ms) FILTER (WHERE kind = 2), 0),
 			count(*) FILTER (WHERE kind = 3), COALESCE(min(id) FILTER (WHERE kind = 3), 0), COALESCE(min(at_ms) FILTER (WHERE kind = 3), 0),
-			count(*) FILTER (WHERE kind IN (0, 1)), count(*) FILTER (WHERE kind = 4)
+			count(*) FILTER (WHERE kind IN (0, 1)), count(*) FILTER (WHERE kind = 4),
+			(SELECT count(*) FROM correction_now INDEXED BY correction_now_due WHERE due = 1)
 		FROM (
 			SELECT CASE WHEN state = 'conflict' THEN 4 WHEN at_ms <= ? OR at_ms > ? THEN 1 ELSE 0 END AS kind, correction_id AS id, at_ms
 			FROM correction_now INDEXED BY correction_now_state WHERE state IN ('unknown', 'sending', 'conflict')
@@ -107,7 +108,7 @@ func (s *Store) Concerns(ctx context.Context, uncertainBefore time.Time) (correc
 			FROM correction_now INDEXED BY correction_now_due WHERE due = 1 AND (state = 'applied_late' OR settled = ''))`,
 		millis(uncertainBefore), millis(uncertainBefore.Add(correction.AlarmAfter+correction.SetBack))).Scan(
 		&c.Uncertain.Count, &c.Uncertain.ID, &since[0], &c.Late.Count, &c.Late.ID, &since[1], &c.Lost.Count, &c.Lost.ID, &since[2],
-		&c.Open, &c.Conflicts)
+		&c.Open, &c.Conflicts, &c.Due)
 	if err != nil {
 		return c, fmt.Errorf("count what alarms: %w", err)
 	}
