@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -106,8 +108,17 @@ func (p *publisher) write(c correction.Checkpoint) error {
 		return nil
 	}
 	name := filepath.Join(p.folder, fmt.Sprintf("checkpoint-%012d.txt", c.Size))
-	if _, err := os.Stat(name); err == nil {
+	have, err := os.ReadFile(name)
+	if err == nil && string(have) != c.Note { // of what the record was before an older copy took its place
+		sum := sha256.Sum256([]byte(c.Note))
+		name = strings.TrimSuffix(name, ".txt") + fmt.Sprintf("-%x.txt", sum[:4])
+		have, err = os.ReadFile(name)
+	}
+	if err == nil && string(have) == c.Note {
 		return nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("write checkpoint: %w", err)
 	}
 	f, err := os.CreateTemp(p.folder, ".checkpoint-*")
 	if err != nil {
