@@ -370,12 +370,15 @@ func (m *model) correctable(o *anOrder) bool {
 func (m *model) confirmOne(c *made) {
 	no := c.order.ref.OutOrderNo
 	before, posts := m.correction(c.id), m.sim.Posts(no)
+	now, _ := m.sim.Order(mch, no)
 	err := m.confirm(actor(c.author), c.id)
 	if err == nil && before.State != correction.Prepared {
 		m.rt.Fatalf("correction %d was %s and is confirmed", c.id, before.State)
 	}
 	if n := m.sim.Posts(no) - posts; n > 1 || n > 0 && err != nil && correction.CodeOf(err) != correction.CodeOutcomePending {
 		m.rt.Fatalf("correction %d: %d POSTs and %v", c.id, n, err)
+	} else if n > 0 && !m.armed && (now.Total != before.Base.Total || !now.Completed()) {
+		m.rt.Fatalf("correction %d of %s is sent for an order of %s, dead %t", c.id, before.Base.Total, now.Total, c.order.dead)
 	}
 }
 

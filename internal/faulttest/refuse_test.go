@@ -157,6 +157,37 @@ func TestRecord_NothingIsSentAfterTheStoreClosed(t *testing.T) {
 	})
 }
 
+func TestConfirm_SendsNothingForAnOrderThatMoved(t *testing.T) {
+	t.Parallel()
+	for name, moves := range map[string]func(*world, correction.Ref){
+		"lowered above ours": func(w *world, _ correction.Ref) { w.must(w.sim.LowerElsewhere(mch, "A", 4500)) },
+		"lowered below ours": func(w *world, _ correction.Ref) { w.must(w.sim.LowerElsewhere(mch, "A", 3000)) },
+		"paid":               func(w *world, _ correction.Ref) { w.must(w.sim.Pay(mch, "A")) },
+		"cancelled": func(w *world, ref correction.Ref) {
+			w.change(ref, func(o *simulator.Order) { o.State, o.StateDescription = correction.OrderRevoked, "" })
+		},
+		"other items": func(w *world, ref correction.Ref) {
+			w.change(ref, func(o *simulator.Order) {
+				o.Lines[0].Amount, o.Lines[1].Amount = o.Lines[0].Amount-1, o.Lines[1].Amount+1
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, options{}, func(t *testing.T, w *world) {
+				ref := w.put("A", 5000)
+				id := w.prepared(ref, 4000)
+				moves(w, ref)
+				w.must(w.confirm(actor("lin"), id))
+				w.holds(id, correction.Stale)
+				if n := w.sim.Posts("A"); n != 0 {
+					t.Errorf("%d POSTs", n)
+				}
+			})
+		})
+	}
+}
+
 // What became of a POST is offered to the record until it is there.
 func TestRecord_TakesTheOutcomeLater(t *testing.T) {
 	t.Parallel()
