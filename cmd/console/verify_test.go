@@ -96,7 +96,7 @@ func TestVerify_ExitCodes(t *testing.T) {
 	v.run(2, "unknown flag", "--what")
 
 	// Offline, on a copy alone.
-	data := v.copied() // without what was deleted
+	data := v.copied()
 	elsewhere := t.TempDir()
 	copied := filepath.Join(elsewhere, "copy.db")
 	v.ok(os.WriteFile(copied, data, 0o400))
@@ -112,7 +112,7 @@ func TestVerify_ExitCodes(t *testing.T) {
 	cut := filepath.Join(elsewhere, "cut.db")
 	v.ok(os.WriteFile(cut, data[:len(data)/2], 0o600))
 	v.run(1, "malformed", "--database", cut, "--key", v.key)
-	data[bytes.Index(data, []byte("已核实"))] ^= 1
+	data = bytes.ReplaceAll(data, []byte("Other已核实"), []byte("Other未核实"))
 	altered := filepath.Join(elsewhere, "altered.db")
 	v.ok(os.WriteFile(altered, data, 0o600))
 	v.run(1, "not as it was written", "--database", altered, "--key", v.key)
