@@ -390,7 +390,8 @@ func TestProof_IsAFileThatChecksByItself(t *testing.T) {
 	a := apptest.Start(t, apptest.Options{})
 	path := corrected(t, a, "")
 	page := a.As("lin").Get(path)
-	says(t, "the record", page, `href="`+path+`/proof"`, "console verify --key KEY")
+	says(t, "the record", page, `href="`+path+`/proof"`)
+	says(t, "the record for a supervisor", a.As("zhou").Get(path), `href="`+path+`/proof"`, "console verify --key KEY")
 	for _, who := range []string{"lin", "zhou", "he", "shen"} {
 		res := a.As(who).Get(path + "/proof")
 		if res.Status != http.StatusOK || res.Header.Get("Content-Type") != "application/json" ||
