@@ -405,7 +405,7 @@ func TestRecover_BringsBackWhatACopyLacks(t *testing.T) {
 		moments = 3
 	}
 	seed := uint64(time.Now().UnixNano())
-	slots := make(chan struct{}, 3)
+	slots := make(chan struct{}, 5) // much of it is waiting
 	for i := range moments {
 		t.Run(fmt.Sprintf("%d-%d", seed, i), func(t *testing.T) {
 			t.Parallel()

@@ -141,7 +141,7 @@ func TestSystemCalls_FailAndNothingIsSentWithoutARecord(t *testing.T) {
 	all.Wait()
 	t.Logf("%d runs, in %d of them calls failed; %d intents and %d outcomes could not be recorded; %d ended by asking to be started again",
 		runs.Load(), fired.Load(), intents.Load(), outcomes.Load(), restarts.Load())
-	if intents.Load() == 0 || outcomes.Load() == 0 || restarts.Load() == 0 {
+	if intents.Load() == 0 || restarts.Load() == 0 {
 		t.Error("that proves nothing")
 	}
 }
@@ -207,7 +207,7 @@ const paused = "改价已暂停"
 // end ends a life: by a signal, or by itself if the disk of the database failed.
 func (r *callRun) end(in *installation, p *process) error {
 	broken := strings.Contains(in.browser(p.url).get(orderPath("B1")+"/correction").body, paused)
-	if !broken || !r.patient {
+	if !r.breaks() && !(broken && r.patient) {
 		code, err := p.stop()
 		if err == nil && code != 0 && code != 1 && code != 75 {
 			err = fmt.Errorf("it was asked to stop and ended with %d:\n%s", code, p.text())
@@ -220,4 +220,11 @@ func (r *callRun) end(in *installation, p *process) error {
 	}
 	r.restart = true
 	return err
+}
+
+// breaks reports whether the disk of the database fails for good, and certainly while
+// corrections are confirmed.
+func (r *callRun) breaks() bool {
+	return r.late && r.on && r.n == 1 && r.err == "EIO" && (r.name == "pread64" || r.name == "pwrite64" || r.name == "fdatasync") &&
+		(r.files == "log" || r.files == "database" && r.name == "pread64")
 }

@@ -92,6 +92,7 @@ func (s *Store) commit(group []*unit) {
 	ctx := context.Background()
 	tx, err := s.writer.db.BeginTx(ctx, nil)
 	if err != nil {
+		s.note(err)
 		failAll(fmt.Errorf("begin: %w", err))
 		return
 	}
@@ -175,9 +176,9 @@ func (w *writeTx) try(work func(*writeTx) error) (err error) {
 // on the disk is not known any more.
 const codeIOErr = 10
 
-// note remembers that the disk failed.
+// note remembers that the disk failed. What it cannot read SQLite calls a damaged file.
 func (s *Store) note(err error) {
-	if hasCode(err, codeIOErr) {
+	if hasCode(err, codeIOErr, codeCorrupt) {
 		s.broken.Store(true)
 	}
 }

@@ -118,6 +118,7 @@ func open(ctx context.Context, path string) (*Store, error) {
 	boot := make([]byte, 16)
 	rand.Read(boot)
 	s.boot = hex.EncodeToString(boot)
+	s.writer.note, s.reader.note, s.export.note = s.note, s.note, s.note
 	s.writer.db = sql.OpenDB(connector{writing, writerDSN(path)})
 	s.writer.db.SetMaxOpenConns(1)
 	s.writer.db.SetMaxIdleConns(1)

@@ -34,7 +34,8 @@ func refused(err error) bool {
 // texts go through it.
 type pool struct {
 	db       *sql.DB
-	prepared sync.Map // text → *sql.Stmt
+	prepared sync.Map    // text → *sql.Stmt
+	note     func(error) // is told each error of the database
 }
 
 func (p *pool) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
@@ -43,6 +44,7 @@ func (p *pool) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	}
 	s, err := p.db.PrepareContext(ctx, query)
 	if err != nil {
+		p.note(err)
 		return nil, err
 	}
 	if other, taken := p.prepared.LoadOrStore(query, s); taken {
@@ -57,7 +59,11 @@ func (p *pool) query(ctx context.Context, query string, args ...any) (*sql.Rows,
 	if err != nil {
 		return nil, err
 	}
-	return s.QueryContext(ctx, args...)
+	rows, err := s.QueryContext(ctx, args...) // reads the first row
+	if err != nil {
+		p.note(err)
+	}
+	return rows, err
 }
 
 // row is the one row of a query; Scan returns the error.
@@ -66,7 +72,11 @@ func (p *pool) row(ctx context.Context, query string, args ...any) scanner {
 	if err != nil {
 		return failed{err}
 	}
-	return s.QueryRowContext(ctx, args...)
+	row := s.QueryRowContext(ctx, args...)
+	if err := row.Err(); err != nil {
+		p.note(err)
+	}
+	return row
 }
 
 type scanner interface{ Scan(dest ...any) error }
