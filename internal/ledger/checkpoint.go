@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -108,6 +109,11 @@ func open(text []byte, vkeys []string) (c Checkpoint, name string, err error) {
 	c, name, err = parseCheckpoint(n.Text)
 	if err != nil {
 		return Checkpoint{}, "", err
+	}
+	for _, sig := range n.Sigs { // the bits that the last character does not need are zero
+		if _, err := base64.StdEncoding.Strict().DecodeString(sig.Base64); err != nil {
+			return Checkpoint{}, "", fmt.Errorf("signature of %q: %w: %w", sig.Name, ErrMalformed, err)
+		}
 	}
 	if !slices.ContainsFunc(n.Sigs, func(s note.Signature) bool { return s.Name == name }) {
 		return Checkpoint{}, "", fmt.Errorf("it is a checkpoint of %q: %w", name, ErrUnsigned)

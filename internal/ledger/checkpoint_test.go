@@ -169,6 +169,22 @@ func TestOpen_RefusesWhatIsNotWrittenSo(t *testing.T) {
 	}
 }
 
+// Every byte of the text counts: base64 has several spellings of the same signature.
+func TestOpen_RefusesAnotherSpellingOfTheSignature(t *testing.T) {
+	t.Parallel()
+	s := newSigner(t)
+	text := signed(t, s, Checkpoint{5, [32]byte{1, 2, 3}, sampleTime})
+	last := bytes.LastIndexByte(text, '=') - 1
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	for bits := 1; bits < 4; bits++ {
+		other := bytes.Clone(text)
+		other[last] = letters[strings.IndexByte(letters, text[last])|bits]
+		if _, err := Open(other, s.VerifierKey()); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%d: %v", bits, err)
+		}
+	}
+}
+
 func TestConsistent_TellsAGrownLogFromAnotherOne(t *testing.T) {
 	t.Parallel()
 	const size = 70
