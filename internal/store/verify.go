@@ -228,7 +228,9 @@ func misplaced(ctx context.Context, tx *sql.Tx) error {
 	f := &Fault{What: "the correction does not stand where its events end"}
 	err := tx.QueryRowContext(ctx, `
 		SELECT c.id FROM correction c LEFT JOIN correction_now w ON w.correction_id = c.id
-		WHERE w.n IS NOT (SELECT max(e.n) FROM event e WHERE e.correction_id = c.id) ORDER BY c.id LIMIT 1`).Scan(&f.CorrectionID)
+		WHERE w.n IS NOT (
+			SELECT max(e.n) FROM event e JOIN leaf l ON l.i = e.leaf AND l.correction_id = e.correction_id AND l.n = e.n WHERE e.correction_id = c.id)
+		ORDER BY c.id LIMIT 1`).Scan(&f.CorrectionID)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("look for a state that is missing: %w", err)
 	}
