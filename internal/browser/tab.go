@@ -205,7 +205,14 @@ func (tab *Tab) Goto(url string) int {
 // Back goes back one page. It returns 0 when the page came from memory.
 func (tab *Tab) Back() int {
 	tab.t.Helper()
-	return tab.page("go back", chromedp.Evaluate[chromedp.Void]("history.back()"))
+	back := chromedp.Evaluate[chromedp.Void]("history.back()")
+	return tab.page("go back", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := back(ctx, t)
+		if err != nil && strings.Contains(err.Error(), "navigated or closed") { // it went before it could answer
+			return nil
+		}
+		return err
+	}))
 }
 
 // Reload loads the page again, posting again what was posted.
