@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -404,7 +405,7 @@ func TestRecover_BringsBackWhatACopyLacks(t *testing.T) {
 	case testing.Short():
 		moments = 3
 	}
-	seed := uint64(time.Now().UnixNano())
+	seed := chance()
 	slots := make(chan struct{}, 5) // much of it is waiting
 	for i := range moments {
 		t.Run(fmt.Sprintf("%d-%d", seed, i), func(t *testing.T) {
@@ -529,4 +530,12 @@ func (l *lane) compare(before []entryOf, posts []simulator.Post) {
 // stripped leaves out the actors: who is not in the copy is not known any more.
 func stripped(events string) string {
 	return regexp.MustCompile(`(\d+ \w+) \d*`).ReplaceAllString(events, "$1")
+}
+
+// chance is what random choices depend on: TEST_SEED, or a new one for each run.
+func chance() uint64 {
+	if n, err := strconv.ParseUint(os.Getenv("TEST_SEED"), 10, 64); err == nil {
+		return n
+	}
+	return uint64(time.Now().UnixNano())
 }

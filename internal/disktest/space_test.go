@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -62,7 +63,7 @@ func many(t *testing.T, few, most int, run func(random *rand.Rand, folder string
 	if full() {
 		n = most
 	}
-	seed := uint64(time.Now().UnixNano())
+	seed := chance()
 	root := t.TempDir()
 	slots := make(chan struct{}, 3)
 	var all sync.WaitGroup
@@ -387,4 +388,12 @@ func TestLowDisk_RefusesCorrectionsOnly(t *testing.T) {
 	if err := in.settle(); err != nil {
 		t.Error(err)
 	}
+}
+
+// chance is what random choices depend on: TEST_SEED, or a new one for each run.
+func chance() uint64 {
+	if n, err := strconv.ParseUint(os.Getenv("TEST_SEED"), 10, 64); err == nil {
+		return n
+	}
+	return uint64(time.Now().UnixNano())
 }

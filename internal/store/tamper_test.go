@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -491,7 +492,7 @@ func (x *tampering) reorder(t testing.TB) bool {
 // has each found with a checkpoint from before.
 func TestVerify_FindsEveryTampering(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
+	seed := chance()
 	random := rand.New(rand.NewPCG(seed, 1))
 	s := openTest(t)
 	signer := signed(t, s)
@@ -571,7 +572,7 @@ func TestVerify_FindsEveryTampering(t *testing.T) {
 // running writer, and copies of several kinds.
 func TestVerify_FindsNothingInHonestRecords(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
+	seed := chance()
 	tries, alarms := 200, 0
 	if testing.Short() {
 		tries = 20
@@ -673,4 +674,12 @@ func mountReadOnly(t *testing.T) func(folder string, use func(folder string)) {
 		}
 		use(at)
 	}
+}
+
+// chance is what random choices depend on: TEST_SEED, or a new one for each run.
+func chance() uint64 {
+	if n, err := strconv.ParseUint(os.Getenv("TEST_SEED"), 10, 64); err == nil {
+		return n
+	}
+	return uint64(time.Now().UnixNano())
 }
