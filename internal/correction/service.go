@@ -60,8 +60,9 @@ type Store interface {
 	// Watched lists everything that is still looked after.
 	Watched(ctx context.Context) ([]Watched, error)
 	// Successor is the state of the newest other correction of the same order that was
-	// sent after this one came to its state, empty when there is none. One that is
-	// known to have changed nothing does not count.
+	// sent after this one came to its state, or was prepared if it is undone: another one
+	// may have been confirmed in between. Empty when there is none. One that is known to
+	// have changed nothing does not count.
 	Successor(ctx context.Context, id int64) (State, error)
 	// RetryTail follows the corrections that tried this one again to the newest.
 	RetryTail(ctx context.Context, id int64) (int64, error)

@@ -33,8 +33,8 @@ func (s *Store) Watched(ctx context.Context) ([]correction.Watched, error) {
 }
 
 // Successor is the state of the newest other correction of the order that was sent
-// after this one came to its state and may have changed the order. The proof tells
-// what came after what: clocks are set back.
+// after this one came to its state, or was prepared if it changed nothing, and may have
+// changed the order. The proof tells what came after what: clocks are set back.
 func (s *Store) Successor(ctx context.Context, id int64) (correction.State, error) {
 	var state correction.State
 	err := s.reader.row(ctx, `
@@ -46,7 +46,7 @@ func (s *Store) Successor(ctx context.Context, id int64) (correction.State, erro
 			WHERE me.id = ?1 AND w.state IN ('sending', 'unknown', 'applied', 'applied_late', 'conflict', 'resolved')
 				AND sent.leaf > (
 					SELECT min(e.leaf) FROM event e JOIN correction_now now ON now.correction_id = e.correction_id
-					WHERE e.correction_id = ?1 AND e.state = now.state)
+					WHERE e.correction_id = ?1 AND (e.state = now.state OR now.state IN ('rejected', 'not_sent', 'not_applied')))
 			ORDER BY sent.leaf DESC LIMIT 1), '')`, id).Scan(&state)
 	if err != nil {
 		return "", fmt.Errorf("look for a later correction than %d: %w", id, err)
