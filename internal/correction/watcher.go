@@ -448,7 +448,7 @@ func (s *Service) follow(ctx context.Context, c Correction) error {
 	switch {
 	case next.InForce():
 		return s.afterwards(ctx, c, Event{State: c.State, Detail: Detail{Settled: Superseded}})
-	case next != "":
+	case next != "" && next != Resolved:
 		return nil // that one is decided first
 	}
 	asked := s.Now()
