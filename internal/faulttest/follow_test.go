@@ -318,3 +318,47 @@ func TestRecheck_TakesTheWorkOfOthersForTheirs(t *testing.T) {
 		}
 	}
 }
+
+// One that was prepared beside it may have been confirmed first: then what the order says
+// is the doing of that one.
+func TestRecheck_LeavesTheWorkOfOneConfirmedBeforeAlone(t *testing.T) {
+	t.Parallel()
+	inBubble(t, options{}, func(t *testing.T, w *world) {
+		ref := w.put("A", 5000)
+		first := w.prepared(ref, 4000)
+		second, err := w.prepare(actor("wu"), ref, 4000, 0)
+		w.must(err)
+		w.must(w.confirm(actor("wu"), second))
+		w.net.cut(cut{call: simulator.CallQuery, times: 1, how: refuse})
+		w.must(w.confirm(actor("lin"), first))
+		time.Sleep(28 * time.Hour)
+		w.holds(second, correction.Applied)
+		if c := w.holds(first, correction.NotSent); c.Settled() != correction.Superseded {
+			t.Errorf("settled %q", c.Settled())
+		}
+		if told := w.concerns(); len(told) != 0 {
+			t.Errorf("told %v", told)
+		}
+	})
+}
+
+// A later one that two people settled does not end the following of this one.
+func TestFollow_GoesOnAfterALaterConflictIsSettled(t *testing.T) {
+	t.Parallel()
+	inBubble(t, options{}, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		ref, first := w.sent("A", simulator.Fault{})
+		second := w.prepared(ref, 3000)
+		w.arm(simulator.Fault{Kind: simulator.StatusBefore, Call: simulator.CallModify, Order: "A", Status: 204}) // a signed word that is not true
+		w.must(w.confirm(actor("lin"), second))
+		time.Sleep(2 * time.Hour)
+		n := w.holds(second, correction.NeedsPerson).Last().N
+		w.must(w.service.Resolve(ctx, actor("zhou"), second, correction.Resolution{Text: "查过账单", Ruling: correction.RuledNotApplied}))
+		w.must(w.service.Resolve(ctx, actor("qian"), second, correction.Resolution{Text: "同意", Agrees: n + 1}))
+		w.must(w.sim.Pay(mch, "A"))
+		time.Sleep(48 * time.Hour)
+		if c := w.holds(first, correction.Applied); c.Settled() != correction.PaidNew {
+			t.Errorf("settled %q: %s", c.Settled(), states(c))
+		}
+	})
+}
