@@ -32,6 +32,9 @@ type unit struct {
 // the commit itself, or a ctx that ends before the commit has, is ErrCommitUnknown
 // (trust.md §0.4); then f may still be running, and what it sets must not be read.
 func (s *Store) write(ctx context.Context, f func(w *writeTx) error) error {
+	if err := ctx.Err(); err != nil { // the selects below would choose at random
+		return fmt.Errorf("begin: %w", err)
+	}
 	u := &unit{ctx: ctx, work: f, done: make(chan struct{})}
 	select {
 	case s.units <- u:
