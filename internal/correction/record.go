@@ -172,6 +172,7 @@ const (
 	CauseAccepted    = "accepted_202"
 	CauseNotVisible  = "not_visible" // accepted, but the order does not show it yet
 	CauseUnread      = "unread"      // refused, but the order could not be read to be sure
+	CauseUnconfirmed = "unconfirmed" // accepted, but the order could not be read to be sure
 	CauseClock       = "clock"       // this machine's clock is too far off to sign
 )
 

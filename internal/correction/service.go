@@ -731,10 +731,12 @@ func (s *Service) readBack(ctx context.Context, c Correction, class Class, d Det
 	asked := s.Now()
 	now, err := s.read(ctx, c.Ref)
 	if err != nil {
-		if class == Accepted { // the verified answer alone is proof
-			return Applied, d
-		}
 		d.Cause = CauseUnread
+		if class == Accepted {
+			// The signature of an empty answer does not say which request it is for: an old one,
+			// played again, would pass. The order tells, within seconds as a rule.
+			d.Cause = CauseUnconfirmed
+		}
 		return Unknown, d
 	}
 	v := s.evidence(c, now, asked, d).Decide(s.Policy.Quiet)

@@ -385,6 +385,7 @@ var causeWords = map[string]Text{
 	correction.CauseAccepted:    {"微信支付说已收下、还在处理。", "WeChat Pay answered that it took the request and is working on it."},
 	correction.CauseNotVisible:  {"微信支付已应答，但重新读取订单还看不出变化。", "WeChat Pay answered, but the order does not show it yet."},
 	correction.CauseClock:       {"本机时钟和微信差得太多，所以没有发送。请运维校准时钟。", "This machine's clock is too far off WeChat's, so nothing was sent. Ask the operator to set it."},
+	correction.CauseUnconfirmed: {"微信支付应答已接受，但没能重新读取订单来确认。", "WeChat Pay answered that it accepted the change, but the order could not be read to be sure."},
 	correction.CauseUnread:      {"微信支付应答说不接受，但没能重新读取订单来确认。", "WeChat Pay answered with a refusal, but the order could not be read to be sure."},
 }
 
