@@ -172,7 +172,7 @@ func TestWrite_ErrorBeforeTheCommitIsCertain(t *testing.T) {
 		}
 	}
 	for what, err := range map[string]error{
-		"refused":   s.AppendAudit(t.Context(), correction.AuditEntry{At: t0}),
+		"refused": s.AppendAudit(t.Context(), correction.AuditEntry{At: t0}),
 	} {
 		if err == nil || errors.Is(err, correction.ErrCommitUnknown) {
 			t.Errorf("%s: got %v", what, err)
