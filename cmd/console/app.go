@@ -114,7 +114,7 @@ func newApp(st *store.Store, cfg config.Config, o appOptions) (*app, error) {
 	publish := newPublisher(cfg, st, o.log)
 	machine := newMachine(cfg, st, o.gateway, publish)
 	service := &correction.Service{
-		Store: st, Gateway: o.gateway, Journal: second, Policy: policyOf(cfg), Key: keys.Confirm, Now: time.Now, Log: o.log, Machine: machine.now,
+		Store: st, Gateway: o.gateway, Journal: second, Policy: policyOf(cfg), Key: keys.Confirm, Now: time.Now, Log: o.log, Machine: machine.now, Zone: cfg.Zone,
 	}
 	if err := plant(service, st); err != nil {
 		return nil, err

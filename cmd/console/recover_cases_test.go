@@ -98,7 +98,7 @@ func (b *bench) prepare(author int64, name, order string) correction.Correction 
 func (b *bench) claim(c *correction.Correction) {
 	b.t.Helper()
 	e := correction.Event{N: 2, State: correction.Claimed, At: b.tick(), ActorID: c.AuthorID, ActorName: c.AuthorName}
-	b.ok(b.st.Claim(b.t.Context(), c.ID, c.Ref, e))
+	b.ok(b.st.Claim(b.t.Context(), c.ID, c.Ref, e, nil))
 	c.Events = append(c.Events, e)
 }
 

@@ -159,9 +159,10 @@ func Start(t testing.TB, o Options) *App {
 		Store: a.Store, Gateway: gateway, Journal: a.Journal, Policy: policy, Key: keys.Confirm, Now: a.Clock.Now, Log: log,
 		Machine: func() correction.Machine { return a.Machine },
 	}
-	sessions := auth.NewSessions(a.Store, keys, false, a.Clock.Now, log)
 	zone, err := time.LoadLocation("Asia/Shanghai")
 	must(err)
+	a.Service.Zone = zone
+	sessions := auth.NewSessions(a.Store, keys, false, a.Clock.Now, log)
 	a.Handler, err = handlers.New(handlers.Config{
 		Corrections: a.Service, Sessions: sessions, SignIn: auth.NewAuthenticator(a.Store, auth.NewHasher(), sessions, keys, a.Clock.Now, log),
 		Preferences: a.Store.SetPreferences, Ready: a.Store.Ping, Audit: a.Store.AppendAudit,

@@ -48,13 +48,18 @@ const (
 	Export          Action = "export"
 	Settle          Action = "settle" // conflicts, and what an applied correction left to do
 	ReadOperations  Action = "read operations"
+	Approve         Action = "approve"      // and decline, and return
+	ReadReviews     Action = "read reviews" // queue, days, insights, settings
+	Review          Action = "review"       // and close days
+	EditSettings    Action = "edit settings"
+	EditCatalog     Action = "edit catalog" // merchants and services
 )
 
 var rights = map[Role][]Action{
 	Agent:      {ReadOrders, Correct, ReadCorrections},
-	Supervisor: {ReadOrders, Correct, ReadCorrections, ReadAllOf, Export, Settle, ReadOperations},
-	Operator:   {ReadCorrections, ReadAllOf, ReadOperations},
-	Auditor:    {ReadOrders, ReadCorrections, ReadAllOf, Export, ReadOperations},
+	Supervisor: {ReadOrders, Correct, ReadCorrections, ReadAllOf, Export, Settle, ReadOperations, Approve, ReadReviews, Review, EditSettings},
+	Operator:   {ReadCorrections, ReadAllOf, ReadOperations, EditCatalog},
+	Auditor:    {ReadOrders, ReadCorrections, ReadAllOf, Export, ReadOperations, ReadReviews},
 }
 
 // Can reports whether the actor's role has the right. An unknown role has none.

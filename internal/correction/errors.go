@@ -25,7 +25,7 @@ type Error struct {
 	Code string
 	Err  error // cause, for the log only; may be nil
 
-	Holder *Holder // set with CodeBusy: who holds the order
+	Holder *Holder // set with CodeBusy: who holds the order; with CodeDecided: who decided
 	Remote *Remote // set when WeChat answered
 }
 
@@ -51,7 +51,12 @@ const (
 	CodeReadOnly       = "read_only"       // corrections are refused at present: the disk is nearly full, or the record failed
 	CodeNeedsText      = "needs_text"      // a text is missing, too long, or holds what it may not
 	CodeSecondPerson   = "second_person"   // needs a person who has had no part in it yet
-	CodeRetried        = "retried"         // somebody is trying this correction again already
+	CodeDecided        = "decided"         // somebody decided about the approval already; Holder: who and when
+	CodeOtherTier      = "other_tier"      // others decide about amounts like this
+	CodeOverOwnLimit   = "over_own_limit"  // above what the approver may give up alone
+	CodeOverAllowance  = "over_allowance"
+	CodeEdited         = "edited"  // somebody edited the setting meanwhile
+	CodeRetried        = "retried" // somebody is trying this correction again already
 )
 
 func (e *Error) Error() string {

@@ -26,6 +26,7 @@ type Reason struct {
 	ZH, EN    string
 	Outgoing  string // composed text for WeChat, Chinese; empty = must be written
 	NeedsNote bool
+	Retired   bool `json:",omitempty"` // no longer to be chosen; old corrections show it
 }
 
 // DefaultReasons are the reasons that agents choose from.

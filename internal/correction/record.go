@@ -154,6 +154,18 @@ type Detail struct {
 	Text   string `json:"text,omitempty"`
 	Ruling Ruling `json:"ruling,omitempty"`
 	Agrees int    `json:"agrees,omitempty"`
+
+	// Over are the bounds of the author's allowance that the correction is above, known
+	// when it was prepared or submitted for approval. Then it needs a second person.
+	Over []Over `json:"over,omitempty"`
+	// Before is what the author had given up that day when it was submitted.
+	Before *Spent `json:"before,omitempty"`
+	// BodySHA256 is the hash of the bytes that are approved, in hex.
+	BodySHA256 string `json:"body_sha256,omitempty"`
+	// Flags are why it is to be looked at, known when it was confirmed.
+	Flags []Flag `json:"flags,omitempty"`
+	// Review is what a review says; with Text, the question, the answer or the reason.
+	Review ReviewMark `json:"review,omitempty"`
 }
 
 // Causes: why nothing was sent, or why an answer says nothing certain.
@@ -235,6 +247,9 @@ type Summary struct {
 	RequestID    string // of the newest answer of WeChat
 	Settled      Settlement
 	Due          bool // a supervisor has to see to it
+	Review       ReviewMark
+	ApproverID   int64 // who approved, declined or returned it; 0 = nobody
+	Flagged      bool  // some flag is set, perhaps only FlagSampled
 }
 
 // Reduction is what the correction gives up, or would.
@@ -246,11 +261,30 @@ type LogFilter struct {
 	Scope      Scope
 	OutOrderNo string
 	SubMchID   string
+	ServiceID  string
 	AuthorID   int64
 	Agent      string // login name of the author
-	State      State
+	Approver   string // login name of who approved, declined or returned it
+	State      State  // or AnyInForce
+	ReasonCode string
 	From, To   time.Time // prepared at or after From and before To
+
+	MinReduction, MaxReduction *Fen // both inclusive
+	MinPermille, MaxPermille   *int // of the order given up, both inclusive, not rounded
+
+	Device string // one of the device ids
+	Flag   string // code of a flag
+	Review string // a ReviewMark, or ReviewNone
+	// Text is searched for in the outgoing reason, the note, the ticket, and the names
+	// and numbers of order, merchant, service, agent and device. All its words must occur.
+	Text string
 }
+
+// Values of a LogFilter that stand for more than one value of a correction.
+const (
+	AnyInForce State  = "in_force" // applied, late or not
+	ReviewNone string = "none"     // came to its end and was not reviewed
+)
 
 // Page asks for one page of a list, newest first, by key. At most one of Before
 // and After is set.

@@ -10,7 +10,7 @@ import (
 func TestCorrection_FindsItsEvents(t *testing.T) {
 	t.Parallel()
 	c := Correction{Base: Order{Total: 9900}, Target: 1000}
-	if c.Last() != (Event{}) || c.Reduction() != 8900 || (Summary{BaseTotal: 9900, Target: 1000}).Reduction() != 8900 {
+	if c.Last().N != 0 || c.Reduction() != 8900 || (Summary{BaseTotal: 9900, Target: 1000}).Reduction() != 8900 {
 		t.Errorf("%+v", c)
 	}
 	c.Events = []Event{{N: 1, State: Prepared}, {N: 2, State: Unknown}, {N: 3, State: Unknown}}

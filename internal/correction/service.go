@@ -8,6 +8,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -35,8 +36,26 @@ type Store interface {
 	Prepare(ctx context.Context, c Correction) (int64, error)
 	// Claim takes the order for the correction and appends the event claimed, in one
 	// transaction. ErrTaken when another correction holds the order, ErrMoved when the
-	// correction is no longer prepared.
-	Claim(ctx context.Context, id int64, ref Ref, e Event) error
+	// correction is no longer prepared, ErrOverAllowance when allow does not suffice.
+	Claim(ctx context.Context, id int64, ref Ref, e Event, allow *Allowance) error
+	// Submit is Claim with the event awaiting approval.
+	Submit(ctx context.Context, id int64, ref Ref, e Event) error
+	// Approve appends approved and claimed in one transaction, if the correction waits
+	// for approval with the newest event n; ErrMoved otherwise.
+	Approve(ctx context.Context, id int64, n int, approved, claimed Event) error
+	Awaiting(ctx context.Context, scope Scope, limit int) ([]Summary, error)
+	Voided(ctx context.Context, scope Scope, since time.Time, limit int) ([]Summary, error)
+	// Spent is what a person gave up on their own authority since a time.
+	Spent(ctx context.Context, author int64, since time.Time) (Spent, error)
+	NoteLook(ctx context.Context, userID int64, ref Ref, at time.Time) error
+	// FlagFacts reads what the flags of a correction rest on.
+	FlagFacts(ctx context.Context, c Correction, q FlagQuestion) (FlagFacts, error)
+	LookedAt(ctx context.Context, userID int64, ref Ref) (time.Time, error) // ErrNoRow
+	// Settings lists the newest version of each setting that was ever edited.
+	Settings(ctx context.Context) ([]SettingVersion, error)
+	SettingHistory(ctx context.Context, name SettingName, limit int) ([]SettingVersion, error)
+	// PutSetting makes value the version n of a setting; ErrMoved when there is one.
+	PutSetting(ctx context.Context, name SettingName, n int, value json.RawMessage, actor int64, ip string, at time.Time) error
 	// MarkSending records the one intent to send. After any error nothing may be sent;
 	// ErrCommitUnknown when the record may exist all the same.
 	MarkSending(ctx context.Context, id int64, s Signing, e Event) error
@@ -98,6 +117,7 @@ var (
 	ErrNoRow         = errors.New("no such record")
 	ErrTaken         = errors.New("the order is held by another correction")
 	ErrMoved         = errors.New("the correction is no longer in that state")
+	ErrOverAllowance = errors.New("the allowance of the day does not suffice")
 	ErrCommitUnknown = errors.New("it is not known whether the record was written")
 )
 
@@ -162,10 +182,14 @@ type Service struct {
 	Gateway Gateway
 	Journal Journal
 	Policy  Policy
-	Key     []byte // derives confirmation tokens; 32 bytes
+	Key     []byte // derives confirmation tokens and draws the sample; 32 bytes
 	Now     func() time.Time
 	Log     *slog.Logger
 	Machine func() Machine // nil: nothing is known of it
+	Zone    *time.Location // in which days begin; nil: UTC
+	// Submitted is told of each correction that came to wait for approval; it must not
+	// block. nil: nobody is told.
+	Submitted func(Correction)
 
 	inFlight  sync.Map // ids of corrections whose confirmation runs in this process
 	pending   sync.Map // id → pendingEvent: outcomes that the store did not take
@@ -173,6 +197,11 @@ type Service struct {
 	watch     watch
 	alarms    alarms
 	counts    counts
+	settings  struct {
+		sync.Mutex
+		Settings
+		read time.Time
+	}
 }
 
 // Timeouts of the steps of a confirmation: three waits for the store, two queries and
@@ -348,6 +377,9 @@ func (s *Service) OpenForm(ctx context.Context, a Actor, ref Ref) (Opened, error
 	if err := s.Store.SaveSnapshot(ctx, hash, blob, s.Now()); err != nil {
 		return o, fail(Unavailable, CodeNoRecord, err)
 	}
+	if err := s.Store.NoteLook(ctx, a.UserID, ref, s.Now()); err != nil {
+		return o, fail(Unavailable, CodeNoRecord, err)
+	}
 	o.Device, err = s.Store.LastDevice(ctx, ref)
 	return o, err
 }
@@ -369,7 +401,11 @@ func (s *Service) Preview(ctx context.Context, a Actor, f Form) (Order, Offering
 	if err != nil {
 		return base, svc, Checked{}, err
 	}
-	return base, svc, s.Policy.Check(f, base, svc), nil
+	policy, err := s.PolicyNow(ctx)
+	if err != nil {
+		return base, svc, Checked{}, err
+	}
+	return base, svc, policy.Check(f, base, svc), nil
 }
 
 // base finds the order that a form was opened on by its hash. One that this
@@ -435,6 +471,11 @@ func (s *Service) Prepare(ctx context.Context, a Actor, ref Ref, f Form, from in
 	if c.RetryOf, err = s.retryOf(ctx, a, from, c.Ref); err != nil {
 		return r, err
 	}
+	own, err := s.Standing(ctx, a)
+	if err != nil {
+		return r, err
+	}
+	c.Events[0].Detail.Over = own.Check(c.Base.Total, c.Target)
 	r.ID, err = s.Store.Prepare(context.WithoutCancel(ctx), c)
 	if errors.Is(err, ErrMoved) { // somebody else tried it again at the same moment
 		return r, fail(Conflict, CodeRetried, err)
@@ -471,7 +512,7 @@ func (s *Service) retryOf(ctx context.Context, a Actor, from int64, ref Ref) (in
 	if err != nil {
 		return 0, err
 	}
-	if !tail.State.Undone() && tail.State != Stale && tail.State != Expiry && tail.State != Withdrawn {
+	if !tail.State.Undone() && tail.State != Stale && tail.State != Expiry && tail.State != Withdrawn && tail.State != Returned && tail.State != Declined {
 		return 0, nil // it stands for itself
 	}
 	return id, nil
@@ -516,18 +557,29 @@ func (s *Service) Token(c Correction) string {
 }
 
 // Correction reads a correction for the actor, as it stands now: one whose time to
-// confirm is over counts as expired, whether that is on record already or not.
+// confirm or to approve is over counts as expired, whether that is on record already or
+// not.
 func (s *Service) Correction(ctx context.Context, a Actor, id int64) (Correction, error) {
 	c, err := s.correctionFor(ctx, a, id)
 	if err == nil && s.overdue(c) {
+		until := c.ConfirmUntil
+		if c.State == Awaiting {
+			until = c.ApproveUntil()
+		}
 		c.State = Expiry
-		c.Events = append(c.Events, Event{N: c.Last().N + 1, State: Expiry, At: c.ConfirmUntil})
+		c.Events = append(c.Events, Event{N: c.Last().N + 1, State: Expiry, At: until})
 	}
 	return c, err
 }
 
 func (s *Service) overdue(c Correction) bool {
-	return c.State == Prepared && !s.Now().Before(c.ConfirmUntil)
+	switch c.State {
+	case Prepared:
+		return !s.Now().Before(c.ConfirmUntil)
+	case Awaiting:
+		return !s.Now().Before(c.ApproveUntil())
+	}
+	return false
 }
 
 // correctionFor is the one place where a correction is read for a person: what is
@@ -549,7 +601,7 @@ func (s *Service) correctionFor(ctx context.Context, a Actor, id int64) (Correct
 	return c, nil
 }
 
-// ExpireOverdue expires every prepared correction whose time is over.
+// ExpireOverdue expires every correction whose time to confirm or to approve is over.
 func (s *Service) ExpireOverdue(ctx context.Context) error {
 	ids, err := s.Store.Expired(ctx, s.Now(), 500)
 	if err != nil {
@@ -559,7 +611,7 @@ func (s *Service) ExpireOverdue(ctx context.Context) error {
 	for _, id := range ids {
 		c, err := s.Store.Correction(ctx, id)
 		if err == nil && s.overdue(c) {
-			err = s.Store.Append(ctx, id, Prepared, c.Last().N, Event{State: Expiry, At: s.Now()})
+			err = s.append(ctx, c, c.State, c.Last().N, Event{State: Expiry, At: s.Now()})
 		}
 		if err != nil && !errors.Is(err, ErrMoved) {
 			errs = append(errs, err)
@@ -568,7 +620,7 @@ func (s *Service) ExpireOverdue(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Withdraw takes back a correction that was not confirmed.
+// Withdraw takes back a correction that was not confirmed, or not approved yet.
 func (s *Service) Withdraw(ctx context.Context, a Actor, id int64) error {
 	c, err := s.Correction(ctx, a, id)
 	if err != nil {
@@ -577,10 +629,10 @@ func (s *Service) Withdraw(ctx context.Context, a Actor, id int64) error {
 	if c.AuthorID != a.UserID || !a.Can(Correct) {
 		return fail(Forbidden, CodeForbidden, nil)
 	}
-	if c.State != Prepared {
+	if c.State != Prepared && c.State != Awaiting {
 		return fail(Conflict, CodeTokenUsed, nil)
 	}
-	err = s.Store.Append(context.WithoutCancel(ctx), id, Prepared, c.Last().N,
+	err = s.append(context.WithoutCancel(ctx), c, c.State, c.Last().N,
 		Event{State: Withdrawn, At: s.Now(), ActorID: a.UserID, SessionID: a.SessionID})
 	if errors.Is(err, ErrMoved) {
 		return fail(Conflict, CodeTokenUsed, err)
@@ -633,14 +685,32 @@ func (s *Service) Confirm(ctx context.Context, a Actor, id int64, token, typedTo
 	}
 	defer s.inFlight.Delete(id)
 
-	claim := Event{State: Claimed, At: s.Now(), ActorID: a.UserID, ActorName: a.Name, SessionID: a.SessionID, Detail: Detail{Typed: typedTotal}}
-	switch err := s.storing(ctx, func(ctx context.Context) error { return s.Store.Claim(ctx, id, c.Ref, claim) }); {
-	case errors.Is(err, ErrTaken):
-		h, err := s.Store.Holder(ctx, c.Ref)
-		if err == nil && h == nil { // free again by now: the page lets try again
-			return fail(Conflict, CodeTokenUsed, nil)
+	own, err := s.Standing(ctx, a)
+	if err != nil {
+		return err
+	}
+	// What was shown as needing a second person needs one, whatever the limits are now.
+	over := own.Check(c.Base.Total, c.Target)
+	if len(over) == 0 {
+		over = c.Over()
+	}
+	if len(over) > 0 {
+		return s.submit(ctx, a, c, over, own.Today, typedTotal)
+	}
+	flags, err := s.flagsOf(ctx, c, own.Limit)
+	if err != nil {
+		return err
+	}
+	claim := Event{State: Claimed, At: s.Now(), ActorID: a.UserID, ActorName: a.Name, SessionID: a.SessionID, Detail: Detail{Typed: typedTotal, Flags: flags}}
+	allow := &Allowance{AuthorID: a.UserID, Limit: own.Limit, Since: own.Since, Reduction: c.Reduction()}
+	switch err := s.storing(ctx, func(ctx context.Context) error { return s.Store.Claim(ctx, id, c.Ref, claim, allow) }); {
+	case errors.Is(err, ErrOverAllowance): // spent by another one at the same moment
+		if own, err = s.Standing(ctx, a); err != nil {
+			return err
 		}
-		return &Error{Kind: Conflict, Code: CodeBusy, Holder: h, Err: err}
+		return s.submit(ctx, a, c, own.Check(c.Base.Total, c.Target), own.Today, typedTotal)
+	case errors.Is(err, ErrTaken):
+		return s.taken(ctx, c)
 	case errors.Is(err, ErrMoved):
 		return fail(Conflict, CodeTokenUsed, err)
 	case err != nil:
@@ -854,7 +924,7 @@ func (s *Service) append(ctx context.Context, c Correction, from State, n int, e
 // noted does what follows from an event that is on record.
 func (s *Service) noted(ctx context.Context, c Correction, n int, from State, e Event) {
 	e.N = n
-	if from != Prepared && from != Claimed {
+	if _, sent := c.Find(Sending); sent || from == Sending {
 		if err := s.Journal.Event(ctx, c, e); err != nil { // the store has it
 			s.alarms.journal.Store(true)
 			s.Log.Error("alarm", "kind", JournalFailed, "correction", c.ID, "state", e.State, "err", err)
@@ -1139,6 +1209,9 @@ func (s *Service) List(ctx context.Context, a Actor, f LogFilter, p Page) ([]Sum
 func (s *Service) asOfNow(rows []Summary) []Summary {
 	now := s.Now()
 	for i, r := range rows {
+		if until := r.ChangedAt.Add(ApproveWithin); r.State == Awaiting && !now.Before(until) {
+			rows[i].State, rows[i].ChangedAt = Expiry, until
+		}
 		if r.State == Prepared && !now.Before(r.ConfirmUntil) {
 			rows[i].State, rows[i].ChangedAt = Expiry, r.ConfirmUntil
 		}

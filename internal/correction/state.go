@@ -9,11 +9,15 @@ type State string
 // States.
 const (
 	Prepared    State = "prepared"
-	Expiry      State = "expired"   // not confirmed in time
-	Withdrawn   State = "cancelled" // by its author, before it was confirmed
-	Claimed     State = "claimed"   // confirmed; holds the order; nothing sent yet
-	Stale       State = "stale"     // the order moved before anything was sent
-	Sending     State = "sending"   // the intent is on record; the one POST may be under way
+	Expiry      State = "expired"           // not confirmed in time
+	Withdrawn   State = "cancelled"         // by its author, before it was confirmed
+	Awaiting    State = "awaiting_approval" // above the author's allowance; holds the order
+	Approved    State = "approved"          // by a second person; claimed in the same moment
+	Declined    State = "declined"
+	Returned    State = "returned" // for editing: the author makes a new one
+	Claimed     State = "claimed"  // confirmed; holds the order; nothing sent yet
+	Stale       State = "stale"    // the order moved before anything was sent
+	Sending     State = "sending"  // the intent is on record; the one POST may be under way
 	Applied     State = "applied"
 	Rejected    State = "rejected"
 	NotSent     State = "not_sent"
@@ -26,14 +30,16 @@ const (
 
 // States lists all states in the order in which people meet them.
 var States = []State{
-	Prepared, Claimed, Sending, Unknown, NeedsPerson, AppliedLate, Applied, Rejected, NotSent, NotApplied, Stale, Expiry, Withdrawn, Resolved,
+	Prepared, Awaiting, Approved, Returned, Declined, Claimed, Sending, Unknown, NeedsPerson, AppliedLate, Applied, Rejected, NotSent, NotApplied, Stale, Expiry, Withdrawn, Resolved,
 }
 
 // transitions is the one table of legal steps. The store's migrations carry the
 // same table; a test compares them.
 var transitions = map[State][]State{
 	"":       {Prepared},
-	Prepared: {Claimed, Withdrawn, Expiry},
+	Prepared: {Awaiting, Claimed, Withdrawn, Expiry},
+	Awaiting: {Approved, Declined, Returned, Withdrawn, Expiry, Stale},
+	Approved: {Claimed},
 	Claimed:  {Sending, Stale, NotSent},
 	Sending:  {Applied, Rejected, NotSent, Unknown, NeedsPerson},
 	Unknown:  {Unknown, Applied, Rejected, NotApplied, NeedsPerson}, // rejected: refused, but confirmed by a later reading only
@@ -46,6 +52,9 @@ var transitions = map[State][]State{
 	NotSent:     {NotSent, AppliedLate},
 	NotApplied:  {NotApplied, AppliedLate},
 	NeedsPerson: {NeedsPerson, Resolved},
+
+	// Reviewed.
+	Stale: {Stale}, Declined: {Declined}, Returned: {Returned}, Expiry: {Expiry}, Withdrawn: {Withdrawn}, Resolved: {Resolved},
 }
 
 // Follows reports whether a correction may go from one state to another. The
@@ -78,4 +87,6 @@ func (s State) Undone() bool { return s == Rejected || s == NotSent || s == NotA
 
 // Holds reports whether a correction in this state holds its order, so that no
 // other correction of that order can be confirmed.
-func (s State) Holds() bool { return s == Claimed || s == Sending || s == Unknown }
+func (s State) Holds() bool {
+	return s == Awaiting || s == Approved || s == Claimed || s == Sending || s == Unknown
+}

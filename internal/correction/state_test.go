@@ -9,7 +9,9 @@ func TestStates_GoOnlyWhereTheyMay(t *testing.T) {
 	t.Parallel()
 	legal := map[State][]State{
 		"":       {Prepared},
-		Prepared: {Claimed, Withdrawn, Expiry},
+		Prepared: {Awaiting, Claimed, Withdrawn, Expiry},
+		Awaiting: {Approved, Declined, Returned, Withdrawn, Expiry, Stale},
+		Approved: {Claimed},
 		Claimed:  {Sending, Stale, NotSent},
 		Sending:  {Applied, Rejected, NotSent, Unknown, NeedsPerson},
 		Unknown:  {Unknown, Applied, Rejected, NotApplied, NeedsPerson},
@@ -17,6 +19,9 @@ func TestStates_GoOnlyWhereTheyMay(t *testing.T) {
 		Applied: {Applied}, AppliedLate: {AppliedLate},
 		Rejected: {Rejected, AppliedLate}, NotSent: {NotSent, AppliedLate}, NotApplied: {NotApplied, AppliedLate},
 		NeedsPerson: {NeedsPerson, Resolved},
+
+		// Reviewed.
+		Stale: {Stale}, Declined: {Declined}, Returned: {Returned}, Expiry: {Expiry}, Withdrawn: {Withdrawn}, Resolved: {Resolved},
 	}
 	pairs := 0
 	for _, from := range append([]State{""}, States...) {
@@ -40,8 +45,8 @@ func TestStates_GoOnlyWhereTheyMay(t *testing.T) {
 
 func TestStates_FinalAndHolding(t *testing.T) {
 	t.Parallel()
-	final := []State{Expiry, Withdrawn, Stale, Applied, AppliedLate, Rejected, NotSent, NotApplied, Resolved}
-	holding := []State{Claimed, Sending, Unknown}
+	final := []State{Declined, Returned, Expiry, Withdrawn, Stale, Applied, AppliedLate, Rejected, NotSent, NotApplied, Resolved}
+	holding := []State{Awaiting, Approved, Claimed, Sending, Unknown}
 	for _, s := range States {
 		if s.Final() != slices.Contains(final, s) {
 			t.Errorf("%s.Final() = %v", s, s.Final())

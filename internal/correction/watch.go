@@ -84,6 +84,8 @@ func (w Watched) first(now time.Time) time.Time {
 	case w.State.Undone():
 		at, _ := w.nextRecheck()
 		return at
+	case w.State == Awaiting:
+		return now.Add(spread(w.ID, time.Minute))
 	case w.State.InForce():
 		last := w.Entered
 		if back := now.Add(-followAfter[0]); back.After(last) {

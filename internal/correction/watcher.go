@@ -56,7 +56,7 @@ type watch struct {
 }
 
 func (w *watch) queueOf(s State) *queue {
-	if s.Undone() || s.InForce() {
+	if s.Undone() || s.InForce() || s == Awaiting {
 		return &w.routine
 	}
 	return &w.urgent
@@ -97,6 +97,8 @@ func (w *watch) note(c Watched, from State, e Event) {
 		return
 	case c.State == Unknown:
 		w.add(c, w.now().Add(w.policy.Recheck))
+	case c.State == Awaiting:
+		w.add(c, w.now().Add(spread(c.ID, AwaitingEvery)))
 	case c.State.Undone():
 		at, _ := c.nextRecheck()
 		w.add(c, at)
@@ -320,6 +322,11 @@ func (s *Service) look(ctx context.Context, d *due) {
 	case c.State.InForce():
 		d.tries = 0
 		d.at = d.nextFollow(now)
+	case c.State == Awaiting:
+		d.at = now.Add(spread(d.ID, AwaitingEvery))
+		if until := c.ApproveUntil(); until.After(now) && until.Before(d.at) {
+			d.at = until
+		}
 	default:
 		d.at = s.nextLook(c, now, d.tries)
 	}
@@ -329,7 +336,7 @@ func (s *Service) look(ctx context.Context, d *due) {
 	w.put(d)
 }
 
-func (d *due) uncertain() bool { return !d.State.Undone() && !d.State.InForce() }
+func (d *due) uncertain() bool { return !d.State.Undone() && !d.State.InForce() && d.State != Awaiting }
 
 // watched reports whether a correction in this state is looked after.
 func (w Watched) watched() bool { return w.State.Holds() || w.State.Undone() || w.State.InForce() }
@@ -387,6 +394,8 @@ func (s *Service) lookAt(ctx context.Context, c Correction) (Correction, error) 
 			s.alarms.unresolved(s.Log, c.ID, since)
 		}
 		err = s.decide(ctx, c, Actor{})
+	case c.State == Awaiting:
+		err = s.awaited(ctx, c)
 	case c.Settled() != "":
 		return c, nil
 	case c.State.Undone():
@@ -463,7 +472,7 @@ func (s *Service) follow(ctx context.Context, c Correction) error {
 	d := observed(now, asked)
 	var lost bool
 	d.Finding, d.Settled, lost = s.evidence(c, now, asked, Detail{}).Follow()
-	known := c.Last().Detail.Finding == d.Finding
+	known := c.lastFinding() == d.Finding
 	switch {
 	case lost && !known:
 		d.Due, d.Alarm = true, AlarmLost
@@ -476,6 +485,17 @@ func (s *Service) follow(ctx context.Context, c Correction) error {
 		return nil
 	}
 	return s.afterwards(ctx, c, Event{State: c.State, Detail: d})
+}
+
+// lastFinding is what the newest reading on record found since the correction came to
+// its state.
+func (c Correction) lastFinding() Finding {
+	for i := len(c.Events) - 1; i >= 0 && c.Events[i].State == c.State; i-- {
+		if f := c.Events[i].Detail.Finding; f != "" {
+			return f
+		}
+	}
+	return ""
 }
 
 // observed is what an event tells of a verified reading.

@@ -53,8 +53,8 @@ func (b *balky) do(op string, f func() error) error {
 	return x.err
 }
 
-func (b *balky) Claim(ctx context.Context, id int64, ref correction.Ref, e correction.Event) error {
-	return b.do("claim", func() error { return b.Store.Claim(ctx, id, ref, e) })
+func (b *balky) Claim(ctx context.Context, id int64, ref correction.Ref, e correction.Event, allow *correction.Allowance) error {
+	return b.do("claim", func() error { return b.Store.Claim(ctx, id, ref, e, allow) })
 }
 
 func (b *balky) MarkSending(ctx context.Context, id int64, s correction.Signing, e correction.Event) error {

@@ -22,7 +22,7 @@ func TestRecover_ClaimedWasNotSent(t *testing.T) {
 	path := prepare(t, lin, "10")
 	c := record(t, a, path)
 	ctx := context.Background()
-	if err := a.Store.Claim(ctx, c.ID, c.Ref, correction.Event{State: correction.Claimed, At: time.Now(), ActorID: c.AuthorID}); err != nil {
+	if err := a.Store.Claim(ctx, c.ID, c.Ref, correction.Event{State: correction.Claimed, At: time.Now(), ActorID: c.AuthorID}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if page := lin.Get(bankPath); page.Status != 200 || state(t, a, path) != correction.Claimed {
@@ -58,7 +58,7 @@ func TestRecover_SendingIsDecidedByTheOrder(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			must(a.Store.Claim(ctx, c.ID, c.Ref, correction.Event{State: correction.Claimed, At: time.Now(), ActorID: c.AuthorID}))
+			must(a.Store.Claim(ctx, c.ID, c.Ref, correction.Event{State: correction.Claimed, At: time.Now(), ActorID: c.AuthorID}, nil))
 			must(a.Store.MarkSending(ctx, c.ID, sign, correction.Event{State: correction.Sending, At: time.Now(), Detail: correction.Detail{SignMS: sign.At.UnixMilli()}}))
 			if sent {
 				if answer := a.Service.Gateway.Modify(ctx, c.Ref, c.Body, sign); answer.Class != correction.Accepted {

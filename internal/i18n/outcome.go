@@ -31,6 +31,10 @@ func Outcome(l Lang, c correction.Correction, when string) OutcomeWords {
 
 var outcomeWords = map[correction.State]func(l Lang, c correction.Correction, when string) OutcomeWords{
 	correction.Prepared:    preparedOutcome,
+	correction.Awaiting:    awaitingOutcome,
+	correction.Approved:    sendingOutcome,
+	correction.Returned:    refusedOutcome,
+	correction.Declined:    refusedOutcome,
 	correction.Claimed:     sendingOutcome,
 	correction.Sending:     sendingOutcome,
 	correction.Unknown:     unknownOutcome,
@@ -55,6 +59,31 @@ var outcomeWords = map[correction.State]func(l Lang, c correction.Correction, wh
 			Money: l.T("没有发给微信，这次没有改动金额。", "Nothing was sent to WeChat. This correction changed nothing."),
 		}
 	},
+}
+
+func awaitingOutcome(l Lang, _ correction.Correction, _ string) OutcomeWords {
+	return OutcomeWords{
+		Title: l.T("已交给主管审批", "With a supervisor for approval"),
+		Money: l.T("还没有发给微信，金额没有变。批准后马上发出。", "Nothing was sent and the amount is unchanged. It is sent as soon as it is approved."),
+		Next:  []string{l.T("客户要等的话，可以催一下主管；不改了就撤回。", "If the customer is waiting, tell a supervisor. Withdraw it if it is no longer needed.")},
+		Say:   l.T("这笔金额的调整需要主管确认，请您先不要付款，确认后我马上告诉您。", "A supervisor has to confirm this change. Please do not pay yet; I will tell you as soon as it is confirmed."),
+	}
+}
+
+func refusedOutcome(l Lang, c correction.Correction, _ string) OutcomeWords {
+	d, _ := c.Decision()
+	w := OutcomeWords{
+		Title: l.F("%s没有批准", "Declined by %s", d.ActorName),
+		Money: l.T("没有发给微信，这次没有改动金额。", "Nothing was sent to WeChat. This correction changed nothing."),
+		Next:  []string{d.Detail.Text},
+		Say:   l.T("您的情况我们核对过了，这笔金额目前不能按这个数调整。我再帮您核实一下，稍后回复您。", "We have looked into it; the amount cannot be changed to that figure. Let me check again and get back to you."),
+	}
+	if c.State == correction.Returned {
+		w.Title = l.F("%s退回修改", "Returned by %s", d.ActorName)
+		w.Next = append(w.Next, l.T("按上面的意见改好，再提交一次。刚才填的内容会带过去。", "Change it accordingly and submit it again. What you entered is carried over."))
+		w.Say = l.T("这笔金额的调整还要再核对一下，请您先不要付款，我尽快给您答复。", "This change needs another check. Please do not pay yet; I will get back to you soon.")
+	}
+	return w
 }
 
 func preparedOutcome(l Lang, c correction.Correction, _ string) OutcomeWords {
@@ -476,6 +505,10 @@ func StateCodes(o correction.Order) string {
 
 var eventTitles = map[correction.State]Text{
 	correction.Prepared:    {"提出改价", "Proposed"},
+	correction.Awaiting:    {"超出额度，提交审批", "Above the allowance: submitted for approval"},
+	correction.Approved:    {"批准", "Approved"},
+	correction.Returned:    {"退回修改", "Returned for editing"},
+	correction.Declined:    {"没有批准", "Declined"},
 	correction.Claimed:     {"核对并提交", "Reviewed and submitted"},
 	correction.Sending:     {"写入记录，发给微信支付", "Put on record, sent to WeChat Pay"},
 	correction.Unknown:     {"结果确认中", "Result not known yet"},

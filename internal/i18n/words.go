@@ -7,6 +7,10 @@ var ProductName = Text{"改价台", "Correction Console"}
 
 var stateWords = map[correction.State]Text{
 	correction.Prepared:    {"待确认", "To confirm"},
+	correction.Awaiting:    {"待审批", "Awaiting approval"},
+	correction.Approved:    {"已批准", "Approved"},
+	correction.Returned:    {"已退回", "Returned"},
+	correction.Declined:    {"审批未通过", "Declined"},
 	correction.Claimed:     {"提交中", "Sending"},
 	correction.Sending:     {"提交中", "Sending"},
 	correction.Unknown:     {"结果确认中", "Checking the result"},
@@ -26,6 +30,10 @@ var stateWords = map[correction.State]Text{
 // is known, "the amount is the old one" is not, because others may change it.
 var stateNotes = map[correction.State]Text{
 	correction.Prepared:    {"还没有提交，金额没有变。核对后确认，不改了就撤回。", "Nothing has been sent and the amount is unchanged. Check and confirm it, or withdraw it."},
+	correction.Awaiting:    {"超出额度，已交给主管审批。批准之前金额不变，不要让客户先付款。", "Above the allowance: a supervisor decides. The amount stays until it is approved."},
+	correction.Approved:    {"主管已批准，马上发给微信。", "Approved; it is being sent."},
+	correction.Returned:    {"主管退回了，要改一改再提交。没有发给微信，金额没有变。", "A supervisor gave it back to be edited. Nothing was sent and the amount is unchanged."},
+	correction.Declined:    {"主管没有批准，没有发给微信，金额没有变。", "A supervisor declined it. Nothing was sent and the amount is unchanged."},
 	correction.Claimed:     {"正在提交，请稍等。不要重复提交。", "It is being sent. Please wait and do not submit it again."},
 	correction.Sending:     {"正在提交，请稍等。不要重复提交。", "It is being sent. Please wait and do not submit it again."},
 	correction.Unknown:     {"还不知道有没有改成，系统正在核对。请不要重新提交。", "We do not know yet whether it was applied. The console is checking; do not submit it again."},

@@ -23,7 +23,8 @@ type Entry struct {
 	Session      int64  `json:"session"`
 	RequestID    string `json:"request_id"`
 	Settled      string `json:"settled"`
-	Due          int64  `json:"due"`    // 1: to be seen to, -1: seen to
+	Due          int64  `json:"due"` // 1: to be seen to, -1: seen to
+	Review       string `json:"review,omitempty"`
 	Detail       []byte `json:"detail"` // JSON, as stored
 
 	Origin *Origin `json:"origin,omitempty"` // with N = 1, and only then
@@ -136,8 +137,12 @@ func (e Entry) Erase() Entry {
 	return e
 }
 
-// leafTag starts every leaf. It changes with the encoding.
-const leafTag = "correction-console leaf 1\n"
+// leafTag starts every leaf. It changes with the encoding: that of a review has one
+// field more, after Due.
+const (
+	leafTag       = "correction-console leaf 1\n"
+	leafTagReview = "correction-console leaf 2\n"
+)
 
 // Leaf appends the entry's canonical bytes: leafTag, then the fields in a fixed
 // order, integers as 8 bytes big-endian, booleans and presence as one byte 0 or 1,
@@ -173,7 +178,11 @@ func (w *encoder) entry(e *Entry) {
 		panic(e.Check())
 	}
 	w.n = int64(e.N)
-	w.b = append(w.b, leafTag...)
+	if e.Review == "" {
+		w.b = append(w.b, leafTag...)
+	} else {
+		w.b = append(w.b, leafTagReview...)
+	}
 	w.int(e.CorrectionID)
 	w.int(w.n)
 	w.str(e.State)
@@ -183,6 +192,9 @@ func (w *encoder) entry(e *Entry) {
 	w.str(e.RequestID)
 	w.str(e.Settled)
 	w.int(e.Due)
+	if e.Review != "" {
+		w.str(e.Review)
+	}
 	w.salted("detail", e.Detail)
 	w.bool(e.Origin != nil)
 	if o := e.Origin; o != nil {

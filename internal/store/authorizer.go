@@ -42,9 +42,13 @@ var changes = map[string][]change{
 	"salt":       {{insert: true}},
 	"leaf":       {{insert: true}},
 	"checkpoint": {{insert: true}},
+	"setting":    {{insert: true}},
 
 	"claim":          {{insert: true}, {remove: true, byTrigger: true}},
 	"correction_now": {{insert: true, update: true, byTrigger: true}},
+	"device":         {{insert: true, byTrigger: true}},
+	"flag":           {{insert: true, byTrigger: true}},
+	"spent":          {{insert: true, byTrigger: true}},
 
 	"user":          {{insert: true, update: true}},
 	"user_merchant": {{insert: true, remove: true}},
@@ -53,6 +57,8 @@ var changes = map[string][]change{
 	"session":       {{insert: true, update: true}},
 	"attempt":       {{insert: true, update: true, remove: true}},
 	"draft":         {{insert: true, update: true, remove: true}},
+	"look":          {{insert: true, update: true, remove: true}},
+	"replaying":     {{insert: true, remove: true}},
 }
 
 // mayRead allows what changes nothing. It refuses what it does not know.

@@ -118,6 +118,7 @@ func (f *facts) fill(rows []correction.Summary) (missing []int64) {
 // withFacts is a row as it stands now with the facts that never change.
 func withFacts(now, facts correction.Summary) correction.Summary {
 	facts.State, facts.ChangedAt, facts.RequestID, facts.Settled, facts.Due = now.State, now.ChangedAt, now.RequestID, now.Settled, now.Due
+	facts.Review, facts.ApproverID, facts.Flagged = now.Review, now.ApproverID, now.Flagged
 	return facts
 }
 

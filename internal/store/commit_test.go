@@ -37,7 +37,7 @@ func claimOnFullDisk(path string) int {
 		fmt.Println(err)
 		return 1
 	}
-	err = s.Claim(ctx, 1, ref("A1"), correction.Event{State: correction.Claimed, At: t0})
+	err = s.Claim(ctx, 1, ref("A1"), correction.Event{State: correction.Claimed, At: t0}, nil)
 	fmt.Println(errors.Is(err, correction.ErrCommitUnknown), err)
 	return 0
 }

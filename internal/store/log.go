@@ -18,7 +18,7 @@ import (
 const (
 	summaryColumns = `c.id, c.sub_mchid, c.service_id, c.out_order_no, COALESCE(m.name, ''), COALESCE(o.name, ''),
 		c.author, COALESCE(u.username, ''), COALESCE(u.name, ''), c.reason_code, c.reason_zh, c.reason_en, c.reason_needs_note,
-		c.outgoing, c.ticket, c.note, c.base_total, c.target_total, w.state, c.prepared_ms, w.at_ms, c.confirm_until_ms, w.request_id, w.settled, w.due`
+		c.outgoing, c.ticket, c.note, c.base_total, c.target_total, w.state, c.prepared_ms, w.at_ms, c.confirm_until_ms, w.request_id, w.settled, w.due, w.review, w.approver, w.flagged`
 	summaryJoins = `
 		JOIN correction_now w ON w.correction_id = c.id
 		LEFT JOIN user u ON u.id = c.author
@@ -46,7 +46,7 @@ func scanSummary(r scanner) (correction.Summary, error) {
 	var prepared, changed, until int64
 	err := r.Scan(&s.ID, &s.Ref.SubMchID, &s.Ref.ServiceID, &s.Ref.OutOrderNo, &s.MerchantName, &s.ServiceName,
 		&s.AuthorID, &s.AuthorLogin, &s.AuthorName, &s.Reason.Code, &s.Reason.ZH, &s.Reason.EN, &s.Reason.NeedsNote,
-		&s.Outgoing, &s.Ticket, &s.Note, &s.BaseTotal, &s.Target, &s.State, &prepared, &changed, &until, &s.RequestID, &s.Settled, &s.Due)
+		&s.Outgoing, &s.Ticket, &s.Note, &s.BaseTotal, &s.Target, &s.State, &prepared, &changed, &until, &s.RequestID, &s.Settled, &s.Due, &s.Review, &s.ApproverID, &s.Flagged)
 	s.Reason.Outgoing = s.Outgoing
 	s.PreparedAt, s.ChangedAt, s.ConfirmUntil = at(prepared), at(changed), at(until)
 	return s, err
@@ -191,7 +191,7 @@ func (s *Store) Log(ctx context.Context, f correction.LogFilter, p correction.Pa
 	}
 	q := n.pick(p, p.Limit+1) // one more than asked tells whether there is more
 	// One row with all that changes, which costs a third of a row for each.
-	text := `SELECT COALESCE(group_concat(w.correction_id || ' ' || w.at_ms || ' ' || w.state || ' ' || w.settled || ' ' || w.due || ' ' || w.request_id, char(10)), '')
+	text := `SELECT COALESCE(group_concat(w.correction_id || ' ' || w.at_ms || ' ' || w.state || ' ' || w.settled || ' ' || w.due || ' ' || w.review || ' ' || w.approver || ' ' || w.flagged || ' ' || w.request_id, char(10)), '')
 		FROM (` + q.text.String() + `) page CROSS JOIN correction_now w ON w.correction_id = page.id`
 	var row scanner
 	if q.constant {
@@ -229,14 +229,18 @@ func parsePage(page string, most int) ([]correction.Summary, error) {
 		changed, rest, _ := strings.Cut(rest, " ")
 		state, rest, _ := strings.Cut(rest, " ")
 		settled, rest, _ := strings.Cut(rest, " ")
-		due, requestID, _ := strings.Cut(rest, " ")
+		due, rest, _ := strings.Cut(rest, " ")
+		review, rest, _ := strings.Cut(rest, " ")
+		decider, rest, _ := strings.Cut(rest, " ")
+		flagged, requestID, _ := strings.Cut(rest, " ")
 		id, err := strconv.ParseInt(number, 10, 64)
 		ms, merr := strconv.ParseInt(changed, 10, 64)
-		if err = errors.Join(err, merr); err != nil {
+		approver, aerr := strconv.ParseInt(decider, 10, 64)
+		if err = errors.Join(err, merr, aerr); err != nil {
 			return nil, err
 		}
 		list = append(list, correction.Summary{ID: id, ChangedAt: at(ms), State: correction.State(state), RequestID: requestID,
-			Settled: correction.Settlement(settled), Due: due == "1"})
+			Settled: correction.Settlement(settled), Due: due == "1", Review: correction.ReviewMark(review), ApproverID: approver, Flagged: flagged == "1"})
 	}
 	return list, nil
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -47,9 +49,9 @@ func must(t testing.TB, err error) {
 	}
 }
 
-func equal[T comparable](t testing.TB, what string, got, want T) {
+func equal[T any](t testing.TB, what string, got, want T) {
 	t.Helper()
-	if got != want {
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%s: got %v, want %v", what, got, want)
 	}
 }
@@ -122,15 +124,29 @@ func walk(t testing.TB, s *Store, id int64, r correction.Ref, at time.Time, stat
 func step(ctx context.Context, s *Store, id int64, r correction.Ref, from correction.State, n int, e correction.Event) error {
 	switch e.State {
 	case correction.Claimed:
-		return s.Claim(ctx, id, r, e)
+		if from == correction.Approved {
+			return s.write(ctx, func(w *writeTx) error { return w.follow(ctx, id, from, n, e, nil) })
+		}
+		return s.Claim(ctx, id, r, e, nil)
+	case correction.Awaiting:
+		return s.Submit(ctx, id, r, e)
+	case correction.Approved:
+		if err := decider(ctx, s, &e); err != nil {
+			return err
+		}
+		c, err := s.Correction(ctx, id)
+		if err != nil {
+			return err
+		}
+		e.Detail.BodySHA256 = hex.EncodeToString(c.BodySHA256[:])
+		return s.write(ctx, func(w *writeTx) error { return w.follow(ctx, id, from, n, e, nil) })
+	case correction.Declined, correction.Returned:
+		if err := decider(ctx, s, &e); err != nil {
+			return err
+		}
 	case correction.NeedsPerson, correction.Resolved: // by two people, neither of them the author
-		if e.ActorID == 0 {
-			e.ActorID = map[correction.State]int64{correction.NeedsPerson: 9998, correction.Resolved: 9999}[e.State]
-			_, err := s.writer.db.ExecContext(ctx, `INSERT INTO user (id, username, name, role, all_merchants, password, created_ms)
-				VALUES (?1, 'supervisor-' || ?1, 'Supervisor', 'supervisor', 1, 'phc', 0) ON CONFLICT DO NOTHING`, e.ActorID)
-			if err != nil {
-				return err
-			}
+		if err := decider(ctx, s, &e); err != nil {
+			return err
 		}
 	case correction.Sending:
 		return s.MarkSending(ctx, id, correction.Signing{At: e.At.Truncate(time.Second), Nonce: "nonce"}, e)
@@ -138,11 +154,30 @@ func step(ctx context.Context, s *Store, id int64, r correction.Ref, from correc
 	return s.Append(ctx, id, from, n, e)
 }
 
+// decider makes an event that needs a second person one of a supervisor, if it is
+// nobody's.
+func decider(ctx context.Context, s *Store, e *correction.Event) error {
+	if e.ActorID != 0 {
+		return nil
+	}
+	e.ActorID = 9998
+	if e.State == correction.Resolved {
+		e.ActorID = 9999
+	}
+	_, err := s.writer.db.ExecContext(ctx, `INSERT INTO user (id, username, name, role, all_merchants, password, created_ms)
+		VALUES (?1, 'supervisor-' || ?1, 'Supervisor', 'supervisor', 1, 'phc', 0) ON CONFLICT DO NOTHING`, e.ActorID)
+	return err
+}
+
 // pathTo are the states after prepared through which a correction gets to a state.
 var pathTo = map[correction.State][]correction.State{
 	correction.Prepared:    {},
 	correction.Withdrawn:   {correction.Withdrawn},
 	correction.Expiry:      {correction.Expiry},
+	correction.Awaiting:    {correction.Awaiting},
+	correction.Approved:    {correction.Awaiting, correction.Approved},
+	correction.Returned:    {correction.Awaiting, correction.Returned},
+	correction.Declined:    {correction.Awaiting, correction.Declined},
 	correction.Claimed:     {correction.Claimed},
 	correction.Stale:       {correction.Claimed, correction.Stale},
 	correction.Sending:     {correction.Claimed, correction.Sending},

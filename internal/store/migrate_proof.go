@@ -73,7 +73,7 @@ func proveOldEvents(ctx context.Context, tx *sql.Tx) error {
 // of them.
 func oldEntries(ctx context.Context, tx *sql.Tx, after int64) ([]ledger.Entry, error) {
 	rows, err := tx.QueryContext(ctx, `
-		SELECT e.correction_id, s.salt, `+eventColumns+` FROM old_event o
+		SELECT e.correction_id, s.salt, e.n, e.state, e.at_ms, COALESCE(e.actor, 0), e.session_row, e.detail, e.request_id, e.settled, e.due FROM old_event o
 		JOIN event e ON e.correction_id = o.correction_id AND e.n = o.n
 		JOIN salt s ON s.correction_id = o.correction_id
 		WHERE o.rowid > ? ORDER BY o.rowid LIMIT 500`, after)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
 	"testing/fstest"
@@ -141,7 +142,7 @@ func TestOpen_BringsTheFirstVersionUpToDate(t *testing.T) {
 			continue
 		}
 		for i, e := range c.Events {
-			if e.State != x.path[i] || e.Detail != x.details[i] {
+			if e.State != x.path[i] || !reflect.DeepEqual(e.Detail, x.details[i]) {
 				t.Errorf("correction %d, event %d: %+v, was %s %+v", x.id, e.N, e, x.path[i], x.details[i])
 			}
 		}

@@ -18,7 +18,7 @@ func (s *Store) Holder(ctx context.Context, ref correction.Ref) (*correction.Hol
 	var h correction.Holder
 	var since int64
 	err := s.reader.row(ctx, `
-		SELECT `+holderColumns+`, (SELECT e.at_ms FROM event e WHERE e.correction_id = c.id AND e.state = 'claimed')
+		SELECT `+holderColumns+`, (SELECT e.at_ms FROM event e WHERE e.correction_id = c.id AND e.state IN ('awaiting_approval', 'claimed') ORDER BY e.n LIMIT 1)
 		FROM claim l
 		JOIN correction c ON c.id = l.correction_id
 		JOIN correction_now w ON w.correction_id = c.id
@@ -156,12 +156,13 @@ func (s *Store) InState(ctx context.Context, states ...correction.State) ([]int6
 	return ids, nil
 }
 
-// Expired lists prepared corrections whose time to confirm is over, oldest first.
+// Expired lists corrections whose time to confirm, or to approve, is over, oldest first.
 func (s *Store) Expired(ctx context.Context, now time.Time, limit int) ([]int64, error) {
 	rows, err := s.reader.query(ctx, `
 		SELECT w.correction_id FROM correction_now w INDEXED BY correction_now_state
 		CROSS JOIN correction c ON c.id = w.correction_id
-		WHERE w.state = 'prepared' AND c.confirm_until_ms <= ? ORDER BY w.correction_id LIMIT ?`, millis(now), limit)
+		WHERE w.state = 'prepared' AND c.confirm_until_ms <= ?1 OR w.state = 'awaiting_approval' AND w.at_ms <= ?2
+		ORDER BY w.correction_id LIMIT ?3`, millis(now), millis(now.Add(-correction.ApproveWithin)), limit)
 	ids, err := collect(rows, err, scanID)
 	if err != nil {
 		return nil, fmt.Errorf("list overdue corrections: %w", err)

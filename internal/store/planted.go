@@ -61,7 +61,7 @@ func (s noCAS) Append(ctx context.Context, id int64, _ correction.State, _ int, 
 
 type noSendKey struct{ *Store }
 
-func (s noSendKey) Claim(ctx context.Context, id int64, ref correction.Ref, e correction.Event) error {
+func (s noSendKey) Claim(ctx context.Context, id int64, ref correction.Ref, e correction.Event, _ *correction.Allowance) error {
 	return s.write(ctx, func(w *writeTx) error {
 		if err := w.blind(ctx, id, e, nil); err != nil {
 			return err

@@ -133,9 +133,9 @@ func (w *writeTx) record(ctx context.Context, e ledger.Entry) error {
 		return fmt.Errorf("add to the proof: %w", err)
 	}
 	_, err = w.exec(ctx, `
-		INSERT INTO event (correction_id, n, state, at_ms, actor, session_row, detail, request_id, settled, due, leaf)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		e.CorrectionID, e.N, e.State, e.AtMS, orNull(e.Actor), e.Session, string(e.Detail), e.RequestID, e.Settled, e.Due, i)
+		INSERT INTO event (correction_id, n, state, at_ms, actor, session_row, detail, request_id, settled, due, review, leaf)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		e.CorrectionID, e.N, e.State, e.AtMS, orNull(e.Actor), e.Session, string(e.Detail), e.RequestID, e.Settled, e.Due, e.Review, i)
 	return err
 }
 
@@ -161,11 +161,11 @@ func ledgerEntry(id int64, n int, e correction.Event) (ledger.Entry, error) {
 	}
 	return ledger.Entry{
 		CorrectionID: id, N: n, State: string(e.State), AtMS: millis(e.At), Actor: e.ActorID, Session: e.SessionID, Detail: detail,
-		RequestID: e.Detail.RequestID, Settled: string(e.Detail.Settled), Due: due,
+		RequestID: e.Detail.RequestID, Settled: string(e.Detail.Settled), Due: due, Review: string(e.Detail.Review),
 	}, nil
 }
 
-const eventColumns = `e.n, e.state, e.at_ms, COALESCE(e.actor, 0), e.session_row, e.detail, e.request_id, e.settled, e.due`
+const eventColumns = `e.n, e.state, e.at_ms, COALESCE(e.actor, 0), e.session_row, e.detail, e.request_id, e.settled, e.due, e.review`
 
 const originColumns = `c.sub_mchid, c.service_id, c.out_order_no, c.base_total, c.target_total, c.author, c.session_row,
 	c.prepared_ms, c.confirm_until_ms, COALESCE(c.retry_of, 0), c.asks_total, c.reason_code, c.reason_zh, c.reason_en, c.reason_needs_note,
@@ -308,7 +308,7 @@ func (s *Store) entries(ctx context.Context, id int64) ([]ledger.Entry, []int64,
 	entries, err := collect(rows, err, func(r scanner) (ledger.Entry, error) {
 		e := ledger.Entry{CorrectionID: id, Salt: salt}
 		var leaf int64
-		err := r.Scan(&e.N, &e.State, &e.AtMS, &e.Actor, &e.Session, &e.Detail, &e.RequestID, &e.Settled, &e.Due, &leaf)
+		err := r.Scan(&e.N, &e.State, &e.AtMS, &e.Actor, &e.Session, &e.Detail, &e.RequestID, &e.Settled, &e.Due, &e.Review, &leaf)
 		leaves = append(leaves, leaf)
 		return e, err
 	})

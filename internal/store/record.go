@@ -113,16 +113,19 @@ func (w *writeTx) follow(ctx context.Context, id int64, from correction.State, n
 }
 
 // Claim takes the order for the correction and appends the event claimed, in one
-// transaction.
-func (s *Store) Claim(ctx context.Context, id int64, ref correction.Ref, e correction.Event) error {
-	err := s.write(ctx, func(w *writeTx) error { return w.claim(ctx, id, ref, e) })
+// transaction, unless the day's allowance does not suffice: ErrOverAllowance.
+func (s *Store) Claim(ctx context.Context, id int64, ref correction.Ref, e correction.Event, allow *correction.Allowance) error {
+	err := s.write(ctx, func(w *writeTx) error { return w.claim(ctx, id, ref, e, allow) })
 	if err != nil {
 		return fmt.Errorf("claim order for correction %d: %w", id, err)
 	}
 	return nil
 }
 
-func (w *writeTx) claim(ctx context.Context, id int64, ref correction.Ref, e correction.Event) error {
+func (w *writeTx) claim(ctx context.Context, id int64, ref correction.Ref, e correction.Event, allow *correction.Allowance) error {
+	if err := w.allowed(ctx, allow); err != nil {
+		return err
+	}
 	// First the event: a correction that was claimed before has moved, and does not
 	// stand in its own way.
 	if err := w.follow(ctx, id, correction.Prepared, 0, e, nil); err != nil {
@@ -181,7 +184,8 @@ func (w *writeTx) intend(ctx context.Context, id int64, i ledger.Intent) error {
 // is the schema's doing. Claimed and sending need more than an event: Claim and
 // MarkSending.
 func (s *Store) Append(ctx context.Context, id int64, from correction.State, n int, e correction.Event) error {
-	if e.State == correction.Claimed || e.State == correction.Sending {
+	switch e.State {
+	case correction.Claimed, correction.Sending, correction.Awaiting, correction.Approved:
 		return fmt.Errorf("append to correction %d: %s is not an event alone", id, e.State)
 	}
 	if n < 1 {

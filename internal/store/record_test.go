@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"reflect"
@@ -94,7 +95,7 @@ func TestClaim_OneOf200Wins(t *testing.T) {
 	var wg sync.WaitGroup
 	for i, id := range ids {
 		wg.Go(func() {
-			errs[i] = s.Claim(t.Context(), id, ref("A1"), correction.Event{State: correction.Claimed, At: t0})
+			errs[i] = s.Claim(t.Context(), id, ref("A1"), correction.Event{State: correction.Claimed, At: t0}, nil)
 		})
 	}
 	wg.Wait()
@@ -128,7 +129,7 @@ func TestClaim_SameCorrection200TimesWinsOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range errs {
 		wg.Go(func() {
-			errs[i] = s.Claim(t.Context(), id, ref("A1"), correction.Event{State: correction.Claimed, At: t0})
+			errs[i] = s.Claim(t.Context(), id, ref("A1"), correction.Event{State: correction.Claimed, At: t0}, nil)
 		})
 	}
 	wg.Wait()
@@ -148,7 +149,7 @@ func TestClaim_OfAnotherOrderIsRefused(t *testing.T) {
 	s := openTest(t)
 	u := person(t, s, "lin", correction.Agent)
 	id := prepare(t, s, sample(u.ID, ref("A1"), t0))
-	if err := s.Claim(t.Context(), id, ref("A2"), correction.Event{State: correction.Claimed, At: t0}); err == nil {
+	if err := s.Claim(t.Context(), id, ref("A2"), correction.Event{State: correction.Claimed, At: t0}, nil); err == nil {
 		t.Error("accepted")
 	}
 	c, err := s.Correction(t.Context(), id)
@@ -238,14 +239,15 @@ func TestEvents_OnlyLegalStepsForAllPairs(t *testing.T) {
 			if !legal && raw == nil {
 				t.Errorf("%s → %s by SQL: accepted", from, to)
 			}
-			if legal && to != correction.Sending && to != correction.Resolved {
+			guarded := to == correction.Sending || from != to && (to == correction.Resolved || to == correction.Approved || to == correction.Declined || to == correction.Returned)
+			if legal && !guarded {
 				must(t, raw) // it has gone this step, and the operation finds it moved
 				if err := step(t.Context(), s, id, r, from, n, correction.Event{State: to, At: t0}); !errors.Is(err, correction.ErrMoved) {
 					t.Errorf("%s → %s after another was faster: %v", from, to, err)
 				}
 				continue
 			}
-			if (to == correction.Sending || to == correction.Resolved) && raw == nil {
+			if guarded && raw == nil {
 				t.Errorf("%s → %s by SQL without what it needs: accepted", from, to)
 			}
 			if err := step(t.Context(), s, id, r, from, n, correction.Event{State: to, At: t0}); legal != (err == nil) {
@@ -270,7 +272,8 @@ func TestAppend_FollowsEveryLegalStepAndReleasesTheOrder(t *testing.T) {
 		walk(t, s, id, r, t0, pathTo[from]...)
 		n := 1 + len(pathTo[from])
 		who := u
-		if to == correction.Resolved {
+		switch to {
+		case correction.Resolved, correction.Approved, correction.Declined, correction.Returned:
 			who = second
 		}
 		e := correction.Event{State: to, At: t0.Add(time.Minute), ActorID: who.ID, SessionID: 3, Detail: correction.Detail{RequestID: "R"}}
@@ -278,6 +281,9 @@ func TestAppend_FollowsEveryLegalStepAndReleasesTheOrder(t *testing.T) {
 		c, err := s.Correction(t.Context(), id)
 		must(t, err)
 		e.N, e.ActorName = n+1, who.Name
+		if to == correction.Approved {
+			e.Detail.BodySHA256 = hex.EncodeToString(c.BodySHA256[:])
+		}
 		equal(t, fmt.Sprintf("event %s → %s", from, to), c.Last(), e)
 		h, err := s.Holder(t.Context(), r)
 		must(t, err)
@@ -426,7 +432,7 @@ func BenchmarkClaimSendAppend(b *testing.B) {
 		id := prepare(b, s, sample(1, r, t0))
 		ids = append(ids, id)
 		b.StartTimer()
-		must(b, s.Claim(b.Context(), id, r, correction.Event{State: correction.Claimed, At: t0}))
+		must(b, s.Claim(b.Context(), id, r, correction.Event{State: correction.Claimed, At: t0}, nil))
 		must(b, s.MarkSending(b.Context(), id, correction.Signing{At: t0, Nonce: "n"}, correction.Event{State: correction.Sending, At: t0}))
 		must(b, s.Append(b.Context(), id, correction.Sending, 3, correction.Event{State: correction.Applied, At: t0}))
 	}

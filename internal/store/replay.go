@@ -99,6 +99,10 @@ func (w *writeTx) replay(ctx context.Context, c correction.Correction, sign corr
 	case err != nil:
 		return r, err
 	}
+	// What was decided then is not judged by the limits of now.
+	if _, err := w.exec(ctx, `INSERT INTO replaying (one) VALUES (1)`); err != nil {
+		return r, err
+	}
 	for _, e := range c.Events[1:] {
 		added, err := w.replayEvent(ctx, r.ID, c.Ref, e, &sign)
 		if err != nil {
@@ -108,7 +112,8 @@ func (w *writeTx) replay(ctx context.Context, c correction.Correction, sign corr
 			r.Added++
 		}
 	}
-	return r, nil
+	_, err = w.exec(ctx, `DELETE FROM replaying`)
+	return r, err
 }
 
 // restore inserts a correction that is not on record, under its old id if that is
@@ -212,7 +217,7 @@ func (w *writeTx) replayEvent(ctx context.Context, id int64, ref correction.Ref,
 	if err != nil {
 		return false, err
 	}
-	if e.State == correction.Claimed {
+	if e.State.Holds() && !now.Holds() {
 		return true, w.hold(ctx, id, ref)
 	}
 	return true, nil

@@ -452,7 +452,7 @@ func (x *tampering) rehash(t testing.TB) {
 	for i, at := range order {
 		e := ledger.Entry{CorrectionID: at[0]}
 		must(t, tx.QueryRow(`SELECT s.salt, `+eventColumns+` FROM event e JOIN salt s USING (correction_id) WHERE e.correction_id = ? AND e.n = ?`, at[0], at[1]).
-			Scan(&e.Salt, &e.N, &e.State, &e.AtMS, &e.Actor, &e.Session, &e.Detail, &e.RequestID, &e.Settled, &e.Due))
+			Scan(&e.Salt, &e.N, &e.State, &e.AtMS, &e.Actor, &e.Session, &e.Detail, &e.RequestID, &e.Settled, &e.Due, &e.Review))
 		if e.N == 1 {
 			e.Origin, err = origin(tx.QueryRowContext(ctx, originQuery, at[0]))
 		} else if e.State == string(correction.Sending) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -143,7 +144,7 @@ func verifyEvents(ctx context.Context, tx *sql.Tx, audit *ledger.Audit, v *Verif
 	}
 	defer origins.close()
 	rows, err := tx.QueryContext(ctx, `
-		SELECT l.i, l.correction_id, l.n, l.hashes, e.state, e.at_ms, COALESCE(e.actor, 0), e.session_row, e.detail, e.request_id, e.settled, e.due, e.leaf,
+		SELECT l.i, l.correction_id, l.n, l.hashes, e.state, e.at_ms, COALESCE(e.actor, 0), e.session_row, e.detail, e.request_id, e.settled, e.due, e.review, e.leaf,
 			i.sign_ms, i.nonce, i.boot_id, i.mono_ms
 		FROM leaf l
 		LEFT JOIN event e ON e.correction_id = l.correction_id AND e.n = l.n
@@ -157,9 +158,9 @@ func verifyEvents(ctx context.Context, tx *sql.Tx, audit *ledger.Audit, v *Verif
 	for next := int64(0); rows.Next(); next++ {
 		var i, id int64
 		var n int
-		var hashes, detail, state, requestID, settled, nonce, boot sql.RawBytes
+		var hashes, detail, state, requestID, settled, review, nonce, boot sql.RawBytes
 		var at, actor, session, due, leaf, sign, mono sql.NullInt64
-		err := rows.Scan(&i, &id, &n, &hashes, &state, &at, &actor, &session, &detail, &requestID, &settled, &due, &leaf, &sign, &nonce, &boot, &mono)
+		err := rows.Scan(&i, &id, &n, &hashes, &state, &at, &actor, &session, &detail, &requestID, &settled, &due, &review, &leaf, &sign, &nonce, &boot, &mono)
 		if err != nil {
 			return fmt.Errorf("read the proof: %w", err)
 		}
@@ -174,7 +175,7 @@ func verifyEvents(ctx context.Context, tx *sql.Tx, audit *ledger.Audit, v *Verif
 		}
 		e := ledger.Entry{
 			CorrectionID: id, N: n, State: string(state), AtMS: at.Int64, Actor: actor.Int64, Session: session.Int64, Detail: detail,
-			RequestID: string(requestID), Settled: string(settled), Due: due.Int64,
+			RequestID: string(requestID), Settled: string(settled), Due: due.Int64, Review: string(review),
 		}
 		if n == 1 {
 			v.Corrections++
@@ -245,6 +246,9 @@ type standing struct {
 	requestID string
 	settled   string
 	due       bool
+	review    string
+	approver  int64
+	flagged   bool
 }
 
 // follow does what the triggers on event do.
@@ -262,6 +266,18 @@ func (s *standing) follow(e ledger.Entry) {
 	}
 	if e.N > 1 && e.Due != 0 {
 		s.due = e.Due > 0
+	}
+	if e.Review != "" {
+		s.review = e.Review
+	}
+	if e.State == string(correction.Claimed) && bytes.Contains(e.Detail, []byte(`"flags":[{`)) {
+		s.flagged = true
+	}
+	switch correction.State(e.State) {
+	case correction.Approved, correction.Declined, correction.Returned:
+		if !same {
+			s.approver = e.Actor
+		}
 	}
 }
 
@@ -284,21 +300,21 @@ type originCursor struct {
 	kept map[int64]*knownCorrection
 }
 
-const nowColumns = `s.salt, w.n, w.state, w.at_ms, w.request_id, w.settled, w.due`
+const nowColumns = `s.salt, w.n, w.state, w.at_ms, w.request_id, w.settled, w.due, w.review, w.approver, w.flagged`
 
 // nowRow takes up nowColumns. What is missing is left at zero, which no event leads to.
 type nowRow struct {
-	salt                      []byte
-	n, at, due                sql.NullInt64
-	state, requestID, settled sql.NullString
+	salt                              []byte
+	n, at, due, approver, flagged     sql.NullInt64
+	state, requestID, settled, review sql.NullString
 }
 
 func (r *nowRow) columns() []any {
-	return []any{&r.salt, &r.n, &r.state, &r.at, &r.requestID, &r.settled, &r.due}
+	return []any{&r.salt, &r.n, &r.state, &r.at, &r.requestID, &r.settled, &r.due, &r.review, &r.approver, &r.flagged}
 }
 
 func (r *nowRow) known() *knownCorrection {
-	return &knownCorrection{salt: r.salt, now: standing{int(r.n.Int64), r.state.String, r.at.Int64, r.requestID.String, r.settled.String, r.due.Int64 != 0}}
+	return &knownCorrection{salt: r.salt, now: standing{int(r.n.Int64), r.state.String, r.at.Int64, r.requestID.String, r.settled.String, r.due.Int64 != 0, r.review.String, r.approver.Int64, r.flagged.Int64 != 0}}
 }
 
 func newOriginCursor(ctx context.Context, tx *sql.Tx) (*originCursor, error) {
@@ -353,10 +369,10 @@ func (c *originCursor) known(ctx context.Context, id int64, n int) (*knownCorrec
 		return nil, err
 	}
 	known := now.known()
-	rows, err := c.tx.QueryContext(ctx, `SELECT n, state, at_ms, request_id, settled, due FROM event WHERE correction_id = ? AND n < ? ORDER BY n`, id, n)
+	rows, err := c.tx.QueryContext(ctx, `SELECT n, state, at_ms, COALESCE(actor, 0), request_id, settled, due, review, detail FROM event WHERE correction_id = ? AND n < ? ORDER BY n`, id, n)
 	_, err = collect(rows, err, func(r scanner) (struct{}, error) {
 		var e ledger.Entry
-		err := r.Scan(&e.N, &e.State, &e.AtMS, &e.RequestID, &e.Settled, &e.Due)
+		err := r.Scan(&e.N, &e.State, &e.AtMS, &e.Actor, &e.RequestID, &e.Settled, &e.Due, &e.Review, &e.Detail)
 		known.then.follow(e)
 		return struct{}{}, err
 	})
@@ -394,12 +410,12 @@ func verifyRest(ctx context.Context, tx *sql.Tx, v Verification) error {
 		{``, 0, `
 			SELECT l.correction_id, 0 FROM claim l
 			LEFT JOIN correction_now w ON w.correction_id = l.correction_id LEFT JOIN correction c ON c.id = l.correction_id
-			WHERE COALESCE(w.state, '') NOT IN ('claimed', 'sending', 'unknown')
+			WHERE COALESCE(w.state, '') NOT IN ('awaiting_approval', 'approved', 'claimed', 'sending', 'unknown')
 				OR c.sub_mchid IS NOT l.sub_mchid OR c.out_order_no IS NOT l.out_order_no ORDER BY 1 LIMIT 1`,
 			"it holds an order without being open, or another one than its own"},
 		{``, 0, `
 			SELECT w.correction_id, 0 FROM correction_now w INDEXED BY correction_now_state
-			WHERE w.state IN ('claimed', 'sending', 'unknown') AND NOT EXISTS (SELECT 1 FROM claim l WHERE l.correction_id = w.correction_id) LIMIT 1`,
+			WHERE w.state IN ('awaiting_approval', 'approved', 'claimed', 'sending', 'unknown') AND NOT EXISTS (SELECT 1 FROM claim l WHERE l.correction_id = w.correction_id) LIMIT 1`,
 			"it is open without holding its order"},
 	} {
 		if check.count != "" {

@@ -14,10 +14,12 @@ func (s *Store) Watched(ctx context.Context) ([]correction.Watched, error) {
 	rows, err := s.reader.query(ctx, `
 		SELECT w.correction_id, w.state, w.at_ms, c.sub_mchid, c.service_id, c.out_order_no,
 			CASE WHEN w.state IN ('rejected', 'not_sent', 'not_applied')
-				THEN (SELECT count(*) - 1 FROM event e WHERE e.correction_id = w.correction_id AND e.state = w.state) ELSE 0 END
+				THEN (SELECT count(*) FROM event e WHERE e.correction_id = w.correction_id AND e.state = w.state
+					AND e.n > (SELECT min(n) FROM event WHERE correction_id = w.correction_id AND state = w.state)
+					AND (e.settled <> '' OR e.detail ->> '$.finding' IS NOT NULL)) ELSE 0 END
 		FROM correction_now w INDEXED BY correction_now_watched
 		CROSS JOIN correction c ON c.id = w.correction_id
-		WHERE w.settled = '' AND w.state IN ('claimed', 'sending', 'unknown', 'applied', 'applied_late', 'rejected', 'not_sent', 'not_applied')
+		WHERE w.settled = '' AND w.state IN ('awaiting_approval', 'claimed', 'sending', 'unknown', 'applied', 'applied_late', 'rejected', 'not_sent', 'not_applied')
 		ORDER BY w.correction_id`)
 	list, err := collect(rows, err, func(r scanner) (correction.Watched, error) {
 		var w correction.Watched

@@ -70,11 +70,15 @@ func stateLook(s correction.State) (class, icon string) {
 	switch s {
 	case correction.Prepared:
 		return "state--draft", "dashed"
+	case correction.Awaiting, correction.Approved:
+		return "state--pending", "hourglass"
+	case correction.Returned:
+		return "state--pending", "back"
 	case correction.Claimed, correction.Sending:
 		return "state--ready", "plane"
 	case correction.Applied, correction.AppliedLate:
 		return "state--applied", "applied"
-	case correction.Rejected, correction.NotApplied, correction.NotSent:
+	case correction.Rejected, correction.NotApplied, correction.NotSent, correction.Declined:
 		return "state--rejected", "cross"
 	case correction.Unknown:
 		return "state--unknown", "question"

@@ -332,7 +332,7 @@ func TestLog_ShowsANewAmountOnlyWhenApplied(t *testing.T) {
 			if !plain || unchanged || !strings.Contains(page, "−¥76.90") || !strings.Contains(page, "−76.9%") {
 				t.Errorf("%s: not shown as in force", s)
 			}
-		case correction.Prepared, correction.Claimed, correction.Sending, correction.Unknown, correction.NeedsPerson, correction.Resolved:
+		case correction.Prepared, correction.Awaiting, correction.Approved, correction.Claimed, correction.Sending, correction.Unknown, correction.NeedsPerson, correction.Resolved:
 			if !asked || unchanged {
 				t.Errorf("%s: not shown as asked for", s)
 			}

@@ -30,7 +30,7 @@ func fateOf(s correction.State) fate {
 	switch s {
 	case correction.Applied, correction.AppliedLate:
 		return fateDone
-	case correction.Prepared, correction.Claimed, correction.Sending, correction.Unknown, correction.NeedsPerson, correction.Resolved:
+	case correction.Prepared, correction.Awaiting, correction.Approved, correction.Claimed, correction.Sending, correction.Unknown, correction.NeedsPerson, correction.Resolved:
 		return fateOpen // a list does not know what two people found
 	}
 	return fateUnchanged

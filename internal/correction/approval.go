@@ -1,0 +1,388 @@
+package correction
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ApproveWithin is how long a correction waits for approval before it expires.
+const ApproveWithin = 24 * time.Hour
+
+// AwaitingEvery is how often the order of a correction that waits for approval is read
+// again: one that moved voids it.
+const AwaitingEvery = 5 * time.Minute
+
+// Allowance is what a person may still give up alone on a day. A claim is refused when
+// it does not suffice for Reduction.
+type Allowance struct {
+	AuthorID  int64
+	Limit     Limit
+	Since     time.Time // start of the day
+	Reduction Fen
+}
+
+// Standing is a person's limit with what they spent of it today.
+type Standing struct {
+	Limit Limit
+	Today Spent
+	Since time.Time // start of the day
+}
+
+// Left is what may still be given up today; nil when that has no bound.
+func (s Standing) Left() *Fen {
+	if s.Limit.Day == nil {
+		return nil
+	}
+	left := max(0, *s.Limit.Day-s.Today.Sum)
+	return &left
+}
+
+// LeftCount is how many more corrections may be made today; nil when that has no bound.
+func (s Standing) LeftCount() *int {
+	if s.Limit.DayCount == nil {
+		return nil
+	}
+	left := max(0, *s.Limit.DayCount-s.Today.Count)
+	return &left
+}
+
+// Check returns every bound that a change from base to target is above.
+func (s Standing) Check(base, target Fen) []Over { return s.Limit.Check(base, target, s.Today) }
+
+// DayStart is the start of the day of t in the zone in which times are shown.
+func (s *Service) DayStart(t time.Time) time.Time {
+	t = s.DayTime(t)
+	y, m, d := t.Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, t.Location())
+}
+
+// Standing returns the actor's own limit and what they spent of it today.
+func (s *Service) Standing(ctx context.Context, a Actor) (Standing, error) {
+	set, err := s.Settings(ctx)
+	if err != nil {
+		return Standing{}, err
+	}
+	st := Standing{Limit: set.Limits.Of(a.UserID, a.Role), Since: s.DayStart(s.Now())}
+	if st.Limit.Unlimited() {
+		return st, nil
+	}
+	st.Today, err = s.Store.Spent(ctx, a.UserID, st.Since)
+	return st, err
+}
+
+// Over are the bounds that the correction was above when it was prepared or, later,
+// submitted for approval.
+func (c Correction) Over() []Over {
+	for i := len(c.Events) - 1; i >= 0; i-- {
+		if len(c.Events[i].Detail.Over) > 0 {
+			return c.Events[i].Detail.Over
+		}
+	}
+	return nil
+}
+
+// ApproveUntil is when a correction that waits for approval expires.
+func (c Correction) ApproveUntil() time.Time { return c.Entered().At.Add(ApproveWithin) }
+
+// Decision is the event with which a second person decided about the correction.
+func (c Correction) Decision() (Event, bool) {
+	for _, e := range c.Events {
+		if e.State == Approved || e.State == Declined || e.State == Returned {
+			return e, true
+		}
+	}
+	return Event{}, false
+}
+
+// submit hands a correction that is above its author's allowance to a second person.
+// Nothing is sent.
+func (s *Service) submit(ctx context.Context, a Actor, c Correction, over []Over, today Spent, typed string) error {
+	e := Event{State: Awaiting, At: s.Now(), ActorID: a.UserID, ActorName: a.Name, SessionID: a.SessionID,
+		Detail: Detail{Typed: typed, Over: over, Before: &today}}
+	err := s.storing(ctx, func(ctx context.Context) error { return s.Store.Submit(ctx, c.ID, c.Ref, e) })
+	switch {
+	case errors.Is(err, ErrTaken):
+		return s.taken(ctx, c)
+	case errors.Is(err, ErrMoved):
+		return fail(Conflict, CodeTokenUsed, err)
+	case err != nil:
+		return fail(Unavailable, CodeNoRecord, err)
+	}
+	step("submitted")
+	s.noted(ctx, c, c.Last().N+1, Prepared, e)
+	s.Log.Info("correction", "correction", c.ID, "state", Awaiting)
+	if s.Submitted != nil {
+		s.Submitted(c)
+	}
+	return nil
+}
+
+// taken is the error of a correction whose order another one holds.
+func (s *Service) taken(ctx context.Context, c Correction) error {
+	h, err := s.Store.Holder(ctx, c.Ref)
+	if err == nil && h == nil { // free again by now: the page lets try again
+		return fail(Conflict, CodeTokenUsed, nil)
+	}
+	return &Error{Kind: Conflict, Code: CodeBusy, Holder: h, Err: err}
+}
+
+// Judgement is what stands between a person and the decision about a correction.
+type Judgement struct {
+	May     bool   // decide at all: decline and return
+	Approve bool   // and approve
+	Why     string // a Code of errors: why not
+	Blind   bool   // the approver enters the new total without seeing it
+	Tier    Tier
+	Limit   Limit // the person's own
+}
+
+// Judge tells whether the actor may decide about a correction that waits for approval,
+// and how.
+func (s *Service) Judge(ctx context.Context, a Actor, c Correction) (Judgement, error) {
+	set, err := s.Settings(ctx)
+	if err != nil {
+		return Judgement{}, err
+	}
+	j := Judgement{Limit: set.Limits.Of(a.UserID, a.Role)}
+	j.Tier, j.Blind = TierOf(set.Tiers, c.Reduction())
+	switch {
+	case !a.Can(Approve) || !a.Scope.Allows(c.Ref.SubMchID):
+		j.Why = CodeForbidden
+	case c.AuthorID == a.UserID:
+		j.Why = CodeSecondPerson
+	case c.State != Awaiting:
+		j.Why = CodeDecided
+	case !j.Tier.Admits(a.UserID):
+		j.Why = CodeOtherTier
+	case len(j.Limit.One(c.Base.Total, c.Target)) > 0:
+		j.May, j.Why = true, CodeOverOwnLimit
+	default:
+		j.May, j.Approve = true, true
+	}
+	return j, nil
+}
+
+// Approve approves the stored bytes of a correction and carries it out: the one POST is
+// made at once, for the author, under the same rules as a confirmation. bodySHA256 is
+// the hash of what was shown, in hex; empty means the bytes on record, which never
+// change. In the top tier typedTotal must be the new total.
+func (s *Service) Approve(ctx context.Context, a Actor, id int64, bodySHA256, typedTotal string) error {
+	c, err := s.judged(ctx, a, id, true)
+	if err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	hash := hex.EncodeToString(c.BodySHA256[:])
+	if bodySHA256 != "" && bodySHA256 != hash {
+		return fail(Conflict, CodeOrderMoved, nil)
+	}
+	if err := s.writable(); err != nil {
+		return err
+	}
+	j, err := s.Judge(ctx, a, c)
+	if err != nil {
+		return err
+	}
+	if j.Blind {
+		if t, err := ParseYuan(typedTotal); err != nil || t != c.Target {
+			detail := "correction " + strconv.FormatInt(id, 10)
+			if aerr := s.Store.AppendAudit(ctx, AuditEntry{At: s.Now(), UserID: a.UserID, Action: "approval.mismatch", Detail: detail}); aerr != nil {
+				return fail(Unavailable, CodeNoRecord, aerr)
+			}
+			return fail(Invalid, CodeTypedTotal, err)
+		}
+	} else {
+		typedTotal = ""
+	}
+	if _, running := s.inFlight.LoadOrStore(id, true); running {
+		return s.decided(ctx, a, id)
+	}
+	defer s.inFlight.Delete(id)
+
+	flags, err := s.flagsOf(ctx, c, Limit{})
+	if err != nil {
+		return err
+	}
+	approved := Event{State: Approved, At: s.Now(), ActorID: a.UserID, ActorName: a.Name, SessionID: a.SessionID,
+		Detail: Detail{BodySHA256: hash, Typed: typedTotal}}
+	claim := Event{State: Claimed, At: approved.At, ActorID: a.UserID, ActorName: a.Name, SessionID: a.SessionID, Detail: Detail{Flags: flags}}
+	n := c.Last().N
+	err = s.storing(ctx, func(ctx context.Context) error { return s.Store.Approve(ctx, id, n, approved, claim) })
+	switch {
+	case errors.Is(err, ErrMoved):
+		return s.decided(ctx, a, id)
+	case err != nil:
+		s.abandon(ctx, id, Claimed) // it may be on record all the same
+		return fail(Unavailable, CodeNoRecord, err)
+	}
+	approved.N, claim.N = n+1, n+2
+	c.State, c.Events = Claimed, append(c.Events, approved, claim)
+	s.watch.note(Watched{ID: c.ID, Ref: c.Ref, State: Claimed, Entered: claim.At}, Awaiting, claim)
+	s.Log.Info("correction", "correction", id, "state", Approved, "user", a.UserID)
+	step("claimed")
+	return s.send(ctx, c)
+}
+
+// Decline ends a correction that waits for approval; ReturnForEdit ends it so that its
+// author makes another one. Both need words.
+func (s *Service) Decline(ctx context.Context, a Actor, id int64, text string) error {
+	return s.refuse(ctx, a, id, Declined, text)
+}
+
+// ReturnForEdit gives a correction that waits for approval back to its author.
+func (s *Service) ReturnForEdit(ctx context.Context, a Actor, id int64, text string) error {
+	return s.refuse(ctx, a, id, Returned, text)
+}
+
+func (s *Service) refuse(ctx context.Context, a Actor, id int64, to State, text string) error {
+	c, err := s.judged(ctx, a, id, false)
+	if err != nil {
+		return err
+	}
+	text, bad := cleanText(text, MaxText, true)
+	if bad.Code != "" || strings.TrimSpace(text) == "" {
+		return fail(Invalid, CodeNeedsText, nil)
+	}
+	e := Event{State: to, At: s.Now(), ActorID: a.UserID, ActorName: a.Name, SessionID: a.SessionID, Detail: Detail{Text: text}}
+	ctx = context.WithoutCancel(ctx)
+	err = s.storing(ctx, func(ctx context.Context) error { return s.append(ctx, c, Awaiting, c.Last().N, e) })
+	switch {
+	case errors.Is(err, ErrMoved):
+		return s.decided(ctx, a, id)
+	case err != nil:
+		return fail(Unavailable, CodeNoRecord, err)
+	}
+	s.Log.Info("correction", "correction", id, "state", to, "user", a.UserID)
+	return nil
+}
+
+// judged reads a correction for somebody who decides about it.
+func (s *Service) judged(ctx context.Context, a Actor, id int64, approve bool) (Correction, error) {
+	if !a.Can(Approve) {
+		return Correction{}, fail(Forbidden, CodeForbidden, nil)
+	}
+	c, err := s.Correction(ctx, a, id)
+	if err != nil {
+		return c, err
+	}
+	j, err := s.Judge(ctx, a, c)
+	switch {
+	case err != nil:
+		return c, err
+	case j.Why == CodeDecided:
+		return c, s.decidedOf(c)
+	case !j.May || approve && !j.Approve:
+		return c, fail(Forbidden, j.Why, nil)
+	}
+	return c, nil
+}
+
+// decided is the error of a decision for which somebody was faster: who and when.
+func (s *Service) decided(ctx context.Context, a Actor, id int64) error {
+	c, err := s.Correction(ctx, a, id)
+	if err != nil {
+		return err
+	}
+	return s.decidedOf(c)
+}
+
+func (s *Service) decidedOf(c Correction) error {
+	e := &Error{Kind: Conflict, Code: CodeDecided}
+	if d, ok := c.Decision(); ok {
+		e.Holder = &Holder{CorrectionID: c.ID, UserID: d.ActorID, Name: d.ActorName, State: d.State, Since: d.At}
+	}
+	return e
+}
+
+// awaited reads the order of a correction that waits for approval: one that moved
+// voids it, and one that waited too long expires.
+func (s *Service) awaited(ctx context.Context, c Correction) error {
+	if s.overdue(c) {
+		return s.afterwards(ctx, c, Event{State: Expiry})
+	}
+	asked := s.Now()
+	now, err := s.read(ctx, c.Ref)
+	if err != nil {
+		return err
+	}
+	if now.Order.SameMoney(c.Base) && now.Order.Completed() {
+		return nil
+	}
+	return s.afterwards(ctx, c, Event{State: Stale, Detail: observed(now, asked)})
+}
+
+// Since is what changed about a correction since it was submitted for approval.
+type Since struct {
+	Now        *Order // as it was just read; nil when it could not be
+	ReadAt     time.Time
+	Then       Spent // what the author had given up that day
+	Today      Spent
+	Voided     bool // the order moved: the approval is void
+	Unreadable string
+}
+
+// Refresh reads the order of a correction that waits for approval and tells what
+// changed since. An order that moved voids the approval, which is recorded.
+func (s *Service) Refresh(ctx context.Context, a Actor, c Correction) (Correction, Since, error) {
+	var out Since
+	if e, ok := c.Find(Awaiting); ok && e.Detail.Before != nil {
+		out.Then = *e.Detail.Before
+	}
+	var err error
+	if out.Today, err = s.Store.Spent(ctx, c.AuthorID, s.DayStart(s.Now())); err != nil {
+		return c, out, err
+	}
+	if c.State != Awaiting {
+		return c, out, nil
+	}
+	asked := s.Now()
+	now, err := s.read(ctx, c.Ref)
+	if err != nil {
+		if out.Unreadable = CodeOf(err); out.Unreadable == "" {
+			out.Unreadable = CodeUnreachable
+		}
+		return c, out, nil
+	}
+	out.Now, out.ReadAt = &now.Order, now.At
+	if now.Order.SameMoney(c.Base) && now.Order.Completed() {
+		return c, out, nil
+	}
+	out.Voided = true
+	if err := s.afterwards(context.WithoutCancel(ctx), c, Event{State: Stale, Detail: observed(now, asked)}); err != nil {
+		return c, out, err
+	}
+	c, err = s.Correction(ctx, a, c.ID)
+	return c, out, err
+}
+
+// Approvals are what waits for a second person, oldest first, and what lapsed today.
+type Approvals struct {
+	Waiting []Summary
+	Lapsed  []Summary
+}
+
+// maxWaiting bounds the queue that is shown.
+const maxWaiting = 200
+
+// ApprovalsFor lists what waits for approval in the actor's scope.
+func (s *Service) ApprovalsFor(ctx context.Context, a Actor) (Approvals, error) {
+	var out Approvals
+	if !a.Can(ReadReviews) {
+		return out, fail(Forbidden, CodeForbidden, nil)
+	}
+	waiting, err := s.Store.Awaiting(ctx, a.Scope, maxWaiting)
+	if err != nil {
+		return out, err
+	}
+	for _, w := range s.asOfNow(waiting) {
+		if w.State == Awaiting {
+			out.Waiting = append(out.Waiting, w)
+		}
+	}
+	out.Lapsed, err = s.Store.Voided(ctx, a.Scope, s.DayStart(s.Now()), 20)
+	return out, err
+}

@@ -1,0 +1,138 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"correction-console/internal/correction"
+)
+
+// spentSince is what a person gave up on their own authority since a time. What is
+// known to have changed nothing does not count.
+const spentSince = `
+	SELECT COALESCE(sum(p.reduction), 0), count(*) FROM spent p INDEXED BY spent_author
+	JOIN correction_now w ON w.correction_id = p.correction_id
+	WHERE p.author = ? AND p.at_ms >= ? AND w.state NOT IN ('stale', 'not_sent', 'rejected', 'not_applied')`
+
+// Spent is what a person gave up on their own authority since a time.
+func (s *Store) Spent(ctx context.Context, author int64, since time.Time) (correction.Spent, error) {
+	var out correction.Spent
+	if err := s.reader.row(ctx, spentSince, author, millis(since)).Scan(&out.Sum, &out.Count); err != nil {
+		return out, fmt.Errorf("read what was given up: %w", err)
+	}
+	return out, nil
+}
+
+// allowed decides whether the day's allowance suffices. In a transaction it does so for
+// all corrections of a person, one after the other.
+func (w *writeTx) allowed(ctx context.Context, a *correction.Allowance) error {
+	if a == nil || a.Limit.Day == nil && a.Limit.DayCount == nil {
+		return nil
+	}
+	var spent correction.Spent
+	if err := w.row(ctx, spentSince, a.AuthorID, millis(a.Since)).Scan(&spent.Sum, &spent.Count); err != nil {
+		return fmt.Errorf("read what was given up: %w", err)
+	}
+	day := correction.Limit{Day: a.Limit.Day, DayCount: a.Limit.DayCount}
+	if len(day.Check(a.Reduction, 0, spent)) > 0 {
+		return correction.ErrOverAllowance
+	}
+	return nil
+}
+
+// Submit takes the order for the correction and appends the event awaiting approval,
+// in one transaction.
+func (s *Store) Submit(ctx context.Context, id int64, ref correction.Ref, e correction.Event) error {
+	err := s.write(ctx, func(w *writeTx) error { return w.claim(ctx, id, ref, e, nil) })
+	if err != nil {
+		return fmt.Errorf("submit correction %d for approval: %w", id, err)
+	}
+	return nil
+}
+
+// Approve appends the events approved and claimed to a correction that waits for
+// approval with the event n as its newest, in one transaction.
+func (s *Store) Approve(ctx context.Context, id int64, n int, approved, claimed correction.Event) error {
+	if n < 1 {
+		return fmt.Errorf("approve correction %d: %w", id, correction.ErrMoved)
+	}
+	err := s.write(ctx, func(w *writeTx) error {
+		if err := w.follow(ctx, id, correction.Awaiting, n, approved, nil); err != nil {
+			return err
+		}
+		return w.follow(ctx, id, correction.Approved, n+1, claimed, nil)
+	})
+	if err != nil {
+		return fmt.Errorf("approve correction %d: %w", id, err)
+	}
+	return nil
+}
+
+// Awaiting lists what waits for approval in the scope, oldest first.
+func (s *Store) Awaiting(ctx context.Context, scope correction.Scope, limit int) ([]correction.Summary, error) {
+	return s.inQueue(ctx, scope, `w.state = 'awaiting_approval'`, `page.at_ms, page.id`, limit, 0)
+}
+
+// Voided lists what waited for approval and lapsed since a time, newest first.
+func (s *Store) Voided(ctx context.Context, scope correction.Scope, since time.Time, limit int) ([]correction.Summary, error) {
+	return s.inQueue(ctx, scope, `w.state IN ('stale', 'expired') AND w.at_ms >= ?4
+		AND EXISTS (SELECT 1 FROM event e WHERE e.correction_id = w.correction_id AND e.n = 2 AND e.state = 'awaiting_approval')`,
+		`page.at_ms DESC, page.id DESC`, limit, millis(since))
+}
+
+func (s *Store) inQueue(ctx context.Context, scope correction.Scope, which, order string, limit int, since int64) ([]correction.Summary, error) {
+	list, err := json.Marshal(append([]string{}, scope.Merchants...))
+	if err != nil {
+		return nil, fmt.Errorf("list approvals: %w", err)
+	}
+	rows, err := s.reader.query(ctx, `
+		SELECT `+summaryColumns+` FROM (
+			SELECT w.correction_id AS id, w.at_ms FROM correction_now w INDEXED BY correction_now_state
+			JOIN correction c ON c.id = w.correction_id
+			WHERE `+which+` AND (?1 OR c.sub_mchid IN (SELECT value FROM json_each(?2))) AND ?4 >= 0
+		) page CROSS JOIN correction c ON c.id = page.id`+summaryJoins+`
+		ORDER BY `+order+` LIMIT ?3`, scope.All, string(list), limit, since)
+	out, err := collect(rows, err, scanSummary)
+	if err != nil {
+		return nil, fmt.Errorf("list approvals: %w", err)
+	}
+	return out, nil
+}
+
+// NoteLook keeps when a person opened the form of an order.
+func (s *Store) NoteLook(ctx context.Context, userID int64, ref correction.Ref, at time.Time) error {
+	err := s.write(ctx, func(w *writeTx) error {
+		_, err := w.exec(ctx, `
+			INSERT INTO look (user_id, sub_mchid, out_order_no, at_ms) VALUES (?, ?, ?, ?)
+			ON CONFLICT (user_id, sub_mchid, out_order_no) DO UPDATE SET at_ms = excluded.at_ms`, userID, ref.SubMchID, ref.OutOrderNo, millis(at))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("keep when a form was opened: %w", err)
+	}
+	return nil
+}
+
+// LookedAt is when a person opened the form of an order last; ErrNoRow when never.
+func (s *Store) LookedAt(ctx context.Context, userID int64, ref correction.Ref) (time.Time, error) {
+	var ms int64
+	err := noRow(s.reader.row(ctx, `SELECT at_ms FROM look WHERE user_id = ? AND sub_mchid = ? AND out_order_no = ?`, userID, ref.SubMchID, ref.OutOrderNo).Scan(&ms))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read when a form was opened: %w", err)
+	}
+	return at(ms), nil
+}
+
+// PruneLooks forgets when forms were opened before a time.
+func (s *Store) PruneLooks(ctx context.Context, before time.Time) error {
+	err := s.write(ctx, func(w *writeTx) error {
+		_, err := w.exec(ctx, `DELETE FROM look WHERE at_ms < ?`, millis(before))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("forget when forms were opened: %w", err)
+	}
+	return nil
+}
