@@ -44,6 +44,11 @@ type Store interface {
 	// for approval with the newest event n; ErrMoved otherwise.
 	Approve(ctx context.Context, id int64, n int, approved, claimed Event) error
 	Awaiting(ctx context.Context, scope Scope, limit int) ([]Summary, error)
+	// AwaitingCount counts what came to wait for approval after a time.
+	AwaitingCount(ctx context.Context, scope Scope, after time.Time) (int, error)
+	// AuthorRecord counts a person's corrections since a time that were confirmed, and how
+	// many of them a review found wrong.
+	AuthorRecord(ctx context.Context, author int64, since time.Time) (confirmed, wrong int, err error)
 	Voided(ctx context.Context, scope Scope, since time.Time, limit int) ([]Summary, error)
 	// Spent is what a person gave up on their own authority since a time.
 	Spent(ctx context.Context, author int64, since time.Time) (Spent, error)
@@ -74,7 +79,9 @@ type Store interface {
 	MerchantsOfOrder(ctx context.Context, outOrderNo string, scope Scope) ([]Ref, error)
 	Log(ctx context.Context, f LogFilter, p Page) (rows []Summary, more bool, err error)
 	Export(ctx context.Context, f LogFilter, each func(Summary) error) error
-	Attention(ctx context.Context, f LogFilter, now time.Time, limit int) ([]Summary, error)
+	// Attention: viewer is who asks; what waits for approval or came back from it is shown
+	// to its author only.
+	Attention(ctx context.Context, f LogFilter, viewer int64, now time.Time, limit int) ([]Summary, error)
 	InState(ctx context.Context, states ...State) ([]int64, error)
 	// Watched lists everything that is still looked after.
 	Watched(ctx context.Context) ([]Watched, error)
@@ -1242,7 +1249,8 @@ func (s *Service) Attention(ctx context.Context, a Actor) ([]Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.Store.Attention(ctx, f, s.Now(), 50)
+	list, err := s.Store.Attention(ctx, f, a.UserID, s.Now(), 50)
+	return s.asOfNow(list), err
 }
 
 // narrow restricts a filter to what the actor may see.

@@ -93,6 +93,10 @@ DROP INDEX correction_now_watched;
 CREATE INDEX correction_now_watched ON correction_now (correction_id)
   WHERE settled = '' AND state IN ('awaiting_approval', 'claimed', 'sending', 'unknown', 'applied', 'applied_late', 'rejected', 'not_sent', 'not_applied');
 
+DROP INDEX correction_now_undone;
+CREATE INDEX correction_now_undone ON correction_now (at_ms)
+  WHERE state IN ('stale', 'not_sent', 'rejected', 'not_applied', 'returned', 'declined');
+
 DROP TRIGGER event_next;
 -- +goose StatementBegin
 CREATE TRIGGER event_next AFTER INSERT ON event WHEN NEW.n > 1
