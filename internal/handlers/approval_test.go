@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"correction-console/internal/apptest"
-	"correction-console/internal/auth"
 	"correction-console/internal/correction"
 )
 
@@ -24,96 +23,14 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// setting stores a setting as the command line would.
-func setting(t *testing.T, a *apptest.App, name correction.SettingName, value any) {
-	t.Helper()
-	text, err := json.Marshal(value)
-	must(t, err)
-	history, err := a.Store.SettingHistory(t.Context(), name, 1)
-	must(t, err)
-	n := 1
-	if len(history) > 0 {
-		n = history[0].N + 1
-	}
-	must(t, a.Store.PutSetting(t.Context(), name, n, text, 0, "", a.Clock.Now()))
-	a.Service.ForgetSettings()
-}
-
 func fen(f correction.Fen) *correction.Fen { return &f }
 func count(n int) *int                     { return &n }
-
-// agentLimit bounds what agents give up alone.
-func agentLimit(t *testing.T, a *apptest.App, l correction.Limit) {
-	t.Helper()
-	setting(t, a, correction.SettingLimits, correction.Limits{Roles: map[correction.Role]correction.Limit{correction.Agent: l}})
-}
-
-// who is a person of the tests as an actor.
-func who(t *testing.T, a *apptest.App, login string) correction.Actor {
-	t.Helper()
-	users, err := a.Store.Users(t.Context())
-	must(t, err)
-	for _, u := range users {
-		if u.Username == login {
-			return auth.Actor(u, auth.Session{Row: 1})
-		}
-	}
-	t.Fatalf("nobody is called %q", login)
-	return correction.Actor{}
-}
-
-// orderOf puts a fresh order of ¥1,000.00 with one line at the simulator.
-func orderOf(t *testing.T, a *apptest.App, no string, total correction.Fen) correction.Ref {
-	t.Helper()
-	o, ok := a.Sim.Order("1900022254", "YS-ZC-20261120-008") // car rental: a high cap, zero allowed
-	if !ok {
-		t.Fatal("no such sample order")
-	}
-	o.OutOrderNo, o.Total, o.Collection.Total, o.Collection.Paying = no, total, total, total
-	o.Lines = []correction.Line{{Name: "租车相关费用", Description: "3天", Amount: total, HasAmount: true, Count: 1}}
-	o.Discounts = nil
-	a.Sim.Put(o)
-	return correction.Ref{SubMchID: o.SubMchID, ServiceID: o.ServiceID, OutOrderNo: no}
-}
-
-// proposed prepares a correction of an order and returns it.
-func proposed(t testing.TB, a *apptest.App, by correction.Actor, ref correction.Ref, target correction.Fen) correction.Correction {
-	t.Helper()
-	ctx := context.Background()
-	opened, err := a.Service.OpenForm(ctx, by, ref)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := correction.FormOf(opened.Order, opened.Device)
-	f.Lines[0].Amount = target.Yuan()
-	f.ReasonCode, f.Reason, f.Base = "timing", "经核实使用时长有误，已按实际时长调整金额。", hex.EncodeToString(opened.Base[:])
-	r, err := a.Service.Prepare(ctx, by, ref, f, 0)
-	if err != nil {
-		t.Fatalf("prepare: %v %+v", err, r.Checked.Problems)
-	}
-	c, err := a.Store.Correction(ctx, r.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-func confirmed(a *apptest.App, by correction.Actor, c correction.Correction) error {
-	return a.Service.Confirm(context.Background(), by, c.ID, a.Service.Token(c), c.Target.Yuan())
-}
-
-func standsAs(t *testing.T, a *apptest.App, id int64) correction.Correction {
-	t.Helper()
-	c, err := a.Store.Correction(context.Background(), id)
-	must(t, err)
-	return c
-}
 
 // The whole way in the pages: above the allowance, to the queue, approved, sent once.
 func TestApproval_FromTheFormToWeChat(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t, apptest.Options{})
-	agentLimit(t, a, correction.Limit{Per: fen(5000), Day: fen(20000), DayCount: count(30)})
+	a.AgentLimit(correction.Limit{Per: fen(5000), Day: fen(20000), DayCount: count(30)})
 	lin, zhou := a.As("lin"), a.As("zhou")
 
 	form := lin.Get(bankPath + "/correction")
@@ -188,7 +105,7 @@ func TestApproval_FromTheFormToWeChat(t *testing.T) {
 func TestApproval_ReturnedIsDoneAgain(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t, apptest.Options{})
-	agentLimit(t, a, correction.Limit{Per: fen(5000)})
+	a.AgentLimit(correction.Limit{Per: fen(5000)})
 	lin, zhou := a.As("lin"), a.As("zhou")
 	path := prepare(t, lin, "10")
 	confirm(t, lin, path, "10")
@@ -216,43 +133,43 @@ func TestApproval_ReturnedIsDoneAgain(t *testing.T) {
 func TestApproval_AnOrderThatMovedVoidsIt(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t, apptest.Options{})
-	agentLimit(t, a, correction.Limit{Per: fen(100)})
-	lin, zhou := who(t, a, "lin"), who(t, a, "zhou")
+	a.AgentLimit(correction.Limit{Per: fen(100)})
+	lin, zhou := a.Who("lin"), a.Who("zhou")
 	ctx := context.Background()
 	must(t, a.Service.StartWatch(ctx))
 
-	shown := proposed(t, a, lin, orderOf(t, a, "MOVED-1", 100000), 50000)
-	must(t, confirmed(a, lin, shown))
-	orderOf(t, a, "MOVED-1", 90000) // lowered elsewhere
+	shown := a.Propose(lin, a.Order("MOVED-1", 100000), 50000)
+	must(t, a.Confirm(lin, shown))
+	a.Order("MOVED-1", 90000) // lowered elsewhere
 	if page := a.As("zhou").Get("/approvals?id=" + fmt.Sprint(shown.ID)); !strings.Contains(page.Body, "订单已变化") || strings.Contains(page.Body, "formaction") {
 		t.Errorf("the page lets decide about an order that moved:\n%s", page.Body)
 	}
-	if c := standsAs(t, a, shown.ID); c.State != correction.Stale {
+	if c := a.Record(shown.ID); c.State != correction.Stale {
 		t.Errorf("opened: %s", c.State)
 	}
 
-	watched := proposed(t, a, lin, orderOf(t, a, "MOVED-2", 100000), 50000)
-	must(t, confirmed(a, lin, watched))
-	orderOf(t, a, "MOVED-2", 90000)
+	watched := a.Propose(lin, a.Order("MOVED-2", 100000), 50000)
+	must(t, a.Confirm(lin, watched))
+	a.Order("MOVED-2", 90000)
 	a.Clock.Advance(2 * correction.AwaitingEvery)
 	a.Service.RunDue(ctx)
-	if c := standsAs(t, a, watched.ID); c.State != correction.Stale {
+	if c := a.Record(watched.ID); c.State != correction.Stale {
 		t.Errorf("looked after: %s", c.State)
 	}
 
-	late := proposed(t, a, lin, orderOf(t, a, "MOVED-3", 100000), 50000)
-	must(t, confirmed(a, lin, late))
-	orderOf(t, a, "MOVED-3", 90000)
+	late := a.Propose(lin, a.Order("MOVED-3", 100000), 50000)
+	must(t, a.Confirm(lin, late))
+	a.Order("MOVED-3", 90000)
 	err := a.Service.Approve(ctx, zhou, late.ID, "", "")
-	if c := standsAs(t, a, late.ID); c.State != correction.Stale || a.Sim.Posts("MOVED-3") != 0 {
+	if c := a.Record(late.ID); c.State != correction.Stale || a.Sim.Posts("MOVED-3") != 0 {
 		t.Errorf("approved: %s, %v, %d POSTs", c.State, err, a.Sim.Posts("MOVED-3"))
 	}
 
-	waits := proposed(t, a, lin, orderOf(t, a, "WAITS", 100000), 50000)
-	must(t, confirmed(a, lin, waits))
+	waits := a.Propose(lin, a.Order("WAITS", 100000), 50000)
+	must(t, a.Confirm(lin, waits))
 	a.Clock.Advance(correction.ApproveWithin - time.Second)
 	a.Service.RunDue(ctx)
-	if c := standsAs(t, a, waits.ID); c.State != correction.Awaiting {
+	if c := a.Record(waits.ID); c.State != correction.Awaiting {
 		t.Errorf("before 24 hours: %s", c.State)
 	}
 	a.Clock.Advance(time.Second)
@@ -260,7 +177,7 @@ func TestApproval_AnOrderThatMovedVoidsIt(t *testing.T) {
 		t.Errorf("approved after 24 hours: %v", err)
 	}
 	must(t, a.Service.ExpireOverdue(ctx))
-	if c := standsAs(t, a, waits.ID); c.State != correction.Expiry {
+	if c := a.Record(waits.ID); c.State != correction.Expiry {
 		t.Errorf("after 24 hours: %s", c.State)
 	}
 	if h, err := a.Store.Holder(ctx, waits.Ref); h != nil || err != nil {
@@ -276,14 +193,14 @@ func TestApproval_Race(t *testing.T) {
 		rounds = 20
 	}
 	a := apptest.Start(t, apptest.Options{})
-	agentLimit(t, a, correction.Limit{Per: fen(0)})
-	lin, zhou, qian := who(t, a, "lin"), who(t, a, "zhou"), who(t, a, "qian")
+	a.AgentLimit(correction.Limit{Per: fen(0)})
+	lin, zhou, qian := a.Who("lin"), a.Who("zhou"), a.Who("qian")
 	ctx := context.Background()
 	sent := 0
 	for i := range rounds {
 		no := fmt.Sprintf("RACE-%d", i)
-		c := proposed(t, a, lin, orderOf(t, a, no, 100000), 99000)
-		must(t, confirmed(a, lin, c))
+		c := a.Propose(lin, a.Order(no, 100000), 99000)
+		must(t, a.Confirm(lin, c))
 		acts := []func() error{
 			func() error { return a.Service.Approve(ctx, zhou, c.ID, "", "") },
 			func() error { return a.Service.Approve(ctx, qian, c.ID, "", "") },
@@ -307,7 +224,7 @@ func TestApproval_Race(t *testing.T) {
 		}
 		close(start)
 		wg.Wait()
-		got := standsAs(t, a, c.ID)
+		got := a.Record(c.ID)
 		decisions := 0
 		for _, e := range got.Events {
 			switch e.State {
@@ -337,8 +254,8 @@ func TestApproval_SelfApprovalMatrix(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t, apptest.Options{})
 	ctx := context.Background()
-	zhou, qian := who(t, a, "zhou"), who(t, a, "qian")
-	setting(t, a, correction.SettingLimits, correction.Limits{
+	zhou, qian := a.Who("zhou"), a.Who("qian")
+	a.Setting(correction.SettingLimits, correction.Limits{
 		Roles:  map[correction.Role]correction.Limit{correction.Agent: {Per: fen(0)}, correction.Supervisor: {Per: fen(20000)}},
 		People: map[string]correction.Limit{fmt.Sprint(qian.UserID): {PerPermille: count(500)}},
 	})
@@ -349,7 +266,7 @@ func TestApproval_SelfApprovalMatrix(t *testing.T) {
 	}
 	people := map[string]correction.Actor{}
 	for _, p := range apptest.People {
-		people[p.Login] = who(t, a, p.Login)
+		people[p.Login] = a.Who(p.Login)
 	}
 	tried, n := 0, 0
 	for author := range people {
@@ -361,9 +278,9 @@ func TestApproval_SelfApprovalMatrix(t *testing.T) {
 				for door, open := range doors {
 					n++
 					no := fmt.Sprintf("SELF-%d", n)
-					c := proposed(t, a, people[author], orderOf(t, a, no, 100000), 100000-given)
-					must(t, confirmed(a, people[author], c))
-					if s := standsAs(t, a, c.ID).State; s != correction.Awaiting {
+					c := a.Propose(people[author], a.Order(no, 100000), 100000-given)
+					must(t, a.Confirm(people[author], c))
+					if s := a.Record(c.ID).State; s != correction.Awaiting {
 						continue // within a supervisor's own limit
 					}
 					may := by.Role == correction.Supervisor && login != author
@@ -375,8 +292,8 @@ func TestApproval_SelfApprovalMatrix(t *testing.T) {
 					if (err == nil) != may {
 						t.Errorf("%s %ss %s's reduction by %s: %v", login, door, author, given, err)
 					}
-					if !may && (standsAs(t, a, c.ID).State != correction.Awaiting || a.Sim.Posts(no) != 0) {
-						t.Errorf("%s %ss %s's reduction by %s: it is %s, %d POSTs", login, door, author, given, standsAs(t, a, c.ID).State, a.Sim.Posts(no))
+					if !may && (a.Record(c.ID).State != correction.Awaiting || a.Sim.Posts(no) != 0) {
+						t.Errorf("%s %ss %s's reduction by %s: it is %s, %d POSTs", login, door, author, given, a.Record(c.ID).State, a.Sim.Posts(no))
 					}
 				}
 			}
@@ -385,12 +302,12 @@ func TestApproval_SelfApprovalMatrix(t *testing.T) {
 	t.Logf("%d cells tried", tried)
 
 	// Past the domain, the database itself says no.
-	own := proposed(t, a, zhou, orderOf(t, a, "SELF-DB", 100000), 70000)
-	must(t, confirmed(a, zhou, own))
-	high := proposed(t, a, people["lin"], orderOf(t, a, "HIGH-DB", 100000), 70000)
-	must(t, confirmed(a, people["lin"], high))
+	own := a.Propose(zhou, a.Order("SELF-DB", 100000), 70000)
+	must(t, a.Confirm(zhou, own))
+	high := a.Propose(people["lin"], a.Order("HIGH-DB", 100000), 70000)
+	must(t, a.Confirm(people["lin"], high))
 	for name, c := range map[string]correction.Correction{"their own": own, "above their limit": high} {
-		now := standsAs(t, a, c.ID)
+		now := a.Record(c.ID)
 		e := correction.Event{State: correction.Approved, At: a.Clock.Now(), ActorID: zhou.UserID, Detail: correction.Detail{BodySHA256: hex.EncodeToString(c.BodySHA256[:])}}
 		claim := correction.Event{State: correction.Claimed, At: a.Clock.Now(), ActorID: zhou.UserID}
 		if err := a.Store.Approve(ctx, c.ID, now.Last().N, e, claim); err == nil {
@@ -407,18 +324,18 @@ func TestApproval_SelfApprovalMatrix(t *testing.T) {
 func TestApproval_TierBoundaries(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t, apptest.Options{})
-	agentLimit(t, a, correction.Limit{Per: fen(0)})
+	a.AgentLimit(correction.Limit{Per: fen(0)})
 	ctx := context.Background()
-	lin, zhou, qian := who(t, a, "lin"), who(t, a, "zhou"), who(t, a, "qian")
-	setting(t, a, correction.SettingTiers, []correction.Tier{{From: 0}, {From: 10000, Approvers: []int64{zhou.UserID, qian.UserID}}, {From: 50000, Approvers: []int64{qian.UserID}}})
+	lin, zhou, qian := a.Who("lin"), a.Who("zhou"), a.Who("qian")
+	a.Setting(correction.SettingTiers, []correction.Tier{{From: 0}, {From: 10000, Approvers: []int64{zhou.UserID, qian.UserID}}, {From: 50000, Approvers: []int64{qian.UserID}}})
 	for i, x := range []struct {
 		given       correction.Fen
 		zhou, blind bool
 	}{{1, true, false}, {9999, true, false}, {10000, true, false}, {10001, true, false}, {49999, true, false}, {50000, false, true}, {50001, false, true}, {99999, false, true}} {
 		no := fmt.Sprintf("TIER-%d", i)
-		c := proposed(t, a, lin, orderOf(t, a, no, 100000), 100000-x.given)
-		must(t, confirmed(a, lin, c))
-		j, err := a.Service.Judge(ctx, zhou, standsAs(t, a, c.ID))
+		c := a.Propose(lin, a.Order(no, 100000), 100000-x.given)
+		must(t, a.Confirm(lin, c))
+		j, err := a.Service.Judge(ctx, zhou, a.Record(c.ID))
 		must(t, err)
 		if j.Approve != x.zhou || j.Blind != x.blind {
 			t.Errorf("%s: %+v", x.given, j)
@@ -442,7 +359,7 @@ func TestApproval_TierBoundaries(t *testing.T) {
 		if !x.zhou {
 			must(t, a.Service.Approve(ctx, qian, c.ID, "", c.Target.Yuan()))
 		}
-		if got := standsAs(t, a, c.ID); got.State != correction.Applied || a.Sim.Posts(no) != 1 {
+		if got := a.Record(c.ID); got.State != correction.Applied || a.Sim.Posts(no) != 1 {
 			t.Errorf("%s: %s", x.given, got.State)
 		}
 	}
@@ -456,11 +373,11 @@ func TestLimits_NeverOvershotInParallel(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := apptest.Start(t, apptest.Options{})
-			agentLimit(t, a, limit)
-			lin := who(t, a, "lin")
+			a.AgentLimit(limit)
+			lin := a.Who("lin")
 			var all []correction.Correction
 			for i := range 50 {
-				all = append(all, proposed(t, a, lin, orderOf(t, a, fmt.Sprintf("PAR-%d", i), 100000), 100000-correction.Fen(700+i)))
+				all = append(all, a.Propose(lin, a.Order(fmt.Sprintf("PAR-%d", i), 100000), 100000-correction.Fen(700+i)))
 			}
 			errs := make([]error, len(all))
 			var wg sync.WaitGroup
@@ -468,7 +385,7 @@ func TestLimits_NeverOvershotInParallel(t *testing.T) {
 			for i, c := range all {
 				wg.Go(func() {
 					<-start
-					errs[i] = confirmed(a, lin, c)
+					errs[i] = a.Confirm(lin, c)
 				})
 			}
 			close(start)
@@ -477,7 +394,7 @@ func TestLimits_NeverOvershotInParallel(t *testing.T) {
 			alone, waiting := 0, 0
 			for i, c := range all {
 				must(t, errs[i])
-				switch got := standsAs(t, a, c.ID); got.State {
+				switch got := a.Record(c.ID); got.State {
 				case correction.Applied:
 					alone++
 					sum += c.Reduction()
@@ -504,15 +421,15 @@ func TestLimits_NeverOvershotInParallel(t *testing.T) {
 func TestLimits_AtTheirBounds(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t, apptest.Options{})
-	lin := who(t, a, "lin")
+	lin := a.Who("lin")
 	n := 0
 	try := func(l correction.Limit, given correction.Fen) correction.State {
 		t.Helper()
-		agentLimit(t, a, l)
+		a.AgentLimit(l)
 		n++
-		c := proposed(t, a, lin, orderOf(t, a, fmt.Sprintf("AT-%d", n), 100000), 100000-given)
-		must(t, confirmed(a, lin, c))
-		return standsAs(t, a, c.ID).State
+		c := a.Propose(lin, a.Order(fmt.Sprintf("AT-%d", n), 100000), 100000-given)
+		must(t, a.Confirm(lin, c))
+		return a.Record(c.ID).State
 	}
 	for _, x := range []struct {
 		l     correction.Limit

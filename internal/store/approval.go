@@ -161,7 +161,7 @@ func (s *Store) AuthorRecord(ctx context.Context, author int64, since time.Time)
 		SELECT count(*), count(*) FILTER (WHERE w.review = 'wrong') FROM (
 			SELECT id, prepared_ms FROM correction INDEXED BY correction_author WHERE author = ?1 ORDER BY id DESC LIMIT 10000) c
 		JOIN correction_now w ON w.correction_id = c.id
-		WHERE c.prepared_ms >= ?2 AND w.state NOT IN ('prepared', 'expired', 'cancelled', 'awaiting_approval', 'declined', 'returned')`,
+		WHERE c.prepared_ms >= ?2 AND w.state NOT IN ('prepared', 'expired', 'cancelled', 'awaiting_approval', 'declined', 'returned', 'stale')`,
 		author, millis(since)).Scan(&confirmed, &wrong)
 	if err != nil {
 		err = fmt.Errorf("read the record of an author: %w", err)

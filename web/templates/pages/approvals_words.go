@@ -130,7 +130,7 @@ func (p ApprovalsProps) sinceRows() []sinceRow {
 	if reading != nil {
 		rows = append(rows,
 			sinceRow{label: p.Page.T("当前总额", "Total"), then: c.Base.Total.String(), now: orderAmountText(p.Page, *reading), same: reading.HasTotal && reading.Total == c.Base.Total},
-			sinceRow{label: p.Page.T("收款状态", "Collection"), then: i18n.StateCodes(c.Base), now: i18n.StateCodes(*reading), same: i18n.StateCodes(c.Base) == i18n.StateCodes(*reading)},
+			sinceRow{label: p.Page.T("收款状态", "Collection"), then: p.collection(c.Base), now: p.collection(*reading), same: i18n.StateCodes(c.Base) == i18n.StateCodes(*reading)},
 			sinceRow{label: p.Page.T("明细和优惠", "Lines and discounts"), then: count(c.Base), now: count(*reading),
 				same: correction.SameLines(c.Base.Lines, reading.Lines) && correction.SameLines(c.Base.Discounts, reading.Discounts)})
 	}
@@ -145,6 +145,17 @@ func (p ApprovalsProps) sinceRows() []sinceRow {
 		rows = append(rows, sinceRow{label: p.Page.F("同一订单 %d 天内另有改价", "Same order within %d days", d), then: "—", now: p.times(p.Case.Again.SameOrder), plain: true, same: p.Case.Again.SameOrder == 0})
 	}
 	return rows
+}
+
+// collection says how far the order is with being paid.
+func (p ApprovalsProps) collection(o correction.Order) string {
+	switch {
+	case o.Paid():
+		return p.Page.T("客户已付款", "paid")
+	case o.Completed():
+		return p.Page.T("待客户支付", "unpaid")
+	}
+	return i18n.StateCodes(o)
 }
 
 func (p ApprovalsProps) spent(s correction.Spent) string {
