@@ -15,6 +15,7 @@ var (
 
 func guardedDriver(may sqlite.AuthorizerFn) *sqlite.Driver {
 	d := &sqlite.Driver{}
+	d.MustRegisterDeterministicScalarFunction("matches", -1, matches)
 	d.RegisterConnectionHook(func(c sqlite.ExecQuerierContext, _ string) error {
 		r, ok := c.(sqlite.AuthorizerRegisterer)
 		if !ok {
@@ -58,6 +59,7 @@ var changes = map[string][]change{
 	"attempt":       {{insert: true, update: true, remove: true}},
 	"draft":         {{insert: true, update: true, remove: true}},
 	"look":          {{insert: true, update: true, remove: true}},
+	"saved_view":    {{insert: true, remove: true}},
 	"replaying":     {{insert: true, remove: true}},
 }
 
