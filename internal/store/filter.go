@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/text/unicode/norm"
 	"modernc.org/sqlite"
 
 	"correction-console/internal/correction"
@@ -171,26 +170,6 @@ func (s *Store) Count(ctx context.Context, f correction.LogFilter, most int) (in
 	}
 	return min(len(ids), most), len(ids) > most, nil
 }
-
-// fold is a text as it is compared in a search: composed, half-width, in lower case as
-// far as it is ASCII.
-func fold(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r >= '\uff01' && r <= '\uff5e':
-			r -= 0xfee0
-		case r == '\u3000':
-			r = ' '
-		}
-		if r >= 'A' && r <= 'Z' {
-			r += 'a' - 'A'
-		}
-		return r
-	}, norm.NFC.String(s))
-}
-
-// words are the words of a search, folded.
-func words(text string) []string { return strings.Fields(fold(text)) }
 
 // matches is the function of that name in queries: whether every word of the first
 // argument occurs in one of the others. A number is found by the whole of it.
