@@ -435,8 +435,8 @@ func (x *tampering) derive(t testing.TB) {
 	x.must(t, `DELETE FROM claim`)
 	for id, known := range stands {
 		s := known.then
-		x.must(t, `UPDATE correction_now SET n = ?, state = ?, at_ms = ?, request_id = ?, settled = ?, due = ?, review = ?, approver = ?, flagged = ? <> '' WHERE correction_id = ?`,
-			s.n, s.state, s.at, s.requestID, s.settled, s.due, s.review, s.approver, s.flags, id)
+		x.must(t, `UPDATE correction_now SET n = ?, state = ?, at_ms = ?, request_id = ?, settled = ?, due = ?, review = ?, approver = ?, flagged = ? WHERE correction_id = ?`,
+			s.n, s.state, s.at, s.requestID, s.settled, s.due, s.review, s.approver, s.flagged, id)
 		if correction.State(s.state).Holds() {
 			x.must(t, `INSERT INTO claim SELECT sub_mchid, out_order_no, id FROM correction WHERE id = ?`, id)
 		}

@@ -206,15 +206,15 @@ func verifyEvents(ctx context.Context, tx *sql.Tx, audit *ledger.Audit, v *Verif
 		switch {
 		case n > known.now.n:
 			return fault("it is not on record that the correction stands there")
-		case n == known.now.n && known.then != known.now:
+		case n == known.now.n && (known.then != known.now || known.got != known.has):
 			return fault("the correction does not stand as its events say")
 		case n == known.now.n:
 			standing++
-			if known.then.spent != (spending{}) {
+			if known.got.author != 0 {
 				v.spent++
 			}
-			if known.then.flags != "" {
-				v.flags += int64(1 + strings.Count(known.then.flags, " "))
+			if known.got.flags != "" {
+				v.flags += int64(1 + strings.Count(known.got.flags, " "))
 			}
 		}
 	}
@@ -258,22 +258,20 @@ type standing struct {
 	due       bool
 	review    string
 	approver  int64
-	flags     string // codes of its flags, sorted
-	spent     spending
+	flagged   bool
 }
 
-// spending is a row of spent; zero when there is none.
-type spending struct{ author, at, reduction int64 }
+// derived is what else the triggers on event write of a correction.
+type derived struct {
+	flags             string // codes of its flags, sorted
+	author, at, spent int64  // its row of spent; zero when there is none
+}
 
 // follow does what the triggers on event do.
-func (k *knownCorrection) follow(e ledger.Entry) {
-	s := &k.then
+func (s *standing) follow(e ledger.Entry) {
 	same := s.state == e.State
-	if e.State == string(correction.Claimed) && !same {
-		s.flags = flagsIn(e.Detail)
-		if s.state == string(correction.Prepared) {
-			s.spent = spending{k.author, e.AtMS, k.reduction}
-		}
+	if e.State == string(correction.Claimed) && flagsIn(e.Detail) != "" {
+		s.flagged = true
 	}
 	s.n, s.state = e.N, e.State
 	if !same {
@@ -322,6 +320,18 @@ type knownCorrection struct {
 	author, reduction int64
 	now               standing // as it is on record
 	then              standing // as the events so far have it
+	has               derived
+	got               derived
+}
+
+func (k *knownCorrection) follow(e ledger.Entry) {
+	if e.State == string(correction.Claimed) {
+		k.got.flags = flagsIn(e.Detail)
+		if k.then.state == string(correction.Prepared) {
+			k.got.author, k.got.at, k.got.spent = k.author, e.AtMS, k.reduction
+		}
+	}
+	k.then.follow(e)
 }
 
 // originCursor reads corrections in the order of their ids, and keeps what is needed of
@@ -336,28 +346,27 @@ type originCursor struct {
 	kept map[int64]*knownCorrection
 }
 
-const nowColumns = `s.salt, w.n, w.state, w.at_ms, w.request_id, w.settled, w.due, w.review, w.approver,
+const nowColumns = `s.salt, w.n, w.state, w.at_ms, w.request_id, w.settled, w.due, w.review, w.approver, w.flagged,
 	CASE WHEN w.flagged THEN COALESCE((SELECT group_concat(code, ' ' ORDER BY code) FROM flag WHERE correction_id = w.correction_id), '-') ELSE '' END,
 	p.author, p.at_ms, p.reduction, c.author, c.base_total - c.target_total`
 
 // nowRow takes up nowColumns. What is missing is left at zero, which no event leads to.
 type nowRow struct {
 	salt                                     []byte
-	n, at, due, approver                     sql.NullInt64
+	n, at, due, approver, flagged            sql.NullInt64
 	state, requestID, settled, review, flags sql.NullString
 	spender, spentAt, spent                  sql.NullInt64
 	author, reduction                        sql.NullInt64
 }
 
 func (r *nowRow) columns() []any {
-	return []any{&r.salt, &r.n, &r.state, &r.at, &r.requestID, &r.settled, &r.due, &r.review, &r.approver, &r.flags, &r.spender, &r.spentAt, &r.spent, &r.author, &r.reduction}
+	return []any{&r.salt, &r.n, &r.state, &r.at, &r.requestID, &r.settled, &r.due, &r.review, &r.approver, &r.flagged, &r.flags, &r.spender, &r.spentAt, &r.spent, &r.author, &r.reduction}
 }
 
 func (r *nowRow) known() *knownCorrection {
 	return &knownCorrection{salt: r.salt, author: r.author.Int64, reduction: r.reduction.Int64, now: standing{
-		int(r.n.Int64), r.state.String, r.at.Int64, r.requestID.String, r.settled.String, r.due.Int64 != 0, r.review.String, r.approver.Int64, r.flags.String,
-		spending{r.spender.Int64, r.spentAt.Int64, r.spent.Int64},
-	}}
+		int(r.n.Int64), r.state.String, r.at.Int64, r.requestID.String, r.settled.String, r.due.Int64 != 0, r.review.String, r.approver.Int64, r.flagged.Int64 != 0,
+	}, has: derived{r.flags.String, r.spender.Int64, r.spentAt.Int64, r.spent.Int64}}
 }
 
 func newOriginCursor(ctx context.Context, tx *sql.Tx) (*originCursor, error) {
