@@ -284,6 +284,8 @@ var flashes = map[string]i18n.Text{
 	"returned":  {ZH: "已退回，申请人马上会看到你的意见。", EN: "Returned. The agent sees your words at once."},
 	"declined":  {ZH: "已决定不批准，申请人马上会看到理由。", EN: "Declined. The agent sees the reason at once."},
 	"resolved":  {ZH: "已记录。", EN: "Recorded."},
+	"view":      {ZH: "筛选已保存，在“常用筛选”里。", EN: "The filter is kept under “Views”."},
+	"view-gone": {ZH: "筛选已删除。", EN: "The view is deleted."},
 	"kept":      {ZH: "你填写的内容已恢复，请核对后继续。", EN: "What you typed is back. Review it and go on."},
 }
 
