@@ -27,7 +27,7 @@ func (s *Store) Count(ctx context.Context, f correction.LogFilter, most int) (n 
 // count is how many corrections the plan selects, if they are not more than most.
 func (w *walker) count(most int) (int, error) {
 	switch {
-	case w.listed && len(w.list) <= few:
+	case w.listed && len(w.list) <= w.few:
 		q := &query{}
 		q.add(`SELECT count(*) FROM json_each(?) found CROSS JOIN correction c ON c.id = found.value`+filterJoins+` WHERE TRUE`, jsonIDs(w.list))
 		w.conditions(q)

@@ -191,7 +191,7 @@ func (s *Store) walk(ctx context.Context, p *pool, n narrowed, answer func(*walk
 	if err != nil || plan.none {
 		return err
 	}
-	return answer(&walker{moment: m, plan: plan, ctx: ctx})
+	return answer(&walker{moment: m, plan: plan, ctx: ctx, effort: s.effort})
 }
 
 // export calls each for all that the plan selects.

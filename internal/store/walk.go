@@ -18,7 +18,22 @@ type walker struct {
 	ctx    context.Context
 	window window
 	err    error // why a sequence ended early
+	effort
 }
+
+// effort bounds how long one way to an answer is followed before another one is taken.
+type effort struct {
+	// patience is how many corrections with the words of a search are gone through before
+	// it is looked how few there are with everything else.
+	patience int
+	// few is up to how many corrections it is cheaper to look at each.
+	few int
+	// walk is how many steps are made through the order of reductions before what is found
+	// is sorted instead.
+	walk int
+}
+
+var usualEffort = effort{patience: 4000, few: 4000, walk: 12_000}
 
 // found is a correction that the index found; unsure: its row must tell.
 type found = iter.Seq2[int64, bool]
@@ -94,13 +109,6 @@ func (w *window) each(from, to int64, ascending bool, yield func(int64, bool) bo
 	return true
 }
 
-// patience is how many corrections with the words of a search are gone through before it
-// is looked how few there are with everything else.
-const patience = 4000
-
-// few is up to how many corrections it is cheaper to look at each.
-const few = 4000
-
 // matching are the corrections from from until to that have the words.
 func (w *walker) matching(from, to int64, ascending bool) found {
 	return func(yield func(int64, bool) bool) {
@@ -118,7 +126,7 @@ func (w *walker) matching(from, to int64, ascending bool) found {
 		if w.err = w.window.load(w.ctx, w.moment, w.plan, from/span, (min(to, w.ceiling())-1)/span+1); w.err != nil {
 			return
 		}
-		if w.window.count() <= few {
+		if w.window.count() <= w.few {
 			w.window.each(from, to, ascending, func(id int64, _ bool) bool { return yield(id, true) })
 			return
 		}
@@ -153,7 +161,7 @@ func (w *walker) stream(from, to int64, ascending, impatient bool, yield func(in
 		if w.err = rows.Scan(&id); w.err != nil {
 			return 0, true
 		}
-		if impatient && n >= patience {
+		if impatient && n >= w.patience {
 			if ascending {
 				return id, false
 			}
@@ -313,7 +321,7 @@ func (w *walker) pick(p correction.Page, limit int) ([]int64, error) {
 	switch {
 	case w.none:
 		return nil, nil
-	case w.listed && len(w.list) <= few:
+	case w.listed && len(w.list) <= w.few:
 		return w.ordered(w.list, p, limit)
 	case p.Sort == correction.ByReduction && w.match != "":
 		return w.largestMatching(p, limit)
@@ -451,10 +459,6 @@ func (w *walker) inOrder(p correction.Page, has func(id int64) (bool, bool), pat
 	}, gaveUp
 }
 
-// walkFor is how many steps are made through the order of reductions before what is
-// found is sorted instead.
-const walkFor = 12_000
-
 // largest reads a page in the order of reductions.
 func (w *walker) largest(p correction.Page, limit int) ([]int64, error) {
 	if w.plain() && w.From.IsZero() && w.To.IsZero() {
@@ -476,8 +480,8 @@ func (w *walker) largest(p correction.Page, limit int) ([]int64, error) {
 	if n == 0 {
 		return nil, nil
 	}
-	if end/int64(n)*int64(limit) < walkFor {
-		seq, gaveUp := w.inOrder(p, w.window.has, walkFor)
+	if end/int64(n)*int64(limit) < int64(w.walk) {
+		seq, gaveUp := w.inOrder(p, w.window.has, w.walk)
 		out, err := w.take(seq, limit)
 		if err != nil || !*gaveUp {
 			return out, err
@@ -586,7 +590,7 @@ func (w *walker) largestMatching(p correction.Page, limit int) ([]int64, error) 
 	if err != nil {
 		return nil, err
 	}
-	all, complete, err := w.atMost(w.match, end, few/2)
+	all, complete, err := w.atMost(w.match, end, w.few/2)
 	if err != nil {
 		return nil, err
 	}
@@ -621,7 +625,7 @@ func (w *walker) largestMatching(p correction.Page, limit int) ([]int64, error) 
 		} else {
 			most--
 		}
-		ids, complete, err := w.atMost("("+w.match+") AND "+quoted(amountPiece(code)), end, few)
+		ids, complete, err := w.atMost("("+w.match+") AND "+quoted(amountPiece(code)), end, w.few)
 		if err != nil {
 			return nil, err
 		}
