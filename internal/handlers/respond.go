@@ -157,6 +157,7 @@ func (s *server) page(c echo.Context, title i18n.Text) layout.Page {
 		p.User = &layout.User{
 			Name: u.Name, Role: u.Role, CanLog: a.Can(correction.ReadCorrections), CanFind: a.Can(correction.ReadOrders), CanRun: a.Can(correction.ReadOperations),
 		}
+		s.queues(c, a, &p)
 		s.alarm(c, a, &p)
 	}
 	if ck, err := c.Cookie(keysCookie); err == nil {
@@ -166,6 +167,18 @@ func (s *server) page(c echo.Context, title i18n.Text) layout.Page {
 		p.Path = "/"
 	}
 	return p
+}
+
+// queues counts on every page what waits for a supervisor.
+func (s *server) queues(c echo.Context, a correction.Actor, p *layout.Page) {
+	if !a.Can(correction.ReadReviews) {
+		return
+	}
+	p.User.Queues = true
+	var err error
+	if p.User.Waiting, err = s.Corrections.ApprovalCount(context.WithoutCancel(c.Request().Context()), a); err != nil {
+		s.Log.Error("count what waits for approval", "id", requestID(c), "err", err)
+	}
 }
 
 // alarmsShown is how many alarms a page lists before it only counts them.
@@ -268,6 +281,8 @@ var flashes = map[string]i18n.Text{
 	"revoked":   {ZH: "会话已退出。", EN: "Session signed out."},
 	"withdrawn": {ZH: "改价已撤回，没有发给微信。", EN: "The correction is withdrawn. Nothing was sent to WeChat."},
 	"discarded": {ZH: "草稿已删除，订单没有变化。", EN: "The draft is deleted. The order is unchanged."},
+	"returned":  {ZH: "已退回，申请人马上会看到你的意见。", EN: "Returned. The agent sees your words at once."},
+	"declined":  {ZH: "已决定不批准，申请人马上会看到理由。", EN: "Declined. The agent sees the reason at once."},
 	"resolved":  {ZH: "已记录。", EN: "Recorded."},
 	"kept":      {ZH: "你填写的内容已恢复，请核对后继续。", EN: "What you typed is back. Review it and go on."},
 }

@@ -40,6 +40,8 @@ type User struct {
 	CanLog  bool // may read the change log
 	CanFind bool // may look for orders
 	CanRun  bool // may see how the installation is doing
+	Queues  bool // sees the queues of supervisors: approvals
+	Waiting int  // corrections that wait for approval
 }
 
 // Alarm is one thing that people must know, with where to see more. Text and Link are
@@ -49,6 +51,7 @@ type Alarm struct{ Text, Link, Href string }
 // Entries of the main navigation.
 const (
 	NavMine       = "mine"
+	NavApprovals  = "approvals"
 	NavLog        = "log"
 	NavOperations = "operations"
 	NavAccount    = "account"

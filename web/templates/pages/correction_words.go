@@ -28,7 +28,7 @@ func (p CorrectionProps) reduction() correction.Fen { return p.C.Base.Total - p.
 func (p CorrectionProps) open() bool { return p.C.State == correction.Prepared }
 
 func (p CorrectionProps) underWay() bool {
-	return p.C.State == correction.Claimed || p.C.State == correction.Sending
+	return p.C.State == correction.Approved || p.C.State == correction.Claimed || p.C.State == correction.Sending
 }
 
 func (p CorrectionProps) outcome() i18n.OutcomeWords {
@@ -91,8 +91,14 @@ func (p CorrectionProps) look() (kind, icon string) {
 		return "bad", "cross"
 	case correction.NotSent:
 		return "", "cross"
-	case correction.Claimed, correction.Sending:
+	case correction.Claimed, correction.Sending, correction.Approved:
 		return "", "plane"
+	case correction.Awaiting:
+		return "", "hourglass"
+	case correction.Returned:
+		return "warn", "back"
+	case correction.Declined:
+		return "bad", "cross"
 	case correction.Stale:
 		return "warn", "warn"
 	}
@@ -103,7 +109,7 @@ func (p CorrectionProps) look() (kind, icon string) {
 // correction has a new amount.
 func (p CorrectionProps) fromLabel() string {
 	switch p.C.State {
-	case correction.Prepared:
+	case correction.Prepared, correction.Awaiting:
 		return p.Page.T("当前应收", "Current total")
 	case correction.Applied, correction.AppliedLate:
 		return p.Page.T("改前应收", "Former total")
@@ -271,6 +277,14 @@ func eventLook(c correction.Correction, e correction.Event) (class, icon string)
 	switch e.State {
 	case correction.Prepared:
 		return "timeline__mark", "pencil"
+	case correction.Awaiting:
+		return "timeline__mark", "hourglass"
+	case correction.Approved:
+		return "timeline__mark timeline__mark--good", "check"
+	case correction.Returned:
+		return "timeline__mark timeline__mark--warn", "back"
+	case correction.Declined:
+		return "timeline__mark timeline__mark--warn", "cross"
 	case correction.Claimed:
 		return "timeline__mark", "check"
 	case correction.Sending:

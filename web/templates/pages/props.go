@@ -134,8 +134,10 @@ type SummaryProps struct {
 	At               time.Time
 	AsksTotal        bool // the next step asks to type the new total
 	ThresholdPercent int
-	KeptPermille     int  // share kept, when TotalKnown
-	Touched          bool // something differs from the order, so problems are worth telling
+	KeptPermille     int                 // share kept, when TotalKnown
+	Touched          bool                // something differs from the order, so problems are worth telling
+	Own              correction.Standing // what the person may give up alone, and has today
+	Over             []correction.Over   // the bounds that the new total is above: it needs an approval
 }
 
 // MovedProps is the page "then / now / yours": the order changed under a form or
@@ -166,6 +168,7 @@ type CorrectionProps struct {
 	CanConfirm       bool
 	CanWithdraw      bool
 	Token            string
+	Over             []correction.Over // why it needs an approval; empty when it does not
 	TypedTotal       string
 	TypedProblem     bool               // the typed total was missing or different
 	Busy             *correction.Holder // somebody else holds the order
@@ -187,6 +190,8 @@ type CorrectionProps struct {
 	Moved      *MovedProps // with state stale
 	RetryOf    *Related    // what this one tries again
 	RetriedBy  *Related    // the newest that tries this one again
+
+	MayDecide bool // about an approval: the queue has it
 
 	// Of supervisors
 	MayRule, MayAgree, MayHandle bool

@@ -19,7 +19,7 @@ func (p CorrectionProps) liveMode() string {
 	switch {
 	case p.underWay() || p.C.State == correction.Unknown:
 		return "often"
-	case p.C.State == correction.NeedsPerson:
+	case p.C.State == correction.NeedsPerson || p.C.State == correction.Awaiting:
 		return "seldom"
 	case p.waitsToRetry() && p.MayRedo:
 		return "at"
@@ -29,7 +29,7 @@ func (p CorrectionProps) liveMode() string {
 
 // undecided reports whether the words for the customer come before everything else.
 func (p CorrectionProps) undecided() bool {
-	return p.underWay() || p.C.State == correction.Unknown || p.C.State == correction.NeedsPerson
+	return p.underWay() || p.C.State == correction.Unknown || p.C.State == correction.NeedsPerson || p.C.State == correction.Awaiting
 }
 
 func (p CorrectionProps) lives() bool { return p.liveMode() != "done" }
