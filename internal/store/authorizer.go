@@ -51,6 +51,7 @@ var changes = map[string][]change{
 	"leaf":       {{insert: true}},
 	"checkpoint": {{insert: true}},
 	"setting":    {{insert: true}},
+	"day_close":  {{insert: true}},
 
 	"claim":          {{insert: true}, {remove: true, byTrigger: true}},
 	"correction_now": {{insert: true, update: true, byTrigger: true}},

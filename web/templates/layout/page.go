@@ -53,6 +53,7 @@ const (
 	NavMine       = "mine"
 	NavApprovals  = "approvals"
 	NavLog        = "log"
+	NavReview     = "review"
 	NavOperations = "operations"
 	NavAccount    = "account"
 )
