@@ -99,6 +99,12 @@ type Store interface {
 	Concerns(ctx context.Context, uncertainBefore time.Time) (Concerns, error)
 	Expired(ctx context.Context, now time.Time, limit int) ([]int64, error)
 	Authors(ctx context.Context, scope Scope) ([]Author, error)
+	// Facts calls each for the facts of the corrections that were prepared at or after
+	// from and before to; a block may hold facts beside those. Without devices they name
+	// none.
+	Facts(ctx context.Context, from, to time.Time, devices bool, each func(*FactBlock)) error
+	// RollUp prepares up to limit blocks of facts that are not prepared, newest first.
+	RollUp(ctx context.Context, limit int) (done int, err error)
 	AppendAudit(ctx context.Context, a AuditEntry) error
 }
 

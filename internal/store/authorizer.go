@@ -49,6 +49,8 @@ var changes = map[string][]change{
 	"device":         {{insert: true, byTrigger: true}},
 	"flag":           {{insert: true, byTrigger: true}},
 	"spent":          {{insert: true, byTrigger: true}},
+	"rollup_span":    {{insert: true, update: true, byTrigger: true}},
+	"rollup":         {{insert: true, update: true}, {remove: true, byTrigger: true}},
 
 	"user":          {{insert: true, update: true}},
 	"user_merchant": {{insert: true, remove: true}},
