@@ -55,8 +55,11 @@ const (
 	CodeOtherTier      = "other_tier"      // others decide about amounts like this
 	CodeOverOwnLimit   = "over_own_limit"  // above what the approver may give up alone
 	CodeOverAllowance  = "over_allowance"
-	CodeEdited         = "edited"  // somebody edited the setting meanwhile
-	CodeRetried        = "retried" // somebody is trying this correction again already
+	CodeEdited         = "edited"     // somebody edited the setting meanwhile
+	CodeRetried        = "retried"    // somebody is trying this correction again already
+	CodeViewName       = "view_name"  // a view needs a name, short and without line breaks
+	CodeViewTaken      = "view_taken" // the person has a view of that name already
+	CodeViewsFull      = "views_full" // the person has MaxViews views
 )
 
 func (e *Error) Error() string {

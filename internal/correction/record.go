@@ -286,13 +286,45 @@ const (
 	ReviewNone string = "none"     // came to its end and was not reviewed
 )
 
-// Page asks for one page of a list, newest first, by key. At most one of Before
-// and After is set.
+// LogSort is an order of the change log.
+type LogSort string
+
+// Orders. Rows of the same reduction are listed newest first.
+const (
+	ByTime      LogSort = ""          // newest first
+	ByReduction LogSort = "reduction" // the largest reduction first
+)
+
+// Page asks for one page of a list by the key of a row at its edge. At most one of
+// Before and After is set.
 type Page struct {
-	Before int64 // ids below
-	After  int64 // ids above: the page just newer than After
+	Sort   LogSort
+	Before int64 // the rows that follow this id in the order
+	After  int64 // the page just in front of this id
+	Edge   Fen   // with ByReduction: the reduction of the correction named by Before or After
 	Limit  int
 }
+
+// MaxTotal is up to where the rows of the change log are counted.
+const MaxTotal = 10_000
+
+// View is a named filter of the change log. Owner and name identify it.
+type View struct {
+	ID        int64
+	OwnerID   int64
+	OwnerName string
+	Name      string // 1 to MaxViewName characters
+	Query     string // the parameters of the page, encoded
+	Shared    bool   // everybody who sees the log sees it
+	CreatedAt time.Time
+}
+
+// Bounds of views.
+const (
+	MaxViews     = 50 // of one person
+	MaxViewName  = 40
+	MaxViewQuery = 2000 // bytes
+)
 
 // SavedDraft is a form that was typed and not submitted yet.
 type SavedDraft struct {

@@ -78,7 +78,18 @@ type Store interface {
 	LastRefusal(ctx context.Context, ref Ref) (*Refusal, error)
 	MerchantsOfOrder(ctx context.Context, outOrderNo string, scope Scope) ([]Ref, error)
 	Log(ctx context.Context, f LogFilter, p Page) (rows []Summary, more bool, err error)
-	Export(ctx context.Context, f LogFilter, each func(Summary) error) error
+	// Export calls each for every correction that Log would page through, in that order.
+	Export(ctx context.Context, f LogFilter, sort LogSort, each func(Summary) error) error
+	// Count is how many corrections Log would page through, up to most; more tells that
+	// there are more than that.
+	Count(ctx context.Context, f LogFilter, most int) (n int, more bool, err error)
+	// SaveView stores a new view and returns its id. ErrTaken when its owner has one of
+	// that name, ErrFull when they have MaxViews.
+	SaveView(ctx context.Context, v View, ip string) (int64, error)
+	// Views lists a person's own views and those that others share, by name.
+	Views(ctx context.Context, userID int64) ([]View, error)
+	// DeleteView removes a view of the owner; ErrNoRow when there is none.
+	DeleteView(ctx context.Context, ownerID, id int64, ip string, at time.Time) error
 	// Attention: viewer is who asks; what waits for approval or came back from it is shown
 	// to its author only.
 	Attention(ctx context.Context, f LogFilter, viewer int64, now time.Time, limit int) ([]Summary, error)
@@ -131,6 +142,7 @@ var (
 	ErrTaken         = errors.New("the order is held by another correction")
 	ErrMoved         = errors.New("the correction is no longer in that state")
 	ErrOverAllowance = errors.New("the allowance of the day does not suffice")
+	ErrFull          = errors.New("there are as many as there may be")
 	ErrCommitUnknown = errors.New("it is not known whether the record was written")
 )
 
@@ -1218,6 +1230,16 @@ func (s *Service) List(ctx context.Context, a Actor, f LogFilter, p Page) ([]Sum
 	return s.asOfNow(rows), more, err
 }
 
+// CountLog is how many corrections List would page through, up to MaxTotal; more tells
+// that there are more than that.
+func (s *Service) CountLog(ctx context.Context, a Actor, f LogFilter) (n int, more bool, err error) {
+	f, err = s.narrow(a, f)
+	if err != nil {
+		return 0, false, err
+	}
+	return s.Store.Count(ctx, f, MaxTotal)
+}
+
 // asOfNow shows as expired what is, whether that is on record already or not.
 func (s *Service) asOfNow(rows []Summary) []Summary {
 	now := s.Now()
@@ -1234,7 +1256,7 @@ func (s *Service) asOfNow(rows []Summary) []Summary {
 
 // ExportLog calls each for every correction that List would show. The export
 // itself is recorded first.
-func (s *Service) ExportLog(ctx context.Context, a Actor, f LogFilter, what, ip string, each func(Summary) error) error {
+func (s *Service) ExportLog(ctx context.Context, a Actor, f LogFilter, sort LogSort, what, ip string, each func(Summary) error) error {
 	if !a.Can(Export) {
 		return fail(Forbidden, CodeForbidden, nil)
 	}
@@ -1245,7 +1267,7 @@ func (s *Service) ExportLog(ctx context.Context, a Actor, f LogFilter, what, ip 
 	if err := s.Store.AppendAudit(ctx, AuditEntry{At: s.Now(), UserID: a.UserID, Action: "export", Detail: what, IP: ip}); err != nil {
 		return fail(Unavailable, CodeNoRecord, err)
 	}
-	return s.Store.Export(ctx, f, func(r Summary) error { return each(s.asOfNow([]Summary{r})[0]) })
+	return s.Store.Export(ctx, f, sort, func(r Summary) error { return each(s.asOfNow([]Summary{r})[0]) })
 }
 
 // Attention lists the actor's own corrections that need something from them, and

@@ -71,7 +71,7 @@ func (s *server) exportCSV(c echo.Context) error {
 		}
 		writeCSV(w, row)
 	}
-	err := s.Corrections.ExportLog(c.Request().Context(), actor(c), filter, "csv"+query(form, "", ""), c.RealIP(), func(r correction.Summary) error {
+	err := s.Corrections.ExportLog(c.Request().Context(), actor(c), filter, correction.ByTime, "csv"+query(form, "", ""), c.RealIP(), func(r correction.Summary) error {
 		if !begun {
 			begin()
 		}

@@ -9,12 +9,13 @@ import (
 // Our own drivers, so that the authorizer is on each of their connections and on no
 // connection of anybody else in the process.
 var (
-	writing = guardedDriver(mayWrite)
+	writing = searching(guardedDriver(mayWrite))
 	reading = guardedDriver(mayRead)
 )
 
 func guardedDriver(may sqlite.AuthorizerFn) *sqlite.Driver {
 	d := &sqlite.Driver{}
+	d.MustRegisterDeterministicScalarFunction("matches", -1, matches)
 	d.RegisterConnectionHook(func(c sqlite.ExecQuerierContext, _ string) error {
 		r, ok := c.(sqlite.AuthorizerRegisterer)
 		if !ok {
@@ -22,6 +23,13 @@ func guardedDriver(may sqlite.AuthorizerFn) *sqlite.Driver {
 		}
 		return r.RegisterAuthorizer(may)
 	})
+	return d
+}
+
+// searching adds the functions that keep up the search index.
+func searching(d *sqlite.Driver) *sqlite.Driver {
+	d.MustRegisterDeterministicScalarFunction("with_bit", 3, withBit)
+	d.MustRegisterDeterministicScalarFunction("with_byte", 3, withByte)
 	return d
 }
 
@@ -52,6 +60,17 @@ var changes = map[string][]change{
 	"rollup_span":    {{insert: true, update: true, byTrigger: true}},
 	"rollup":         {{insert: true, update: true}, {remove: true, byTrigger: true}},
 
+	// The search index, and the tables in which the full-text part of it lies: those are
+	// written by nothing else (SQLite's defensive mode).
+	"facet":          {{insert: true}},
+	"facet_block":    {{insert: true, update: true}},
+	"measure":        {{insert: true, update: true}},
+	"stretch":        {{insert: true, update: true}},
+	"search":         {{insert: true}},
+	"search_data":    {{insert: true, update: true, remove: true}},
+	"search_idx":     {{insert: true, update: true, remove: true}},
+	"search_docsize": {{insert: true, update: true, remove: true}},
+
 	"user":          {{insert: true, update: true}},
 	"user_merchant": {{insert: true, remove: true}},
 	"merchant":      {{insert: true, update: true}},
@@ -60,6 +79,7 @@ var changes = map[string][]change{
 	"attempt":       {{insert: true, update: true, remove: true}},
 	"draft":         {{insert: true, update: true, remove: true}},
 	"look":          {{insert: true, update: true, remove: true}},
+	"saved_view":    {{insert: true, remove: true}},
 	"replaying":     {{insert: true, remove: true}},
 }
 

@@ -112,6 +112,7 @@ func (s *Store) commit(group []*unit) {
 	if err != nil || done == 0 {
 		rerr := tx.Rollback()
 		s.tree.forget(w)
+		s.numbers = nil
 		if err != nil { // the database gave up the transaction by itself: nothing was written
 			s.note(err)
 			failAll(fmt.Errorf("roll back: %w", err))
@@ -122,11 +123,15 @@ func (s *Store) commit(group []*unit) {
 	}
 	if err := tx.Commit(); err != nil {
 		s.tree.forget(w)
+		s.numbers = nil
 		s.note(err)
 		failAll(fmt.Errorf("%w: %w", correction.ErrCommitUnknown, err))
 		return
 	}
 	s.tree.keep(w)
+	if w.newFacets {
+		s.directories.forget()
+	}
 	// The one connection was busy until now. A failure only costs time.
 	for _, query := range w.fresh {
 		s.writer.stmt(ctx, query)
@@ -149,6 +154,7 @@ func (w *writeTx) run(u *unit, among bool) error {
 	before := w.tree.clone()
 	if u.err = w.try(u.work); u.err != nil {
 		w.tree = before
+		w.store.numbers = nil
 		w.store.note(u.err)
 		if !among {
 			return nil // the caller rolls back

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -52,32 +51,17 @@ func scanSummary(r scanner) (correction.Summary, error) {
 	return s, err
 }
 
-// mostUnion is how many merchants are looked up one by one, each by its index,
-// before a list is filtered instead.
-const mostUnion = 16
-
-// choice is the query that picks the ids of a page.
-type choice struct {
-	text     strings.Builder
-	args     []any
-	constant bool // one of few texts
-}
-
-func (q *choice) add(text string, args ...any) {
-	q.text.WriteString(text)
-	q.args = append(q.args, args...)
-}
-
 // narrowed is a filter whose merchants are worked out: what the scope and the
 // filter both allow. All = every merchant.
 type narrowed struct {
 	correction.LogFilter
 	all       bool
 	merchants []string
+	words     []string // of Text, folded
 }
 
 func narrow(f correction.LogFilter) narrowed {
-	n := narrowed{LogFilter: f}
+	n := narrowed{LogFilter: f, words: words(f.Text)}
 	switch {
 	case f.SubMchID != "" && f.Scope.Allows(f.SubMchID):
 		n.merchants = []string{f.SubMchID}
@@ -94,128 +78,50 @@ func narrow(f correction.LogFilter) narrowed {
 
 func (n narrowed) none() bool { return !n.all && len(n.merchants) == 0 }
 
-// pick writes the query for the ids of a page of at most limit rows (−1 = no end),
-// in the direction of the page. The index that drives it is named: SQLite keeps no
-// statistics here, and a wrong guess would read the whole table.
-func (n narrowed) pick(p correction.Page, limit int) *choice {
-	q := &choice{constant: true}
-	rare := n.State != "" && n.State != correction.Applied && n.State != correction.Expiry
-	byAuthor := n.AuthorID != 0 || n.Agent != ""
-	switch {
-	case n.OutOrderNo != "":
-		n.page(q, p, limit, `correction c INDEXED BY correction_order`, `c.out_order_no = ?`, n.OutOrderNo)
-	case rare:
-		n.page(q, p, limit, `correction_now w INDEXED BY correction_now_state CROSS JOIN correction c ON c.id = w.correction_id`, `w.state = ?`, n.State)
-	case byAuthor && n.AuthorID != 0:
-		n.page(q, p, limit, `correction c INDEXED BY correction_author`, `c.author = ?`, n.AuthorID)
-	case byAuthor:
-		n.page(q, p, limit, `correction c INDEXED BY correction_author`, `c.author = (SELECT id FROM user WHERE username = ?)`, n.Agent)
-	case !n.all && (len(n.merchants) == 1 || limit > 0 && len(n.merchants) <= mostUnion):
-		one := n
-		one.all = true // what drives the query is the scope
-		for i, m := range n.merchants {
-			if i > 0 {
-				q.add(` UNION ALL `)
-			}
-			q.add(`SELECT id FROM (`)
-			one.page(q, p, limit, `correction c INDEXED BY correction_merchant`, `c.sub_mchid = ?`, m)
-			q.add(`)`)
-		}
-		if len(n.merchants) > 1 {
-			q.add(` ORDER BY id `+direction(p)+` LIMIT ?`, limit)
-		}
-		q.constant = len(n.merchants) == 1
-	case !n.From.IsZero() || !n.To.IsZero():
-		n.page(q, p, limit, `correction c INDEXED BY correction_prepared`, `TRUE`)
-	case n.all && n.State == "":
-		n.page(q, p, limit, `correction_now w NOT INDEXED`, `TRUE`) // narrow rows of the same ids
-	default:
-		n.page(q, p, limit, `correction c NOT INDEXED`, `TRUE`)
-	}
-	return q
-}
-
-func direction(p correction.Page) string {
-	if p.After > 0 {
-		return "ASC"
-	}
-	return "DESC"
-}
-
-// page writes one query for ids: a source, what drives it, and everything else
-// that the filter asks for.
-func (n narrowed) page(q *choice, p correction.Page, limit int, source, by string, arg ...any) {
-	id := "c.id"
-	byState := strings.HasPrefix(source, "correction_now")
-	if byState {
-		id = "w.correction_id"
-	}
-	q.add(`SELECT `+id+` AS id FROM `+source+` WHERE `+by, arg...)
-	and := func(text string, args ...any) { q.add(` AND `+text, args...) }
-	if p.After > 0 {
-		and(id+` > ?`, p.After)
-	} else if p.Before > 0 {
-		and(id+` < ?`, p.Before)
-	}
-	if !n.all {
-		list, err := json.Marshal(n.merchants)
-		if err != nil { // strings only: cannot fail
-			panic(err)
-		}
-		and(`c.sub_mchid IN (SELECT value FROM json_each(?))`, string(list))
-	}
-	if n.AuthorID != 0 {
-		and(`c.author = ?`, n.AuthorID)
-	}
-	if n.Agent != "" {
-		and(`c.author = (SELECT id FROM user WHERE username = ?)`, n.Agent)
-	}
-	if n.State != "" && !byState {
-		and(`(SELECT state FROM correction_now WHERE correction_id = c.id) = ?`, n.State)
-	}
-	if !n.From.IsZero() {
-		and(`c.prepared_ms >= ?`, millis(n.From))
-	}
-	if !n.To.IsZero() {
-		and(`c.prepared_ms < ?`, millis(n.To))
-	}
-	q.add(` ORDER BY `+id+` `+direction(p)+` LIMIT ?`, limit)
-}
-
-// Log returns one page of the corrections that the filter selects, newest first;
-// more tells whether there are more in the direction of the page.
+// Log returns one page of the corrections that the filter selects; more tells whether
+// there are more in the direction of the page.
 func (s *Store) Log(ctx context.Context, f correction.LogFilter, p correction.Page) ([]correction.Summary, bool, error) {
 	n := narrow(f)
 	if n.none() || p.Limit <= 0 {
 		return nil, false, nil
 	}
-	q := n.pick(p, p.Limit+1) // one more than asked tells whether there is more
-	// One row with all that changes, which costs a third of a row for each.
-	text := `SELECT COALESCE(group_concat(w.correction_id || ' ' || w.at_ms || ' ' || w.state || ' ' || w.settled || ' ' || w.due || ' ' || w.review || ' ' || w.approver || ' ' || w.flagged || ' ' || w.request_id, char(10)), '')
-		FROM (` + q.text.String() + `) page CROSS JOIN correction_now w ON w.correction_id = page.id`
-	var row scanner
-	if q.constant {
-		row = s.reader.row(ctx, text, q.args...)
-	} else {
-		row = s.reader.db.QueryRowContext(ctx, text, q.args...)
-	}
-	var page string
-	err := row.Scan(&page)
-	list, perr := parsePage(page, p.Limit+1)
-	if err = errors.Join(err, perr); err == nil {
-		err = s.complete(ctx, list)
-	}
+	ids, err := s.pick(ctx, n, p, p.Limit+1) // one more than asked tells whether there is more
 	if err != nil {
 		return nil, false, fmt.Errorf("read change log: %w", err)
 	}
-	slices.SortFunc(list, func(a, b correction.Summary) int { return cmp.Compare(b.ID, a.ID) })
-	if len(list) <= p.Limit {
-		return list, false, nil
+	more := len(ids) > p.Limit
+	ids = ids[:min(len(ids), p.Limit)]
+	if p.After > 0 {
+		slices.Reverse(ids)
 	}
-	if p.After > 0 { // the one too many is the newest
-		return list[1:], true, nil
+	rows, err := s.standing(ctx, ids)
+	if err != nil {
+		return nil, false, fmt.Errorf("read change log: %w", err)
 	}
-	return list[:p.Limit], true, nil
+	return rows, more, nil
+}
+
+// standing reads what lists show of corrections, in the order of the ids.
+func (s *Store) standing(ctx context.Context, ids []int64) ([]correction.Summary, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	// One row with all that changes, which costs a third of a row for each.
+	var page string
+	err = s.reader.row(ctx, `SELECT COALESCE(group_concat(w.correction_id || ' ' || w.at_ms || ' ' || w.state || ' ' || w.settled || ' ' || w.due || ' ' || w.review || ' ' || w.approver || ' ' || w.flagged || ' ' || w.request_id, char(10)), '')
+		FROM json_each(?) page CROSS JOIN correction_now w ON w.correction_id = page.value`, string(list)).Scan(&page)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := parsePage(page, len(ids))
+	if err != nil {
+		return nil, err
+	}
+	return rows, s.complete(ctx, rows)
 }
 
 // parsePage reads what Log's query puts together: a line for each correction. Only
@@ -245,18 +151,18 @@ func parsePage(page string, most int) ([]correction.Summary, error) {
 	return list, nil
 }
 
-// Export calls each for all corrections that the filter selects, newest first, as
+// Export calls each for all corrections that the filter selects, in the order, as
 // they stood at one moment. It stops at the first error of each and returns it.
-func (s *Store) Export(ctx context.Context, f correction.LogFilter, each func(correction.Summary) error) error {
+func (s *Store) Export(ctx context.Context, f correction.LogFilter, sort correction.LogSort, each func(correction.Summary) error) error {
 	n := narrow(f)
 	if n.none() {
 		return nil
 	}
-	// The join keeps the order of the page, which its LIMIT makes SQLite keep. An
-	// ORDER BY would hold everything in memory first.
-	q := n.pick(correction.Page{}, -1)
-	text := `SELECT ` + summaryColumns + ` FROM (` + q.text.String() + `) page CROSS JOIN correction c ON c.id = page.id` + summaryJoins
-	rows, err := s.export.db.QueryContext(ctx, text, q.args...)
+	q := &query{}
+	q.add(`SELECT ` + summaryColumns + ` FROM correction c` + summaryJoins + ` WHERE TRUE`)
+	n.conditions(q)
+	q.add(` ORDER BY ` + order(correction.Page{Sort: sort}))
+	rows, err := s.export.db.QueryContext(ctx, q.text.String(), q.args...)
 	if err != nil {
 		return fmt.Errorf("export change log: %w", err)
 	}

@@ -18,6 +18,11 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
+// searchSchema is the schema of migration 5, which fills it as well.
+//
+//go:embed migrations/go/00005_search.sql
+var searchSchema string
+
 // newestVersion is the version of the schema that this program needs.
 var newestVersion = sync.OnceValue(func() int64 {
 	names, err := fs.Glob(migrations, "migrations/*.sql")
@@ -41,6 +46,16 @@ var newestVersion = sync.OnceValue(func() int64 {
 // inGo are the migrations that SQL alone cannot do.
 var inGo = []*goose.Migration{
 	goose.NewGoMigration(3, &goose.GoFunc{RunTx: proveOldEvents}, nil),
+	goose.NewGoMigration(5, &goose.GoFunc{RunTx: indexOldCorrections}, nil),
+}
+
+// indexOldCorrections makes the search index with what it holds of corrections that are
+// on record already.
+func indexOldCorrections(ctx context.Context, tx *sql.Tx) error {
+	if _, err := tx.ExecContext(ctx, searchSchema); err != nil {
+		return fmt.Errorf("make the tables of the search index: %w", err)
+	}
+	return Reindex(ctx, tx)
 }
 
 // migrate brings the schema up to date, on a connection of its own that no

@@ -62,6 +62,9 @@ type Store struct {
 	broken  atomic.Bool
 	tree    tree // of the writer's goroutine
 
+	numbers map[facet]int64 // of the writer's goroutine: facets on record
+	pieces  pieces          // of the writer's goroutine
+
 	checkpoints checkpoints
 	directories directories
 	facts       facts

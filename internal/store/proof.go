@@ -111,6 +111,13 @@ func (w *writeTx) salt(ctx context.Context, g *growth, id int64, fresh bool) ([]
 
 // record inserts an event with its leaf in the proof.
 func (w *writeTx) record(ctx context.Context, e ledger.Entry) error {
+	var before standing
+	if e.N > 1 {
+		var err error
+		if before, err = w.standsAs(ctx, e.CorrectionID); err != nil {
+			return err
+		}
+	}
 	g, err := w.grow(ctx, false)
 	if err != nil {
 		return err
@@ -136,7 +143,10 @@ func (w *writeTx) record(ctx context.Context, e ledger.Entry) error {
 		INSERT INTO event (correction_id, n, state, at_ms, actor, session_row, detail, request_id, settled, due, review, leaf)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		e.CorrectionID, e.N, e.State, e.AtMS, orNull(e.Actor), e.Session, string(e.Detail), e.RequestID, e.Settled, e.Due, e.Review, i)
-	return err
+	if err != nil || e.N == 1 {
+		return err
+	}
+	return w.restand(ctx, e.CorrectionID, before, e)
 }
 
 // prove appends the leaf of an event.

@@ -83,7 +83,10 @@ func (w *writeTx) insert(ctx context.Context, wish int64, first ledger.Entry) (i
 		return 0, err
 	}
 	first.CorrectionID = id
-	return id, w.record(ctx, first)
+	if err := w.record(ctx, first); err != nil {
+		return 0, err
+	}
+	return id, w.index(ctx, id, o)
 }
 
 // follow appends an event to a correction that is in state from, with the event n

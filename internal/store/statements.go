@@ -100,6 +100,8 @@ type writeTx struct {
 	store *Store
 	tree  *growth  // of the proof, once something was added
 	fresh []string // texts to prepare when the connection is free
+
+	newFacets bool // there are values that were never filtered by before
 }
 
 func (w *writeTx) stmt(ctx context.Context, query string) *sql.Stmt {

@@ -39,6 +39,8 @@ CREATE TABLE spent (
   reduction     INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX spent_author ON spent (author, at_ms);
+INSERT INTO spent (correction_id, author, at_ms, reduction)
+  SELECT c.id, c.author, e.at_ms, c.base_total - c.target_total FROM event e JOIN correction c ON c.id = e.correction_id WHERE e.state = 'claimed';
 
 -- The devices that a correction names. Written by the trigger on correction.
 CREATE TABLE device (
