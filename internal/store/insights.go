@@ -12,11 +12,11 @@ import (
 	"correction-console/internal/correction"
 )
 
-// A block is the corrections of 1,024 ids that follow each other. blockBits is in the
+// A block is the corrections of 1,024 ids that follow each other. rollupBits is in the
 // triggers of the schema, too.
 const (
-	blockBits = 10
-	blockSize = 1 << blockBits
+	rollupBits = 10
+	rollupSize = 1 << rollupBits
 )
 
 // keepAtOnce is how many blocks one transaction keeps: the writer waits for it.
@@ -143,8 +143,8 @@ func (s *Store) keepBlocks(ctx context.Context, blocks []worked) error {
 	return s.write(ctx, func(w *writeTx) error {
 		for _, b := range blocks {
 			var now blockVersion
-			first := b.block << blockBits
-			if err := w.row(ctx, readBlockVersion, first, first+blockSize-1).Scan(&now.corrections, &now.events); err != nil {
+			first := b.block << rollupBits
+			if err := w.row(ctx, readBlockVersion, first, first+rollupSize-1).Scan(&now.corrections, &now.events); err != nil {
 				return err
 			}
 			if now != b.version {
@@ -181,8 +181,8 @@ func (r blockReader) query(text string, args ...any) (*sql.Rows, error) {
 
 // work works out the facts of a block from the record.
 func (r blockReader) work(block int64) (worked, *correction.FactBlock, error) {
-	first := block << blockBits
-	last := first + blockSize - 1
+	first := block << rollupBits
+	last := first + rollupSize - 1
 	w := worked{block: block}
 	rows, err := r.query(readBlockVersion, first, last)
 	version, err := collect(rows, err, func(r scanner) (v blockVersion, err error) {

@@ -53,6 +53,7 @@ const (
 	NavMine       = "mine"
 	NavApprovals  = "approvals"
 	NavLog        = "log"
+	NavInsights   = "insights"
 	NavOperations = "operations"
 	NavAccount    = "account"
 )
