@@ -191,7 +191,7 @@ func (p InsightsProps) tiles() []insightTile {
 		counted(t("审批未通过", "Declined in approval"), now.Declined, was.Declined, byState(correction.Declined)),
 		also(counted(t("结果确认中", "Checking the result"), now.Unknown, was.Unknown, byState(correction.Unknown)),
 			words(t("另有需人工核对 ", "also needing a person ")), of(now.Conflicts, correction.NeedsPerson)),
-		also(counted(t("没有改成", "Came to nothing"), now.Undone(), was.Undone()),
+		also(counted(t("没有改成", "Without effect"), now.Undone(), was.Undone()),
 			words(t("微信拒绝 ", "refused ")), of(now.Rejected, correction.Rejected),
 			words(t("，未生效 ", ", not applied ")), of(now.NotApplied, correction.NotApplied),
 			words(t("，未发出 ", ", not sent ")), of(now.NotSent, correction.NotSent)),
@@ -253,7 +253,8 @@ func StepWord(p layout.Page, s correction.Step) string {
 
 // line is a row of a table of figures.
 type line struct {
-	name string
+	name   string
+	others bool // many taken together: not to be compared with the rest
 	correction.Figures
 	link func(...filter) string // empty where the change log cannot select it
 }
@@ -261,7 +262,7 @@ type line struct {
 func (p InsightsProps) lines(by By) []line {
 	var out []line
 	for _, g := range by.Groups {
-		l := line{GroupName(p.Page, g), g.Figures, func(filters ...filter) string {
+		l := line{GroupName(p.Page, g), g.Others > 0, g.Figures, func(filters ...filter) string {
 			if g.Key == "" {
 				return ""
 			}
@@ -275,20 +276,22 @@ func (p InsightsProps) lines(by By) []line {
 func (p InsightsProps) stretchLines() []line {
 	var out []line
 	for _, s := range p.Insights.Stretches {
-		out = append(out, line{p.stretchName(s), s.Figures, func(filters ...filter) string { return logLink(s.From, s.To, filters...) }})
+		out = append(out, line{p.stretchName(s), false, s.Figures, func(filters ...filter) string { return logLink(s.From, s.To, filters...) }})
 	}
 	return out
 }
 
 func (p InsightsProps) totalLine() line {
-	return line{p.Page.T("合计", "Total"), p.Insights.Total, func(filters ...filter) string { return logLink(p.Insights.From, p.Insights.To, filters...) }}
+	return line{p.Page.T("合计", "Total"), true, p.Insights.Total, func(filters ...filter) string { return logLink(p.Insights.From, p.Insights.To, filters...) }}
 }
 
 // most is the largest sum of the lines.
 func most(lines []line) correction.Fen {
 	var m correction.Fen
 	for _, l := range lines {
-		m = max(m, l.Sum)
+		if !l.others {
+			m = max(m, l.Sum)
+		}
 	}
 	return m
 }
@@ -316,8 +319,8 @@ func (p InsightsProps) cells(l line) []figure {
 func (p InsightsProps) cellHeads() []string {
 	t := p.Page.T
 	return []string{
-		t("总降幅", "Share"), t("改到 ¥0", "To zero"), t("审批未通过", "Declined"), t("确认中", "Checking"), t("没有改成", "Nothing"),
-		t("付清用时", "Time"), t("付旧金额", "Paid old"), t("有误", "Wrong"),
+		t("总降幅", "Share"), t("改到 ¥0", "To zero"), t("审批未通过", "Declined"), t("确认中", "Checking"), t("没有改成", "No effect"),
+		t("付清用时", "To payment"), t("付旧金额", "Paid old"), t("有误", "Wrong"),
 	}
 }
 
@@ -474,9 +477,13 @@ func (p InsightsProps) plotText() string {
 		StepWord(t, p.Insights.Step), len(lines), best.name, best.Sum.String())
 }
 
-// width is the part of the largest sum, as a share for an attribute.
-func width(sum, most correction.Fen) string {
-	return components.Percent(correction.Permille(sum, most))
+// part is the line's part of the largest sum, as a share for an attribute; empty where
+// there is nothing to compare.
+func (l line) part(most correction.Fen) string {
+	if l.others {
+		return ""
+	}
+	return components.Percent(correction.Permille(l.Sum, most))
 }
 
 // openDays is up to how many rows the table below the plot stands open.
