@@ -305,6 +305,9 @@ func (a *app) tidy(ctx context.Context) {
 	if err := a.service.RecordPending(ctx); err != nil {
 		a.log.Error("record outcomes", "err", err)
 	}
+	if err := a.service.RollUp(ctx); err != nil {
+		a.log.Error("prepare figures", "err", err)
+	}
 	now := time.Now()
 	if _, err := a.store.PruneAttempts(ctx, now.Add(-keepAttempts)); err != nil {
 		a.log.Error("prune sign-in attempts", "err", err)
