@@ -308,3 +308,6 @@ func (p patient) Write(b []byte) (int, error) {
 	_ = http.NewResponseController(p.Response).SetWriteDeadline(time.Now().Add(stalledAfter))
 	return p.Response.Write(b)
 }
+
+// stamp is a moment in the configured zone, with its offset.
+func (s *server) stamp(t time.Time) string { return t.In(s.Zone).Format(stampLayout) }

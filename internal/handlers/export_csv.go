@@ -122,3 +122,16 @@ func appendYuan(b []byte, f correction.Fen) []byte {
 	}
 	return append(appendInt(b, int64(f/100)), '.', byte('0'+f/10%10), byte('0'+f%10))
 }
+
+// writeCSV writes one record of texts, for Excel.
+func writeCSV(w *bufio.Writer, record []string) error {
+	var line []byte
+	for i, text := range record {
+		if i > 0 {
+			line = append(line, ',')
+		}
+		line = appendCSV(line, text, true)
+	}
+	_, err := w.Write(append(line, '\r', '\n'))
+	return err
+}

@@ -39,7 +39,10 @@ type route struct {
 	handle func(*server, echo.Context) error
 }
 
-const metricsPath = "/metrics"
+const (
+	insightsCSVPath = "/insights.csv"
+	metricsPath     = "/metrics"
+)
 
 // exportPaths are answered with a stream: never to HEAD, never compressed on the way.
 var exportPaths = []string{"/corrections.csv", "/corrections.xlsx", "/corrections.jsonl"}
@@ -80,9 +83,18 @@ var table = []route{
 	{http.MethodPost, "/corrections/:id/approval", judges, (*server).approve},
 	{http.MethodPost, "/corrections/:id/return", judges, (*server).giveBack},
 	{http.MethodPost, "/corrections/:id/decline", judges, (*server).decline},
+	{http.MethodPost, "/corrections/:id/review", editors, (*server).review},
 	{http.MethodGet, "/corrections/:id/proof", signedIn, (*server).proof},
 
+	{http.MethodGet, "/review", reviewers, (*server).reviews},
+	{http.MethodPost, "/review/signoff", settlers, (*server).signOff},
+	{http.MethodGet, "/review/days/:day", reviewers, (*server).day},
+	{http.MethodPost, "/review/days/:day", settlers, (*server).closeDay},
+
 	{http.MethodGet, pages.ApprovalsURL, reviewers, (*server).approvals},
+	{http.MethodGet, pages.InsightsURL, exporters, (*server).insights},
+	{http.MethodGet, insightsCSVPath, exporters, (*server).insightsCSV},
+
 	{http.MethodGet, "/operations", overseers, (*server).operations},
 
 	{http.MethodGet, "/account", signedIn, (*server).account},
