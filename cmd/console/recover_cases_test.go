@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"strings"
@@ -295,5 +296,44 @@ func TestServe_ComparesMoreThanTheNewestLine(t *testing.T) {
 	b.recover(0, "1 records added")
 	if b.refuses() {
 		t.Error("serve refuses to start after recover")
+	}
+}
+
+// The copy knows nothing of an approval that was given, and of a lower limit that was set
+// afterwards; and it holds the order for another one that waited then.
+func TestRecover_WhatWasApproved(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	zhou := b.add("zhou", correction.Supervisor)
+	first := b.prepare(1, "lin", "A1")
+	waits := correction.Event{N: 2, State: correction.Awaiting, At: b.tick(), ActorID: 1, ActorName: "lin", Detail: correction.Detail{Over: []correction.Over{{Code: correction.OverPer, Limit: 5000}}}}
+	b.ok(b.st.Submit(t.Context(), first.ID, first.Ref, waits))
+	b.ok(b.st.PutSetting(t.Context(), correction.SettingLimits, 1, []byte(`{"roles":{"supervisor":{"per":100}}}`), 0, "", b.tick()))
+	copied := b.copied()
+	b.ok(b.st.PutSetting(t.Context(), correction.SettingLimits, 2, []byte(`{}`), 0, "", b.tick()))
+	b.ok(b.st.Append(t.Context(), first.ID, correction.Awaiting, 2, correction.Event{State: correction.Declined, At: b.tick(), ActorID: zhou, ActorName: "zhou", Detail: correction.Detail{Text: "不同意"}}))
+
+	c := b.prepare(1, "lin", "A1")
+	waits.At = b.tick()
+	b.ok(b.st.Submit(t.Context(), c.ID, c.Ref, waits))
+	approved := correction.Event{N: 3, State: correction.Approved, At: b.tick(), ActorID: zhou, ActorName: "zhou", Detail: correction.Detail{BodySHA256: hex.EncodeToString(c.BodySHA256[:])}}
+	claimed := correction.Event{N: 4, State: correction.Claimed, At: b.tick(), ActorID: zhou, ActorName: "zhou", Detail: correction.Detail{Flags: []correction.Flag{{Code: correction.FlagShare, Found: 899, Limit: 500}}}}
+	b.ok(b.st.Approve(t.Context(), c.ID, 2, approved, claimed))
+	c.Events = append(c.Events, waits, approved, claimed)
+	sign := correction.NewSigning(b.tick())
+	sending := correction.Event{N: 5, State: correction.Sending, At: b.tick(), Detail: correction.Detail{SignMS: sign.At.UnixMilli()}}
+	b.ok(b.st.MarkSending(t.Context(), c.ID, sign, sending))
+	c.Events = append(c.Events, sending)
+	b.ok(b.j.Sending(t.Context(), c, sign))
+	b.follow(&c, correction.Event{State: correction.Applied})
+	b.follow(&c, correction.Event{State: correction.Applied, ActorID: zhou, ActorName: "zhou", Detail: correction.Detail{Review: correction.ReviewFine}})
+	b.restore(copied)
+	if !b.refuses() {
+		t.Error("serve starts on the older copy")
+	}
+	b.recover(0)
+	list := b.record()
+	if len(list) != 2 || list[0].state != correction.Stale || list[1].state != correction.Applied {
+		t.Fatalf("the record: %+v", list)
 	}
 }

@@ -386,3 +386,68 @@ func (s *Service) ApprovalsFor(ctx context.Context, a Actor) (Approvals, error) 
 	out.Lapsed, err = s.Store.Voided(ctx, a.Scope, s.DayStart(s.Now()), 20)
 	return out, err
 }
+
+// ApprovalCount counts what waits for approval in the actor's scope.
+func (s *Service) ApprovalCount(ctx context.Context, a Actor) (int, error) {
+	if !a.Can(ReadReviews) {
+		return 0, nil
+	}
+	return s.Store.AwaitingCount(ctx, a.Scope, s.Now().Add(-ApproveWithin))
+}
+
+// Case is all that somebody who decides about a correction is shown of it.
+type Case struct {
+	Correction Correction
+	Judgement  Judgement
+	Since      Since
+	Recent     []Summary // the author's newest other corrections
+	Confirmed  int       // of the author in the last 30 days
+	Wrong      int       // of these, found wrong by a review
+	Again      FlagFacts // other corrections of the same device and order within AgainDays
+	AgainDays  int
+}
+
+// caseDays is how far back an author's record is counted.
+const caseDays = 30
+
+// recentShown is how many of an author's corrections a case shows.
+const recentShown = 5
+
+// CaseOf reads a correction that waits for approval, with its order as it is now.
+func (s *Service) CaseOf(ctx context.Context, a Actor, id int64) (Case, error) {
+	if !a.Can(ReadReviews) {
+		return Case{}, fail(Forbidden, CodeForbidden, nil)
+	}
+	c, err := s.Correction(ctx, a, id)
+	if err != nil {
+		return Case{}, err
+	}
+	out := Case{}
+	if out.Correction, out.Since, err = s.Refresh(ctx, a, c); err != nil {
+		return out, err
+	}
+	if out.Judgement, err = s.Judge(ctx, a, out.Correction); err != nil {
+		return out, err
+	}
+	list, _, err := s.List(ctx, a, LogFilter{AuthorID: c.AuthorID}, Page{Limit: recentShown + 1})
+	if err != nil {
+		return out, err
+	}
+	for _, r := range list {
+		if r.ID != id && len(out.Recent) < recentShown {
+			out.Recent = append(out.Recent, r)
+		}
+	}
+	now := s.Now()
+	if out.Confirmed, out.Wrong, err = s.Store.AuthorRecord(ctx, c.AuthorID, now.AddDate(0, 0, -caseDays)); err != nil {
+		return out, err
+	}
+	set, err := s.Settings(ctx)
+	if err != nil {
+		return out, err
+	}
+	if out.AgainDays = set.Flags.AgainDays; out.AgainDays > 0 {
+		out.Again, err = s.Store.FlagFacts(ctx, c, FlagQuestion{Again: now.AddDate(0, 0, -out.AgainDays), Pair: now})
+	}
+	return out, err
+}

@@ -44,6 +44,11 @@ type Store interface {
 	// for approval with the newest event n; ErrMoved otherwise.
 	Approve(ctx context.Context, id int64, n int, approved, claimed Event) error
 	Awaiting(ctx context.Context, scope Scope, limit int) ([]Summary, error)
+	// AwaitingCount counts what came to wait for approval after a time.
+	AwaitingCount(ctx context.Context, scope Scope, after time.Time) (int, error)
+	// AuthorRecord counts a person's corrections since a time that were confirmed, and how
+	// many of them a review found wrong.
+	AuthorRecord(ctx context.Context, author int64, since time.Time) (confirmed, wrong int, err error)
 	Voided(ctx context.Context, scope Scope, since time.Time, limit int) ([]Summary, error)
 	// Spent is what a person gave up on their own authority since a time.
 	Spent(ctx context.Context, author int64, since time.Time) (Spent, error)
@@ -85,7 +90,9 @@ type Store interface {
 	Views(ctx context.Context, userID int64) ([]View, error)
 	// DeleteView removes a view of the owner; ErrNoRow when there is none.
 	DeleteView(ctx context.Context, ownerID, id int64, ip string, at time.Time) error
-	Attention(ctx context.Context, f LogFilter, now time.Time, limit int) ([]Summary, error)
+	// Attention: viewer is who asks; what waits for approval or came back from it is shown
+	// to its author only.
+	Attention(ctx context.Context, f LogFilter, viewer int64, now time.Time, limit int) ([]Summary, error)
 	InState(ctx context.Context, states ...State) ([]int64, error)
 	// Watched lists everything that is still looked after.
 	Watched(ctx context.Context) ([]Watched, error)
@@ -103,6 +110,29 @@ type Store interface {
 	Concerns(ctx context.Context, uncertainBefore time.Time) (Concerns, error)
 	Expired(ctx context.Context, now time.Time, limit int) ([]int64, error)
 	Authors(ctx context.Context, scope Scope) ([]Author, error)
+	// ReviewList is one page of a part of the review page; more tells whether there are
+	// older ones. ReviewCount counts it up to its limit.
+	ReviewList(ctx context.Context, q ReviewQuery) (rows []ReviewRow, more bool, err error)
+	ReviewCount(ctx context.Context, q ReviewQuery) (int, error)
+	// Questions lists the questions that wait for a person, oldest first.
+	Questions(ctx context.Context, author int64, limit int) ([]Question, error)
+	// Checkpoint signs the record as it stands.
+	Checkpoint(ctx context.Context) (Checkpoint, error)
+	// DayCounts counts the corrections of a day in scope that were prepared at or after
+	// from and before to, as they stand at now.
+	DayCounts(ctx context.Context, scope Scope, from, to, now time.Time) (DayCounts, error)
+	// DayRecords lists the closings and reopenings of a day, oldest first.
+	DayRecords(ctx context.Context, day string) ([]DayRecord, error)
+	// PutDay makes r the record of its number of a day, with the counts of that moment.
+	// ErrMoved when there is one, ErrDayOpen when it closes and something is open,
+	// ErrDayMoved when something of the day came to the record after r.Checkpoint.
+	PutDay(ctx context.Context, r DayRecord, from, to time.Time) error
+	// Facts calls each for the facts of the corrections that were prepared at or after
+	// from and before to; a block may hold facts beside those. Without devices they name
+	// none.
+	Facts(ctx context.Context, from, to time.Time, devices bool, each func(*FactBlock)) error
+	// RollUp prepares up to limit blocks of facts that are not prepared, newest first.
+	RollUp(ctx context.Context, limit int) (done int, err error)
 	AppendAudit(ctx context.Context, a AuditEntry) error
 }
 
@@ -1264,7 +1294,8 @@ func (s *Service) Attention(ctx context.Context, a Actor) ([]Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.Store.Attention(ctx, f, s.Now(), 50)
+	list, err := s.Store.Attention(ctx, f, a.UserID, s.Now(), 50)
+	return s.asOfNow(list), err
 }
 
 // narrow restricts a filter to what the actor may see.
@@ -1275,6 +1306,9 @@ func (s *Service) narrow(a Actor, f LogFilter) (LogFilter, error) {
 	f.Scope = a.Scope
 	if !a.Can(ReadAllOf) {
 		f.AuthorID = a.UserID
+	}
+	if !a.Can(ReadReviews) && f.Flag != "" { // it would tell what was drawn
+		return f, fail(Forbidden, CodeForbidden, nil)
 	}
 	return f, nil
 }

@@ -128,3 +128,10 @@ func (s *Service) PolicyNow(ctx context.Context) (Policy, error) {
 	}
 	return p, nil
 }
+
+// ForgetSettings makes the next look read the settings again. It follows every edit.
+func (s *Service) ForgetSettings() {
+	s.settings.Lock()
+	s.settings.N = nil
+	s.settings.Unlock()
+}

@@ -61,6 +61,7 @@ func (s *server) correctionPage(c echo.Context, status int, id int64, change fun
 		Quiet: policy.Quiet, FollowFor: policy.FollowFor, IsAuthor: cor.AuthorID == a.UserID, CanReadOrder: a.Can(correction.ReadOrders),
 		SeesInternals: a.Can(correction.ReadAllOf), BodyText: string(cor.Body), CheckFailed: c.QueryParam("checked"),
 		Outlook: s.Corrections.Outlook(id), MayRule: cor.MayRule(a), MayAgree: cor.MayAgree(a), MayHandle: cor.MayHandle(a),
+		MayReview: cor.MayReview(a), MayAnswer: cor.MayAnswer(a), MayNote: cor.MayNote(a),
 	}
 	p.Page.Title += " #" + strconv.FormatInt(id, 10)
 	p.Page.Nav = layout.NavLog
@@ -86,10 +87,19 @@ func (s *server) correctionPage(c echo.Context, status int, id int64, change fun
 		if p.CanConfirm {
 			p.Token = s.Corrections.Token(cor)
 		}
+		if p.Over = cor.Over(); len(p.Over) == 0 && p.IsAuthor {
+			own, err := s.Corrections.Standing(ctx, a)
+			if err != nil {
+				return err
+			}
+			p.Over = own.Check(cor.Base.Total, cor.Target)
+		}
+	case correction.Awaiting:
+		p.CanWithdraw, p.MayDecide = mayAct, a.Can(correction.Approve) && !p.IsAuthor
 	case correction.Unknown, correction.Sending, correction.Claimed:
 		p.CanCheck = a.Can(correction.Correct)
 		p.QuietUntil = s.Corrections.QuietUntil(cor)
-	case correction.Stale, correction.Expiry, correction.Withdrawn, correction.NotSent, correction.NotApplied, correction.Rejected:
+	case correction.Stale, correction.Expiry, correction.Withdrawn, correction.Returned, correction.Declined, correction.NotSent, correction.NotApplied, correction.Rejected:
 		p.CanRedo, p.RedoURL = p.MayRedo && !taken(p.RetriedBy), again
 	}
 	entered := cor.Entered()
@@ -145,7 +155,7 @@ func taken(r *pages.Related) bool {
 		return false
 	}
 	switch r.State {
-	case correction.Stale, correction.Expiry, correction.Withdrawn:
+	case correction.Stale, correction.Expiry, correction.Withdrawn, correction.Returned, correction.Declined:
 		return false
 	}
 	return !r.State.Undone()

@@ -99,8 +99,12 @@ func (s *server) form(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	e.checked = s.Corrections.Policy.Check(e.form, e.base, e.offering)
-	return s.render(c, http.StatusOK, pages.Form(s.formProps(c, e)))
+	policy, err := s.Corrections.PolicyNow(ctx)
+	if err != nil {
+		return err
+	}
+	e.checked = policy.Check(e.form, e.base, e.offering)
+	return s.renderForm(c, http.StatusOK, e)
 }
 
 // editor is the state of one form between reading and rendering it.
@@ -178,8 +182,24 @@ func (s *server) fillDraft(ctx context.Context, a correction.Actor, ref correcti
 	return nil
 }
 
-func (s *server) formProps(c echo.Context, e editor) pages.FormProps {
-	policy := s.Corrections.Policy
+func (s *server) renderForm(c echo.Context, status int, e editor) error {
+	p, err := s.formProps(c, e)
+	if err != nil {
+		return err
+	}
+	return s.render(c, status, pages.Form(p))
+}
+
+func (s *server) formProps(c echo.Context, e editor) (pages.FormProps, error) {
+	ctx := c.Request().Context()
+	policy, err := s.Corrections.PolicyNow(ctx)
+	if err != nil {
+		return pages.FormProps{}, err
+	}
+	own, err := s.Corrections.Standing(ctx, actor(c))
+	if err != nil {
+		return pages.FormProps{}, err
+	}
 	industry, _ := correction.FindIndustry(e.offering.Industry)
 	p := pages.FormProps{
 		Page: s.page(c, formTitle), Base: e.base, Merchant: e.merchant, Offering: e.offering, Form: e.form,
@@ -204,13 +224,14 @@ func (s *server) formProps(c echo.Context, e editor) pages.FormProps {
 	}
 	p.Summary = pages.SummaryProps{
 		Current: e.base.Total, Checked: e.checked, At: s.Now(), ThresholdPercent: policy.TypeAbovePermille / 10,
-		Touched: e.show || touched(e),
+		Touched: e.show || touched(e), Own: own,
 	}
 	if e.checked.TotalKnown && e.checked.Total >= 0 && e.checked.Total < e.base.Total {
 		p.Summary.AsksTotal = policy.AsksTotal(e.base.Total, e.checked.Total)
 		p.Summary.KeptPermille = correction.Permille(e.checked.Total, e.base.Total)
+		p.Summary.Over = own.Check(e.base.Total, e.checked.Total)
 	}
-	return p
+	return p, nil
 }
 
 // keepUnderstood shows texts as they were understood; what is wrong stays as typed.
@@ -305,7 +326,7 @@ func (s *server) submitForm(c echo.Context) error {
 			return err
 		}
 		e.show = true
-		return s.render(c, http.StatusUnprocessableEntity, pages.Form(s.formProps(c, e)))
+		return s.renderForm(c, http.StatusUnprocessableEntity, e)
 	}
 	// Whatever stands in the way, nothing that was typed is lost.
 	derr := s.Corrections.SaveDraft(ctx, a, ref, encodeForm(e.form).Encode())
@@ -353,7 +374,7 @@ func (s *server) editForm(c echo.Context, ref correction.Ref, e editor, act stri
 		return &correction.Error{Kind: correction.Conflict, Code: correction.CodeBaseUnknown}
 	}
 	e.show = act == actRecompute
-	return s.render(c, http.StatusOK, pages.Form(s.formProps(c, e)))
+	return s.renderForm(c, http.StatusOK, e)
 }
 
 // preview answers the summary for the form's current values. The fragment's parts
@@ -367,7 +388,11 @@ func (s *server) preview(c echo.Context) error {
 	if err := s.check(c, &e, nil); err != nil {
 		return err
 	}
-	return s.render(c, http.StatusOK, pages.Parts(s.formProps(c, e)))
+	p, err := s.formProps(c, e)
+	if err != nil {
+		return err
+	}
+	return s.render(c, http.StatusOK, pages.Parts(p))
 }
 
 // check works out what the form means, after change was applied to it, and keeps
@@ -382,7 +407,11 @@ func (s *server) check(c echo.Context, e *editor, change func(base correction.Or
 		if err := change(e.base); err != nil {
 			return err
 		}
-		e.checked = s.Corrections.Policy.Check(e.form, e.base, e.offering)
+		policy, err := s.Corrections.PolicyNow(ctx)
+		if err != nil {
+			return err
+		}
+		e.checked = policy.Check(e.form, e.base, e.offering)
 	}
 	if e.merchant, err = s.merchant(ctx, a, e.base.SubMchID); err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"correction-console/internal/auth"
 	"correction-console/internal/correction"
 	"correction-console/web/static"
+	"correction-console/web/templates/pages"
 )
 
 // access says who may use a route. The zero value lets nobody in.
@@ -25,6 +26,8 @@ var (
 	editors   = access{roles: []correction.Role{correction.Agent, correction.Supervisor}}
 	exporters = access{roles: []correction.Role{correction.Supervisor, correction.Auditor}}
 	settlers  = access{roles: []correction.Role{correction.Supervisor}}
+	judges    = access{roles: []correction.Role{correction.Supervisor}}
+	reviewers = access{roles: []correction.Role{correction.Supervisor, correction.Auditor}}
 	overseers = access{roles: []correction.Role{correction.Supervisor, correction.Operator, correction.Auditor}}
 )
 
@@ -37,8 +40,9 @@ type route struct {
 }
 
 const (
-	exportPath  = "/corrections.csv"
-	metricsPath = "/metrics"
+	exportPath      = "/corrections.csv"
+	insightsCSVPath = "/insights.csv"
+	metricsPath     = "/metrics"
 )
 
 // table is the one route table. A route that is not here does not exist; a row
@@ -67,7 +71,20 @@ var table = []route{
 	{http.MethodPost, "/corrections/:id/withdrawal", editors, (*server).withdraw},
 	{http.MethodPost, "/corrections/:id/check", editors, (*server).checkNow},
 	{http.MethodPost, "/corrections/:id/resolution", settlers, (*server).resolve},
+	{http.MethodPost, "/corrections/:id/approval", judges, (*server).approve},
+	{http.MethodPost, "/corrections/:id/return", judges, (*server).giveBack},
+	{http.MethodPost, "/corrections/:id/decline", judges, (*server).decline},
+	{http.MethodPost, "/corrections/:id/review", editors, (*server).review},
 	{http.MethodGet, "/corrections/:id/proof", signedIn, (*server).proof},
+
+	{http.MethodGet, "/review", reviewers, (*server).reviews},
+	{http.MethodPost, "/review/signoff", settlers, (*server).signOff},
+	{http.MethodGet, "/review/days/:day", reviewers, (*server).day},
+	{http.MethodPost, "/review/days/:day", settlers, (*server).closeDay},
+
+	{http.MethodGet, pages.ApprovalsURL, reviewers, (*server).approvals},
+	{http.MethodGet, pages.InsightsURL, exporters, (*server).insights},
+	{http.MethodGet, insightsCSVPath, exporters, (*server).insightsCSV},
 
 	{http.MethodGet, "/operations", overseers, (*server).operations},
 

@@ -46,14 +46,27 @@ var outcomeWords = map[correction.State]func(l Lang, c correction.Correction, wh
 	correction.Stale:       staleOutcome,
 	correction.Resolved:    resolvedOutcome,
 	correction.AppliedLate: appliedOutcome,
-	correction.Expiry: func(l Lang, _ correction.Correction, _ string) OutcomeWords {
+	correction.Expiry: func(l Lang, c correction.Correction, _ string) OutcomeWords {
+		if _, waited := c.Find(correction.Awaiting); waited {
+			return OutcomeWords{
+				Title: l.T("24 小时没有人审批，已失效", "Not approved within 24 hours"),
+				Money: l.T("没有发给微信，这次没有改动金额。", "Nothing was sent to WeChat. This correction changed nothing."),
+				Next:  []string{l.T("还要改的话，重新提交一次，并提醒一下主管。刚才填的内容会带过去。", "To go on, submit it again and tell a supervisor. What you entered is carried over.")},
+			}
+		}
 		return OutcomeWords{
 			Title: l.T("没有按时确认，已作废", "Not confirmed in time"),
 			Money: l.T("没有发给微信，这次没有改动金额。", "Nothing was sent to WeChat. This correction changed nothing."),
 			Next:  []string{l.T("还要改的话，重新改一次。刚才填的内容会带过去。", "To go on, start again. What you entered is carried over.")},
 		}
 	},
-	correction.Withdrawn: func(l Lang, _ correction.Correction, _ string) OutcomeWords {
+	correction.Withdrawn: func(l Lang, c correction.Correction, _ string) OutcomeWords {
+		if _, waited := c.Find(correction.Awaiting); waited {
+			return OutcomeWords{
+				Title: l.T("审批之前撤回了", "Withdrawn before it was approved"),
+				Money: l.T("没有发给微信，这次没有改动金额。", "Nothing was sent to WeChat. This correction changed nothing."),
+			}
+		}
 		return OutcomeWords{
 			Title: l.T("确认之前撤回了", "Withdrawn before it was confirmed"),
 			Money: l.T("没有发给微信，这次没有改动金额。", "Nothing was sent to WeChat. This correction changed nothing."),
@@ -530,6 +543,11 @@ func IsCheck(e correction.Event) bool {
 	return e.State == correction.Unknown && e.Detail.Class == "" && e.Detail.Reading != nil
 }
 
+// IsSaid reports whether an event is a review or a note of a person.
+func IsSaid(c correction.Correction, e correction.Event) bool {
+	return slices.ContainsFunc(c.Words(), func(o correction.Event) bool { return o.N == e.N })
+}
+
 // IsLater reports whether an event came after the one with which the correction came
 // to that state: one more reading, or what a person said.
 func IsLater(c correction.Correction, e correction.Event) bool {
@@ -565,6 +583,15 @@ func EventTitle(l Lang, c correction.Correction, e correction.Event) string {
 	switch {
 	case IsCheck(e):
 		return l.T("核对了一次，还不能判断", "Checked; no decision yet")
+	case IsSaid(c, e):
+		name := e.ActorName
+		if name == "" && e.ActorID == c.AuthorID {
+			name = c.AuthorName
+		}
+		if d.Review == "" {
+			return l.F("%s 的备注", "%s: note", name)
+		}
+		return l.F("%s：%s", "%s: %s", name, ReviewWord(string(d.Review)).In(l))
 	case d.Handled:
 		return l.T("主管已处理", "Seen to by a supervisor")
 	case e.State == correction.NeedsPerson && d.Ruling != "":
@@ -575,6 +602,8 @@ func EventTitle(l Lang, c correction.Correction, e correction.Event) string {
 		return l.T("订单读不到，不再复核", "The order cannot be read; no longer tried")
 	case d.Settled != "":
 		return SettlementText(d.Settled).In(l)
+	case e.State == correction.Expiry && c.State == correction.Expiry && c.Over() != nil:
+		return l.T("没有按时审批，已失效", "Not approved in time")
 	case IsLater(c, e) && e.State.Undone():
 		return l.T("复核了一次", "Read again")
 	case IsLater(c, e) && d.Alarm == correction.AlarmLost:
@@ -598,6 +627,20 @@ func EventNotes(l Lang, c correction.Correction, e correction.Event) []string {
 	switch e.State {
 	case correction.Prepared:
 		add(l.F("当时应收 %s，要改为 %s。", "It amounted to %s; to become %s.", c.Base.Total, c.Target))
+	case correction.Awaiting:
+		if len(d.Over) > 0 {
+			add(OverTexts(l, d.Over) + Mark(l, "。", "."))
+		}
+		if d.Typed != "" {
+			add(l.F("输入新总额 %s，与要改的一致。", "Typed the new total %s, as it should be.", typed(d.Typed)))
+		}
+	case correction.Approved:
+		if d.Typed != "" {
+			add(l.F("没有看申请的金额，自己输入 %s，一致。", "Entered %s without seeing the total asked for; it agrees.", typed(d.Typed)))
+		}
+		if len(d.BodySHA256) > 12 {
+			add(l.F("批准的是这份原文：%s…", "Approved these bytes: %s…", d.BodySHA256[:12]))
+		}
 	case correction.Claimed:
 		if d.Typed != "" {
 			add(l.F("输入新总额 %s，与要改的一致。", "Typed the new total %s, as it should be.", typed(d.Typed)))

@@ -101,12 +101,22 @@ func (s *Store) inQueue(ctx context.Context, scope correction.Scope, which, orde
 	return out, nil
 }
 
-// NoteLook keeps when a person opened the form of an order.
+// lookAgain is after how long opening the form of an order again counts as a new look.
+// Before that, who comes back to the form has known the order since the first time.
+const lookAgain = 30 * time.Minute
+
+// NoteLook keeps when a person opened the form of an order, until they confirmed a
+// correction of it.
 func (s *Store) NoteLook(ctx context.Context, userID int64, ref correction.Ref, at time.Time) error {
 	err := s.write(ctx, func(w *writeTx) error {
 		_, err := w.exec(ctx, `
 			INSERT INTO look (user_id, sub_mchid, out_order_no, at_ms) VALUES (?, ?, ?, ?)
-			ON CONFLICT (user_id, sub_mchid, out_order_no) DO UPDATE SET at_ms = excluded.at_ms`, userID, ref.SubMchID, ref.OutOrderNo, millis(at))
+			ON CONFLICT (user_id, sub_mchid, out_order_no) DO UPDATE SET at_ms = excluded.at_ms
+			WHERE look.at_ms > excluded.at_ms OR look.at_ms <= excluded.at_ms - ? OR EXISTS (
+				SELECT 1 FROM correction c INDEXED BY correction_order JOIN correction_now w ON w.correction_id = c.id
+				WHERE c.out_order_no = look.out_order_no AND c.sub_mchid = look.sub_mchid AND c.author = look.user_id
+					AND c.prepared_ms >= look.at_ms AND w.state NOT IN ('prepared', 'cancelled', 'expired'))`,
+			userID, ref.SubMchID, ref.OutOrderNo, millis(at), lookAgain.Milliseconds())
 		return err
 	})
 	if err != nil {
@@ -135,4 +145,36 @@ func (s *Store) PruneLooks(ctx context.Context, before time.Time) error {
 		return fmt.Errorf("forget when forms were opened: %w", err)
 	}
 	return nil
+}
+
+// AwaitingCount counts what came to wait for approval after a time.
+func (s *Store) AwaitingCount(ctx context.Context, scope correction.Scope, after time.Time) (int, error) {
+	list, err := json.Marshal(append([]string{}, scope.Merchants...))
+	if err != nil {
+		return 0, fmt.Errorf("count approvals: %w", err)
+	}
+	var n int
+	err = s.reader.row(ctx, `
+		SELECT count(*) FROM correction_now w INDEXED BY correction_now_state
+		WHERE w.state = 'awaiting_approval' AND w.at_ms > ?3 AND (?1 OR (SELECT sub_mchid FROM correction WHERE id = w.correction_id) IN (SELECT value FROM json_each(?2)))`,
+		scope.All, string(list), millis(after)).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count approvals: %w", err)
+	}
+	return n, nil
+}
+
+// AuthorRecord counts a person's corrections since a time that were confirmed, and how
+// many of them a review found wrong; of their newest 10,000.
+func (s *Store) AuthorRecord(ctx context.Context, author int64, since time.Time) (confirmed, wrong int, err error) {
+	err = s.reader.row(ctx, `
+		SELECT count(*), count(*) FILTER (WHERE w.review = 'wrong') FROM (
+			SELECT id, prepared_ms FROM correction INDEXED BY correction_author WHERE author = ?1 ORDER BY id DESC LIMIT 10000) c
+		JOIN correction_now w ON w.correction_id = c.id
+		WHERE c.prepared_ms >= ?2 AND w.state NOT IN ('prepared', 'expired', 'cancelled', 'awaiting_approval', 'declined', 'returned', 'stale')`,
+		author, millis(since)).Scan(&confirmed, &wrong)
+	if err != nil {
+		err = fmt.Errorf("read the record of an author: %w", err)
+	}
+	return confirmed, wrong, err
 }

@@ -235,7 +235,7 @@ const undoneFor = 24 * time.Hour
 
 // Attention lists the corrections of the filter's scope and author that need
 // somebody: uncertain ones and conflicts first, then the newest.
-func (s *Store) Attention(ctx context.Context, f correction.LogFilter, now time.Time, limit int) ([]correction.Summary, error) {
+func (s *Store) Attention(ctx context.Context, f correction.LogFilter, viewer int64, now time.Time, limit int) ([]correction.Summary, error) {
 	n := narrow(correction.LogFilter{Scope: f.Scope, SubMchID: f.SubMchID})
 	if n.none() {
 		return nil, nil
@@ -254,15 +254,20 @@ func (s *Store) Attention(ctx context.Context, f correction.LogFilter, now time.
 			CROSS JOIN correction c ON c.id = w.correction_id
 			WHERE w.state = 'prepared' AND c.confirm_until_ms > ?1
 			UNION ALL
+			SELECT w.correction_id FROM correction_now w INDEXED BY correction_now_state
+			CROSS JOIN correction c ON c.id = w.correction_id
+			WHERE w.state = 'awaiting_approval' AND c.author = ?7
+			UNION ALL
 			SELECT w.correction_id FROM correction_now w INDEXED BY correction_now_undone
 			CROSS JOIN correction c ON c.id = w.correction_id
-			WHERE w.state IN ('stale', 'not_sent', 'rejected', 'not_applied') AND w.at_ms >= ?2
+			WHERE w.state IN ('stale', 'not_sent', 'rejected', 'not_applied', 'returned', 'declined') AND w.at_ms >= ?2
+				AND (w.state NOT IN ('returned', 'declined') OR c.author = ?7)
 				AND NOT EXISTS (SELECT 1 FROM correction later INDEXED BY correction_order
 					WHERE later.out_order_no = c.out_order_no AND later.sub_mchid = c.sub_mchid AND later.id > c.id)
 		) page CROSS JOIN correction c ON c.id = page.id`+summaryJoins+`
 		WHERE (?3 OR c.sub_mchid IN (SELECT value FROM json_each(?4))) AND (?5 = 0 OR c.author = ?5)
-		ORDER BY w.state IN ('unknown', 'conflict') DESC, c.id DESC LIMIT ?6`,
-		millis(now), millis(now.Add(-undoneFor)), n.all, string(list), f.AuthorID, limit)
+		ORDER BY w.state IN ('unknown', 'conflict') DESC, w.state = 'returned' DESC, c.id DESC LIMIT ?6`,
+		millis(now), millis(now.Add(-undoneFor)), n.all, string(list), f.AuthorID, limit, viewer)
 	out, err := collect(rows, err, scanSummary)
 	if err != nil {
 		return nil, fmt.Errorf("read what needs attention: %w", err)

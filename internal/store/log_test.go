@@ -206,7 +206,7 @@ func TestAttention_ListsWhatNeedsSomebody(t *testing.T) {
 	elsewhere := add(lin.ID, other, recent, pathTo[correction.Rejected]...)
 
 	ids := func(f correction.LogFilter, limit int) []int64 {
-		rows, err := s.Attention(t.Context(), f, now, limit)
+		rows, err := s.Attention(t.Context(), f, 0, now, limit)
 		must(t, err)
 		var out []int64
 		for _, r := range rows {

@@ -218,9 +218,27 @@ func (w *writeTx) replayEvent(ctx context.Context, id int64, ref correction.Ref,
 		return false, err
 	}
 	if e.State.Holds() && !now.Holds() {
-		return true, w.hold(ctx, id, ref)
+		return true, w.holdAnew(ctx, id, ref, e.At)
 	}
 	return true, nil
+}
+
+// holdAnew takes an order for a correction that was sent. One that waits for approval in
+// the copy had left it by then: its order has moved.
+func (w *writeTx) holdAnew(ctx context.Context, id int64, ref correction.Ref, at time.Time) error {
+	var waits int64
+	err := w.row(ctx, `
+		SELECT l.correction_id FROM claim l JOIN correction_now w ON w.correction_id = l.correction_id
+		WHERE l.sub_mchid = ? AND l.out_order_no = ? AND w.state = 'awaiting_approval'`, ref.SubMchID, ref.OutOrderNo).Scan(&waits)
+	switch {
+	case err == nil:
+		if err := w.follow(ctx, waits, correction.Awaiting, 0, correction.Event{State: correction.Stale, At: at}, nil); err != nil {
+			return err
+		}
+	case !errors.Is(err, sql.ErrNoRows):
+		return err
+	}
+	return w.hold(ctx, id, ref)
 }
 
 // ReplayEvent adds what became of a correction that was sent, unless it is on record.

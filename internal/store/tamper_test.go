@@ -36,6 +36,7 @@ func lives(t testing.TB, s *Store, random *rand.Rand, corrections int) {
 	for i, state := range []correction.State{correction.NeedsPerson, correction.Resolved} {
 		ruling[state] = person(t, s, fmt.Sprintf("supervisor-%d-%d", random.Uint32(), i), correction.Supervisor).ID
 	}
+	reviewer := person(t, s, fmt.Sprintf("reviewer-%d", random.Uint32()), correction.Supervisor).ID
 	type walk struct {
 		id   int64
 		r    correction.Ref
@@ -82,6 +83,13 @@ func lives(t testing.TB, s *Store, random *rand.Rand, corrections int) {
 		e.Detail = correction.Detail{Message: strings.Repeat("m", random.IntN(1500)), SignMS: at.UnixMilli()}
 		if random.IntN(2) == 0 {
 			e.Detail.RequestID = fmt.Sprintf("08F78BB5-%d", random.Uint32())
+		}
+		if e.State == correction.Claimed && random.IntN(2) == 0 {
+			e.Detail.Flags = []correction.Flag{{Code: correction.FlagZero}, {Code: correction.FlagFast, Found: 3, Limit: 10}}[:1+random.IntN(2)]
+		}
+		if e.State == w.from && e.State.Final() && random.IntN(2) == 0 {
+			e.Detail.Review = []correction.ReviewMark{correction.ReviewFine, correction.ReviewQueried, correction.ReviewWrong}[random.IntN(3)]
+			e.ActorID = reviewer
 		}
 		if e.State == w.from {
 			e.Detail.Settled = []correction.Settlement{"", correction.Rechecked, correction.StillOpen}[random.IntN(3)]
@@ -170,7 +178,7 @@ type column struct{ table, name, kind string }
 
 var keyOf = map[string]string{
 	"correction": "id", "event": "correction_id", "send": "correction_id", "salt": "correction_id", "leaf": "correction_id",
-	"checkpoint": "0", "correction_now": "correction_id", "claim": "correction_id",
+	"checkpoint": "0", "correction_now": "correction_id", "claim": "correction_id", "spent": "correction_id", "flag": "correction_id",
 }
 
 func (x *tampering) columns(t testing.TB) (all []column) {
@@ -308,7 +316,7 @@ func (x *tampering) insert(t testing.TB, table string) bool {
 		return false
 	}
 	keys := map[string]string{
-		"correction": "id", "event": "n", "send": "correction_id", "salt": "correction_id", "leaf": "i", "checkpoint": "size", "correction_now": "correction_id", "claim": "correction_id",
+		"correction": "id", "event": "n", "send": "correction_id", "salt": "correction_id", "leaf": "i", "checkpoint": "size", "correction_now": "correction_id", "claim": "correction_id", "spent": "correction_id", "flag": "code",
 	}
 	values := map[string]any{}
 	var names []string
@@ -320,6 +328,10 @@ func (x *tampering) insert(t testing.TB, table string) bool {
 		must(t, x.db.QueryRow(`SELECT `+c.name+` FROM `+table+` WHERE `+where).Scan(&v))
 		switch c.name {
 		case keys[table]:
+			if text, ok := v.(string); ok {
+				v = text + "x"
+				break
+			}
 			v = v.(int64) + 1 + x.random.Int64N(1000)
 			if table != "event" && table != "leaf" {
 				id = v.(int64)
@@ -355,7 +367,7 @@ func flipped(b []byte) []byte {
 // forget removes a correction with everything that is known of it, and closes the gap.
 func (x *tampering) forget(t testing.TB) bool {
 	id := x.int(t, `SELECT correction_id FROM leaf WHERE n = 1 AND i < ? ORDER BY random() LIMIT 1`, x.covered)
-	for _, table := range []string{"leaf", "event", "send", "salt", "correction_now", "claim"} {
+	for _, table := range []string{"leaf", "event", "send", "salt", "correction_now", "claim", "spent", "flag"} {
 		x.must(t, `DELETE FROM `+table+` WHERE correction_id = ?`, id)
 	}
 	x.must(t, `DELETE FROM correction WHERE id = ?`, id)
@@ -369,7 +381,7 @@ func (x *tampering) invent(t testing.TB) bool {
 	made := x.int(t, `SELECT max(id) + 1 FROM correction`)
 	for _, c := range []struct{ table, key, change string }{
 		{"correction", "id", "confirm_hash = randomblob(32), retry_of = NULL, out_order_no = out_order_no || 'x'"},
-		{"event", "correction_id", ""}, {"send", "correction_id", ""}, {"salt", "correction_id", ""}, {"correction_now", "correction_id", ""},
+		{"event", "correction_id", ""}, {"send", "correction_id", ""}, {"salt", "correction_id", ""}, {"correction_now", "correction_id", ""}, {"spent", "correction_id", ""}, {"flag", "correction_id", ""},
 		{"claim", "correction_id", "out_order_no = out_order_no || 'x'"},
 	} {
 		x.must(t, `CREATE TEMP TABLE copied AS SELECT * FROM `+c.table+` WHERE `+c.key+` = ?`, id)
@@ -399,6 +411,8 @@ func (x *tampering) cut(t testing.TB) bool {
 		x.must(t, `DELETE FROM `+table+` WHERE `+key+` NOT IN (SELECT correction_id FROM event)`)
 	}
 	x.must(t, `DELETE FROM send WHERE correction_id NOT IN (SELECT correction_id FROM event WHERE state = 'sending')`)
+	x.must(t, `DELETE FROM spent WHERE correction_id NOT IN (SELECT correction_id FROM event WHERE state = 'claimed')`)
+	x.must(t, `DELETE FROM flag WHERE correction_id NOT IN (SELECT correction_id FROM event WHERE state = 'claimed')`)
 	x.derive(t)
 	x.must(t, `DELETE FROM checkpoint WHERE size > ?`, size)
 	return true
@@ -406,22 +420,23 @@ func (x *tampering) cut(t testing.TB) bool {
 
 // derive makes correction_now and claim what the events say.
 func (x *tampering) derive(t testing.TB) {
-	rows, err := x.db.Query(`SELECT correction_id, n, state, at_ms, request_id, settled, due FROM event ORDER BY correction_id, n`)
-	stands := map[int64]*standing{}
+	rows, err := x.db.Query(`SELECT correction_id, n, state, at_ms, COALESCE(actor, 0), request_id, settled, due, review, detail FROM event ORDER BY correction_id, n`)
+	stands := map[int64]*knownCorrection{}
 	_, err = collect(rows, err, func(r scanner) (struct{}, error) {
 		var e ledger.Entry
-		err := r.Scan(&e.CorrectionID, &e.N, &e.State, &e.AtMS, &e.RequestID, &e.Settled, &e.Due)
+		err := r.Scan(&e.CorrectionID, &e.N, &e.State, &e.AtMS, &e.Actor, &e.RequestID, &e.Settled, &e.Due, &e.Review, &e.Detail)
 		if stands[e.CorrectionID] == nil {
-			stands[e.CorrectionID] = &standing{}
+			stands[e.CorrectionID] = &knownCorrection{}
 		}
 		stands[e.CorrectionID].follow(e)
 		return struct{}{}, err
 	})
 	must(t, err)
 	x.must(t, `DELETE FROM claim`)
-	for id, s := range stands {
-		x.must(t, `UPDATE correction_now SET n = ?, state = ?, at_ms = ?, request_id = ?, settled = ?, due = ? WHERE correction_id = ?`,
-			s.n, s.state, s.at, s.requestID, s.settled, s.due, id)
+	for id, known := range stands {
+		s := known.then
+		x.must(t, `UPDATE correction_now SET n = ?, state = ?, at_ms = ?, request_id = ?, settled = ?, due = ?, review = ?, approver = ?, flagged = ? WHERE correction_id = ?`,
+			s.n, s.state, s.at, s.requestID, s.settled, s.due, s.review, s.approver, s.flagged, id)
 		if correction.State(s.state).Holds() {
 			x.must(t, `INSERT INTO claim SELECT sub_mchid, out_order_no, id FROM correction WHERE id = ?`, id)
 		}

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 
 	"modernc.org/sqlite"
@@ -23,6 +26,7 @@ type Verification struct {
 	Intents             int64 // to send
 	Root                [32]byte
 	Checkpoints         int // of the database itself, all signed and met
+	flags, spent        int64
 }
 
 // Fault is the first thing in a record that is not as it was written.
@@ -198,14 +202,20 @@ func verifyEvents(ctx context.Context, tx *sql.Tx, audit *ledger.Audit, v *Verif
 		if err := audit.Add(e, hashes); err != nil {
 			return err
 		}
-		known.then.follow(e)
+		known.follow(e)
 		switch {
 		case n > known.now.n:
 			return fault("it is not on record that the correction stands there")
-		case n == known.now.n && known.then != known.now:
+		case n == known.now.n && (known.then != known.now || known.got != known.has):
 			return fault("the correction does not stand as its events say")
 		case n == known.now.n:
 			standing++
+			if known.got.author != 0 {
+				v.spent++
+			}
+			if known.got.flags != "" {
+				v.flags += int64(1 + strings.Count(known.got.flags, " "))
+			}
 		}
 	}
 	if err := rows.Err(); err != nil || standing == v.Corrections {
@@ -251,9 +261,18 @@ type standing struct {
 	flagged   bool
 }
 
+// derived is what else the triggers on event write of a correction.
+type derived struct {
+	flags             string // codes of its flags, sorted
+	author, at, spent int64  // its row of spent; zero when there is none
+}
+
 // follow does what the triggers on event do.
 func (s *standing) follow(e ledger.Entry) {
 	same := s.state == e.State
+	if e.State == string(correction.Claimed) && flagsIn(e.Detail) != "" {
+		s.flagged = true
+	}
 	s.n, s.state = e.N, e.State
 	if !same {
 		s.at = e.AtMS
@@ -267,11 +286,8 @@ func (s *standing) follow(e ledger.Entry) {
 	if e.N > 1 && e.Due != 0 {
 		s.due = e.Due > 0
 	}
-	if e.Review != "" {
+	if e.N > 1 && (!same || e.Review != "") {
 		s.review = e.Review
-	}
-	if e.State == string(correction.Claimed) && bytes.Contains(e.Detail, []byte(`"flags":[{`)) {
-		s.flagged = true
 	}
 	switch correction.State(e.State) {
 	case correction.Approved, correction.Declined, correction.Returned:
@@ -281,11 +297,41 @@ func (s *standing) follow(e ledger.Entry) {
 	}
 }
 
+// flagsIn are the codes of the flags in the detail of an event, sorted.
+func flagsIn(detail []byte) string {
+	if !bytes.Contains(detail, []byte(`"flags":[`)) {
+		return ""
+	}
+	var d correction.Detail
+	if json.Unmarshal(detail, &d) != nil {
+		return ""
+	}
+	var codes []string
+	for _, f := range d.Flags {
+		codes = append(codes, f.Code)
+	}
+	slices.Sort(codes)
+	return strings.Join(slices.Compact(codes), " ")
+}
+
 // knownCorrection is what the way through the events needs of a correction.
 type knownCorrection struct {
-	salt []byte
-	now  standing // as it is on record
-	then standing // as the events so far have it
+	salt              []byte
+	author, reduction int64
+	now               standing // as it is on record
+	then              standing // as the events so far have it
+	has               derived
+	got               derived
+}
+
+func (k *knownCorrection) follow(e ledger.Entry) {
+	if e.State == string(correction.Claimed) {
+		k.got.flags = flagsIn(e.Detail)
+		if k.then.state == string(correction.Prepared) {
+			k.got.author, k.got.at, k.got.spent = k.author, e.AtMS, k.reduction
+		}
+	}
+	k.then.follow(e)
 }
 
 // originCursor reads corrections in the order of their ids, and keeps what is needed of
@@ -300,27 +346,34 @@ type originCursor struct {
 	kept map[int64]*knownCorrection
 }
 
-const nowColumns = `s.salt, w.n, w.state, w.at_ms, w.request_id, w.settled, w.due, w.review, w.approver, w.flagged`
+const nowColumns = `s.salt, w.n, w.state, w.at_ms, w.request_id, w.settled, w.due, w.review, w.approver, w.flagged,
+	CASE WHEN w.flagged THEN COALESCE((SELECT group_concat(code, ' ' ORDER BY code) FROM flag WHERE correction_id = w.correction_id), '-') ELSE '' END,
+	p.author, p.at_ms, p.reduction, c.author, c.base_total - c.target_total`
 
 // nowRow takes up nowColumns. What is missing is left at zero, which no event leads to.
 type nowRow struct {
-	salt                              []byte
-	n, at, due, approver, flagged     sql.NullInt64
-	state, requestID, settled, review sql.NullString
+	salt                                     []byte
+	n, at, due, approver, flagged            sql.NullInt64
+	state, requestID, settled, review, flags sql.NullString
+	spender, spentAt, spent                  sql.NullInt64
+	author, reduction                        sql.NullInt64
 }
 
 func (r *nowRow) columns() []any {
-	return []any{&r.salt, &r.n, &r.state, &r.at, &r.requestID, &r.settled, &r.due, &r.review, &r.approver, &r.flagged}
+	return []any{&r.salt, &r.n, &r.state, &r.at, &r.requestID, &r.settled, &r.due, &r.review, &r.approver, &r.flagged, &r.flags, &r.spender, &r.spentAt, &r.spent, &r.author, &r.reduction}
 }
 
 func (r *nowRow) known() *knownCorrection {
-	return &knownCorrection{salt: r.salt, now: standing{int(r.n.Int64), r.state.String, r.at.Int64, r.requestID.String, r.settled.String, r.due.Int64 != 0, r.review.String, r.approver.Int64, r.flagged.Int64 != 0}}
+	return &knownCorrection{salt: r.salt, author: r.author.Int64, reduction: r.reduction.Int64, now: standing{
+		int(r.n.Int64), r.state.String, r.at.Int64, r.requestID.String, r.settled.String, r.due.Int64 != 0, r.review.String, r.approver.Int64, r.flagged.Int64 != 0,
+	}, has: derived{r.flags.String, r.spender.Int64, r.spentAt.Int64, r.spent.Int64}}
 }
 
 func newOriginCursor(ctx context.Context, tx *sql.Tx) (*originCursor, error) {
 	rows, err := tx.QueryContext(ctx, `
 		SELECT c.id, `+nowColumns+`, `+originColumns+` FROM correction c
-		LEFT JOIN salt s ON s.correction_id = c.id LEFT JOIN correction_now w ON w.correction_id = c.id ORDER BY c.id`)
+		LEFT JOIN salt s ON s.correction_id = c.id LEFT JOIN correction_now w ON w.correction_id = c.id
+		LEFT JOIN spent p ON p.correction_id = c.id ORDER BY c.id`)
 	if err != nil {
 		return nil, fmt.Errorf("read corrections: %w", err)
 	}
@@ -363,7 +416,8 @@ func (c *originCursor) known(ctx context.Context, id int64, n int) (*knownCorrec
 		return known, nil
 	}
 	var now nowRow
-	err := c.tx.QueryRowContext(ctx, `SELECT `+nowColumns+` FROM salt s LEFT JOIN correction_now w ON w.correction_id = s.correction_id WHERE s.correction_id = ?`, id).
+	err := c.tx.QueryRowContext(ctx, `SELECT `+nowColumns+` FROM salt s LEFT JOIN correction_now w ON w.correction_id = s.correction_id
+		LEFT JOIN spent p ON p.correction_id = s.correction_id LEFT JOIN correction c ON c.id = s.correction_id WHERE s.correction_id = ?`, id).
 		Scan(now.columns()...)
 	if err != nil {
 		return nil, err
@@ -373,7 +427,7 @@ func (c *originCursor) known(ctx context.Context, id int64, n int) (*knownCorrec
 	_, err = collect(rows, err, func(r scanner) (struct{}, error) {
 		var e ledger.Entry
 		err := r.Scan(&e.N, &e.State, &e.AtMS, &e.Actor, &e.RequestID, &e.Settled, &e.Due, &e.Review, &e.Detail)
-		known.then.follow(e)
+		known.follow(e)
 		return struct{}{}, err
 	})
 	c.keep(id, known)
@@ -407,6 +461,12 @@ func verifyRest(ctx context.Context, tx *sql.Tx, v Verification) error {
 		{`SELECT count(*) FROM correction_now`, v.Corrections, `
 			SELECT w.correction_id, 0 FROM correction_now w WHERE NOT EXISTS (SELECT 1 FROM correction c WHERE c.id = w.correction_id) LIMIT 1`,
 			"its state is missing, or belongs to nothing"},
+		{`SELECT count(*) FROM flag`, v.flags, `
+			SELECT f.correction_id, 0 FROM flag f JOIN correction_now w ON w.correction_id = f.correction_id WHERE w.flagged = 0 LIMIT 1`,
+			"a flag is missing, or there is one that no event gives"},
+		{`SELECT count(*) FROM spent`, v.spent, `
+			SELECT p.correction_id, 0 FROM spent p LEFT JOIN event e ON e.correction_id = p.correction_id AND e.n = 2 AND e.state = 'claimed' WHERE e.n IS NULL LIMIT 1`,
+			"what its author gave up alone is missing, or belongs to nothing"},
 		{``, 0, `
 			SELECT l.correction_id, 0 FROM claim l
 			LEFT JOIN correction_now w ON w.correction_id = l.correction_id LEFT JOIN correction c ON c.id = l.correction_id

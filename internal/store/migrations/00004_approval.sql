@@ -39,6 +39,8 @@ CREATE TABLE spent (
   reduction     INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX spent_author ON spent (author, at_ms);
+INSERT INTO spent (correction_id, author, at_ms, reduction)
+  SELECT c.id, c.author, e.at_ms, c.base_total - c.target_total FROM event e JOIN correction c ON c.id = e.correction_id WHERE e.state = 'claimed';
 
 -- The devices that a correction names. Written by the trigger on correction.
 CREATE TABLE device (
@@ -92,6 +94,10 @@ INSERT INTO transition (from_state, to_state) VALUES
 DROP INDEX correction_now_watched;
 CREATE INDEX correction_now_watched ON correction_now (correction_id)
   WHERE settled = '' AND state IN ('awaiting_approval', 'claimed', 'sending', 'unknown', 'applied', 'applied_late', 'rejected', 'not_sent', 'not_applied');
+
+DROP INDEX correction_now_undone;
+CREATE INDEX correction_now_undone ON correction_now (at_ms)
+  WHERE state IN ('stale', 'not_sent', 'rejected', 'not_applied', 'returned', 'declined');
 
 DROP TRIGGER event_next;
 -- +goose StatementBegin

@@ -38,6 +38,14 @@ const follow = (a) => {
   return true;
 };
 
+// focus goes to a control; it presses nothing.
+const focus = (selector) => {
+  const at = [...document.querySelectorAll(selector)].find(visible);
+  if (!at) return false;
+  at.focus();
+  return true;
+};
+
 const toFind = () => {
   const box = find();
   if (!box) return false;
@@ -53,18 +61,24 @@ const keys = {
   k: () => move(-1),
   o: () => follow(rows()[here()]),
   e: () => follow(edit()),
+  a: () => focus("[data-approve]"),
+  d: () => focus("[data-decline]"),
   "?": () => help(),
   "？": () => help(),
 };
 
-const places = { m: "/", l: "/corrections" };
+const places = { m: "/", a: "/approvals", l: "/corrections", r: "/review" };
 
 const lines = [
   { keys: ["/"], on: find, zh: "查找订单", en: "Find an order" },
   { keys: ["g", "m"], on: () => link("/"), zh: "我的", en: "Mine" },
+  { keys: ["g", "a"], on: () => link("/approvals"), zh: "审批", en: "Approvals" },
   { keys: ["g", "l"], on: () => link("/corrections"), zh: "改价记录", en: "Change log" },
   { keys: ["j", "k"], on: () => rows().length > 0, zh: "下一行、上一行", en: "Next row, previous row" },
   { keys: ["o"], on: () => rows().length > 0, zh: "打开这一行（也可以按 Enter）", en: "Open the row (or Enter)" },
+  { keys: ["g", "r"], on: () => link("/review"), zh: "复核", en: "Review" },
+  { keys: ["a"], on: () => document.querySelector("[data-approve]"), zh: "到批准（不会提交）", en: "To approve (submits nothing)" },
+  { keys: ["d"], on: () => document.querySelector("[data-decline]"), zh: "到不批准的理由（不会提交）", en: "To the reason of a refusal (submits nothing)" },
   { keys: ["e"], on: edit, zh: "改这一单的金额", en: "Correct this order" },
   { keys: ["Ctrl", "Enter"], on: editor, zh: "去核对页（不会发送）", en: "To the review page (sends nothing)" },
   { keys: ["?"], on: () => true, zh: "显示或收起这张表", en: "Show or hide this list" },

@@ -56,16 +56,26 @@ func (p Page) next() string {
 	return p.Path
 }
 
-type navItem struct{ name, href, text string }
+type navItem struct {
+	name, href, text string
+	count            int // shown as a badge when it is not 0
+}
 
 // nav lists the main navigation of the person.
 func (p Page) nav() []navItem {
-	items := []navItem{{NavMine, "/", p.T("我的", "Mine")}}
+	items := []navItem{{NavMine, "/", p.T("我的", "Mine"), 0}}
+	if p.User.Queues {
+		items = append(items, navItem{NavApprovals, "/approvals", p.T("审批", "Approvals"), p.User.Waiting})
+	}
 	if p.User.CanLog {
-		items = append(items, navItem{NavLog, "/corrections", p.T("改价记录", "Change log")})
+		items = append(items, navItem{NavLog, "/corrections", p.T("改价记录", "Change log"), 0})
+	}
+	if p.User.Queues {
+		items = append(items, navItem{NavReview, "/review", p.T("复核", "Review"), p.User.Reviews})
+		items = append(items, navItem{NavInsights, "/insights", p.T("统计", "Insights"), 0})
 	}
 	if p.User.CanRun {
-		items = append(items, navItem{NavOperations, "/operations", p.T("运维", "Operations")})
+		items = append(items, navItem{NavOperations, "/operations", p.T("运维", "Operations"), 0})
 	}
 	return items
 }
@@ -82,3 +92,11 @@ func (p Page) themes() []themeChoice {
 
 // pressed is the value of aria-pressed.
 func pressed(on bool) string { return strconv.FormatBool(on) }
+
+// countText is a number of things that wait, as a badge has room for.
+func countText(n int) string {
+	if n > 99 {
+		return "99+"
+	}
+	return strconv.Itoa(n)
+}

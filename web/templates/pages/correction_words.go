@@ -28,7 +28,7 @@ func (p CorrectionProps) reduction() correction.Fen { return p.C.Base.Total - p.
 func (p CorrectionProps) open() bool { return p.C.State == correction.Prepared }
 
 func (p CorrectionProps) underWay() bool {
-	return p.C.State == correction.Claimed || p.C.State == correction.Sending
+	return p.C.State == correction.Approved || p.C.State == correction.Claimed || p.C.State == correction.Sending
 }
 
 func (p CorrectionProps) outcome() i18n.OutcomeWords {
@@ -91,8 +91,14 @@ func (p CorrectionProps) look() (kind, icon string) {
 		return "bad", "cross"
 	case correction.NotSent:
 		return "", "cross"
-	case correction.Claimed, correction.Sending:
+	case correction.Claimed, correction.Sending, correction.Approved:
 		return "", "plane"
+	case correction.Awaiting:
+		return "", "hourglass"
+	case correction.Returned:
+		return "warn", "back"
+	case correction.Declined:
+		return "bad", "cross"
 	case correction.Stale:
 		return "warn", "warn"
 	}
@@ -103,7 +109,7 @@ func (p CorrectionProps) look() (kind, icon string) {
 // correction has a new amount.
 func (p CorrectionProps) fromLabel() string {
 	switch p.C.State {
-	case correction.Prepared:
+	case correction.Prepared, correction.Awaiting:
 		return p.Page.T("当前应收", "Current total")
 	case correction.Applied, correction.AppliedLate:
 		return p.Page.T("改前应收", "Former total")
@@ -257,8 +263,14 @@ func (p CorrectionProps) eventTime(t time.Time) string {
 // eventLook is the class and the icon of an entry of the history.
 func eventLook(c correction.Correction, e correction.Event) (class, icon string) {
 	switch d := e.Detail; {
-	case d.Handled:
+	case d.Review == correction.ReviewFine || d.Handled:
 		return "timeline__mark", "check"
+	case d.Review == correction.ReviewWrong:
+		return "timeline__mark timeline__mark--warn", "warn"
+	case d.Review == correction.ReviewQueried:
+		return "timeline__mark", "question"
+	case i18n.IsSaid(c, e):
+		return "timeline__mark", "pencil"
 	case d.Ruling != "":
 		return "timeline__mark", "user"
 	case d.Alarm == correction.AlarmLost || d.Due:
@@ -271,6 +283,14 @@ func eventLook(c correction.Correction, e correction.Event) (class, icon string)
 	switch e.State {
 	case correction.Prepared:
 		return "timeline__mark", "pencil"
+	case correction.Awaiting:
+		return "timeline__mark", "hourglass"
+	case correction.Approved:
+		return "timeline__mark timeline__mark--good", "check"
+	case correction.Returned:
+		return "timeline__mark timeline__mark--warn", "back"
+	case correction.Declined:
+		return "timeline__mark timeline__mark--warn", "cross"
 	case correction.Claimed:
 		return "timeline__mark", "check"
 	case correction.Sending:
@@ -305,7 +325,7 @@ func (p CorrectionProps) internals() string {
 		fmt.Fprintf(&b, "%d %s %s", e.N, p.Page.Full(e.At), e.State)
 		for _, kv := range [][2]string{
 			{"class", string(d.Class)}, {"cause", d.Cause}, {"finding", string(d.Finding)}, {"obstacle", string(d.Obstacle)}, {"alarm", d.Alarm},
-			{"code", d.Code}, {"message", d.Message}, {"request_id", d.RequestID}, {"host", d.Host}, {"settled", string(d.Settled)}, {"ruling", string(d.Ruling)},
+			{"code", d.Code}, {"message", d.Message}, {"request_id", d.RequestID}, {"host", d.Host}, {"settled", string(d.Settled)}, {"ruling", string(d.Ruling)}, {"review", string(d.Review)},
 		} {
 			if kv[1] != "" {
 				fmt.Fprintf(&b, " %s=%q", kv[0], kv[1])

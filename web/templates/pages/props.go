@@ -41,6 +41,7 @@ type HomeProps struct {
 	Merchants []correction.Merchant
 	Find      FindProps
 	Due       []DueRow
+	Questions []correction.Question // that wait for the person
 	Attention []correction.Summary
 	Recent    []correction.Summary
 	All       bool // the person sees everybody's corrections, not only their own
@@ -134,8 +135,10 @@ type SummaryProps struct {
 	At               time.Time
 	AsksTotal        bool // the next step asks to type the new total
 	ThresholdPercent int
-	KeptPermille     int  // share kept, when TotalKnown
-	Touched          bool // something differs from the order, so problems are worth telling
+	KeptPermille     int                 // share kept, when TotalKnown
+	Touched          bool                // something differs from the order, so problems are worth telling
+	Own              correction.Standing // what the person may give up alone, and has today
+	Over             []correction.Over   // the bounds that the new total is above: it needs an approval
 }
 
 // MovedProps is the page "then / now / yours": the order changed under a form or
@@ -166,6 +169,7 @@ type CorrectionProps struct {
 	CanConfirm       bool
 	CanWithdraw      bool
 	Token            string
+	Over             []correction.Over // why it needs an approval; empty when it does not
 	TypedTotal       string
 	TypedProblem     bool               // the typed total was missing or different
 	Busy             *correction.Holder // somebody else holds the order
@@ -188,6 +192,8 @@ type CorrectionProps struct {
 	RetryOf    *Related    // what this one tries again
 	RetriedBy  *Related    // the newest that tries this one again
 
+	MayDecide bool // about an approval: the queue has it
+
 	// Of supervisors
 	MayRule, MayAgree, MayHandle bool
 	Resolution                   ResolutionForm
@@ -195,6 +201,10 @@ type CorrectionProps struct {
 	Checkpoint    Checkpoint // of the record, for print; zero when there is none
 	IsAuthor      bool
 	CanReadOrder  bool
+	MayReview     bool
+	MayAnswer     bool // a question waits for the person
+	MayNote       bool
+	Review        ReviewForm
 	SeesInternals bool // supervisors and auditors: raw body, answers, times in full
 	RequestID     string
 	BodyText      string // the stored bytes, as text

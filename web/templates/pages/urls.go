@@ -24,6 +24,15 @@ func confirmURL(id int64) string  { return CorrectionURL(id) + "/confirmation" }
 func withdrawURL(id int64) string { return CorrectionURL(id) + "/withdrawal" }
 func checkURL(id int64) string    { return CorrectionURL(id) + "/check" }
 func resolveURL(id int64) string  { return CorrectionURL(id) + "/resolution" }
+func approveURL(id int64) string  { return CorrectionURL(id) + "/approval" }
+func returnURL(id int64) string   { return CorrectionURL(id) + "/return" }
+func declineURL(id int64) string  { return CorrectionURL(id) + "/decline" }
+
+// ApprovalsURL is the queue of what waits for a second person.
+const ApprovalsURL = "/approvals"
+
+// ApprovalURL is the queue with one of them open.
+func ApprovalURL(id int64) string { return ApprovalsURL + "?id=" + strconv.FormatInt(id, 10) }
 
 // proofURL is a correction's proof as a file.
 func proofURL(id int64) string { return CorrectionURL(id) + "/proof" }

@@ -1,0 +1,104 @@
+package i18n
+
+import (
+	"strconv"
+	"strings"
+
+	"correction-console/internal/correction"
+)
+
+// PercentText prints thousandths as people read them: 500 is 50%, 125 is 12.5%.
+func PercentText(permille int64) string {
+	s := strconv.FormatInt(permille/10, 10)
+	if permille%10 != 0 {
+		s += "." + strconv.FormatInt(permille%10, 10)
+	}
+	return s + "%"
+}
+
+// OverText says which bound of an allowance a correction is above.
+func OverText(l Lang, o correction.Over) string {
+	switch o.Code {
+	case correction.OverPer:
+		return l.F("超出每单上限 %s", "above the limit of %s for one correction", correction.Fen(o.Limit))
+	case correction.OverShare:
+		return l.F("超出每单降幅上限 %s", "above the limit of %s of the order", PercentText(o.Limit))
+	case correction.OverDay:
+		return l.F("超出今日额度 %s，已用 %s", "above the day's allowance of %s, of which %s is used", correction.Fen(o.Limit), correction.Fen(o.Used))
+	case correction.OverDayCount:
+		return l.F("超出今日 %d 笔，已改 %d 笔", "above the day's %d corrections; %d made", o.Limit, o.Used)
+	}
+	return o.Code
+}
+
+// OverTexts lists the bounds in one sentence.
+func OverTexts(l Lang, over []correction.Over) string {
+	var parts []string
+	for _, o := range over {
+		parts = append(parts, OverText(l, o))
+	}
+	return strings.Join(parts, Mark(l, "；", "; "))
+}
+
+// LimitTexts say what a person may give up alone, a sentence a bound; none when there is
+// no bound.
+func LimitTexts(l Lang, s correction.Limit) []string {
+	var out []string
+	if s.Per != nil {
+		out = append(out, l.F("每单少收不超过 %s", "up to %s a correction", *s.Per))
+	}
+	if s.PerPermille != nil {
+		out = append(out, l.F("每单降幅不超过 %s", "up to %s of an order", PercentText(int64(*s.PerPermille))))
+	}
+	if s.Day != nil {
+		out = append(out, l.F("每天少收不超过 %s", "up to %s a day", *s.Day))
+	}
+	if s.DayCount != nil {
+		out = append(out, l.F("每天不超过 %d 笔", "up to %d corrections a day", *s.DayCount))
+	}
+	return out
+}
+
+// LeftTexts say what is left of an allowance, for the form.
+func LeftTexts(l Lang, s correction.Standing) []string {
+	var out []string
+	if s.Limit.Per != nil {
+		out = append(out, l.F("每单最多少收 %s", "At most %s for one correction", *s.Limit.Per))
+	}
+	if s.Limit.PerPermille != nil {
+		out = append(out, l.F("每单最多降 %s", "At most %s of the order", PercentText(int64(*s.Limit.PerPermille))))
+	}
+	if left := s.Left(); left != nil {
+		out = append(out, l.F("今天还剩 %s，共 %s", "%s left today, of %s", *left, *s.Limit.Day))
+	}
+	if left := s.LeftCount(); left != nil {
+		out = append(out, l.F("今天还能改 %d 笔，共 %d 笔", "%d left today, of %d", *left, *s.Limit.DayCount))
+	}
+	return out
+}
+
+// JudgeText says why a person may not approve a correction; empty when they may.
+func JudgeText(l Lang, j correction.Judgement) string {
+	switch j.Why {
+	case correction.CodeSecondPerson:
+		return l.T("这是你自己提交的，要由另一位主管决定。", "You submitted this yourself; another supervisor has to decide.")
+	case correction.CodeOtherTier:
+		return l.F("少收 %s 起的改价由指定的主管决定，不包括你。", "Reductions from %s are decided by named supervisors, and you are not one of them.", j.Tier.From)
+	case correction.CodeOverOwnLimit:
+		return l.F("超出你自己的上限（%s），你可以退回或不批准，批准要由别的主管来做。", "Above your own limit (%s). You may return or decline it; another supervisor has to approve it.", strings.Join(LimitTexts(l, correction.Limit{Per: j.Limit.Per, PerPermille: j.Limit.PerPermille}), Mark(l, "，", ", ")))
+	case correction.CodeForbidden:
+		return l.T("你可以看，但不能决定。", "You may look, but not decide.")
+	}
+	return ""
+}
+
+// DecidedText says who decided about an approval.
+func DecidedText(l Lang, h correction.Holder, when string) string {
+	switch h.State {
+	case correction.Declined:
+		return l.F("%s 已在 %s 决定：不批准", "%s declined it at %s", h.Name, when)
+	case correction.Returned:
+		return l.F("%s 已在 %s 退回修改", "%s returned it at %s", h.Name, when)
+	}
+	return l.F("%s 已在 %s 批准", "%s approved it at %s", h.Name, when)
+}

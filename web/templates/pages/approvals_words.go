@@ -1,0 +1,216 @@
+package pages
+
+import (
+	"time"
+
+	"correction-console/internal/correction"
+	"correction-console/internal/i18n"
+	"correction-console/web/templates/components"
+	"correction-console/web/templates/layout"
+)
+
+// ApprovalsProps is the queue of what waits for a second person, with one case open.
+type ApprovalsProps struct {
+	Page  layout.Page
+	Queue correction.Approvals
+	Tiers []correction.Tier
+	Case  *correction.Case // nil: nothing waits
+
+	Request                correction.Request // read from the stored bytes
+	Hash                   string             // of these bytes, in hex
+	LineDiff, DiscountDiff []correction.Change
+	NoAmounts              bool
+	Lowered                int // reduction in thousandths of the base
+	Form                   DecisionForm
+}
+
+// DecisionForm is a decision as typed.
+type DecisionForm struct {
+	Text, TypedTotal string
+	Problem          ResolutionProblem // with Text
+	BadTotal         bool              // the typed total is not the one that was asked for
+	Moved            bool              // it was not taken: somebody was faster
+	Decided          *correction.Holder
+}
+
+// asRecord is the case as the correction's page knows it, for the parts that both have.
+func (p ApprovalsProps) asRecord() CorrectionProps {
+	return CorrectionProps{
+		Page: p.Page, C: p.Case.Correction, Request: p.Request, LineDiff: p.LineDiff, DiscountDiff: p.DiscountDiff,
+		NoAmounts: p.NoAmounts, Lowered: p.Lowered, CanReadOrder: true, SeesInternals: true,
+	}
+}
+
+// decides reports whether the person may decide about the open case.
+func (p ApprovalsProps) decides() bool { return p.Case.Judgement.May && p.waits() }
+
+func (p ApprovalsProps) waits() bool { return p.Case.Correction.State == correction.Awaiting }
+
+// blind reports whether the new total is kept from who decides.
+func (p ApprovalsProps) blind() bool {
+	return p.waits() && p.Case.Judgement.Blind && p.Case.Judgement.Approve
+}
+
+// hides reports whether a row of the queue keeps its new total from who decides.
+func (p ApprovalsProps) hides(s correction.Summary) bool {
+	_, top := correction.TierOf(p.Tiers, s.Reduction())
+	return top && s.State == correction.Awaiting
+}
+
+func (p ApprovalsProps) head() string {
+	n := len(p.Queue.Waiting)
+	if n == 0 {
+		return p.Page.T("没有待审批的改价", "Nothing waits for approval")
+	}
+	return p.Page.F("%d 笔待审批，最早的等了 %s", "%d waiting, the oldest for %s", n, p.waited(p.Queue.Waiting[0].ChangedAt))
+}
+
+// waited is how long something has waited, in words.
+func (p ApprovalsProps) waited(since time.Time) string {
+	d := max(0, p.Page.Now.Sub(since))
+	switch {
+	case d < time.Minute:
+		return p.Page.T("不到 1 分钟", "less than a minute")
+	case d < time.Hour:
+		return p.Page.F("%d 分钟", "%d min", int(d/time.Minute))
+	}
+	return p.Page.F("%d 小时 %d 分钟", "%d h %d min", int(d/time.Hour), int(d%time.Hour/time.Minute))
+}
+
+// tierText names the tier of a reduction by the amount from which it counts.
+func (p ApprovalsProps) tierText(r correction.Fen) string {
+	if len(p.Tiers) < 2 {
+		return ""
+	}
+	t, _ := correction.TierOf(p.Tiers, r)
+	if t.From == 0 {
+		return p.Page.F("%s 以下", "below %s", p.Tiers[1].From)
+	}
+	return p.Page.F("%s 起", "from %s", t.From)
+}
+
+func (p ApprovalsProps) applicant() string {
+	c := p.Case
+	s := p.Page.F("%s，30 天改了 %d 笔", "%s, %d in 30 days", c.Correction.AuthorName, c.Confirmed)
+	if c.Wrong > 0 {
+		s += p.Page.F("，复核有误 %d 笔", ", %d found wrong", c.Wrong)
+	}
+	return s
+}
+
+// why says why the correction waits.
+func (p ApprovalsProps) why() string { return i18n.OverTexts(p.Page.Lang, p.Case.Correction.Over()) }
+
+func (p ApprovalsProps) submitted() time.Time {
+	e, _ := p.Case.Correction.Find(correction.Awaiting)
+	return e.At
+}
+
+// sinceRow is one line of what changed since.
+type sinceRow struct {
+	label, then, now string
+	same             bool
+	plain            bool // nothing to compare
+}
+
+// sinceRows compare the order and its author with how they were when it was submitted.
+func (p ApprovalsProps) sinceRows() []sinceRow {
+	c, since := p.Case.Correction, p.Case.Since
+	reading := since.Now
+	if reading == nil {
+		reading, _ = c.LastReading()
+	}
+	count := func(o correction.Order) string {
+		if len(o.Discounts) == 0 {
+			return p.Page.F("%d 行，无优惠", "%d lines, no discounts", len(o.Lines))
+		}
+		return p.Page.F("%d 行，%d 项优惠", "%d lines, %d discounts", len(o.Lines), len(o.Discounts))
+	}
+	var rows []sinceRow
+	if reading != nil {
+		rows = append(rows,
+			sinceRow{label: p.Page.T("当前总额", "Total"), then: c.Base.Total.String(), now: orderAmountText(p.Page, *reading), same: reading.HasTotal && reading.Total == c.Base.Total},
+			sinceRow{label: p.Page.T("收款状态", "Collection"), then: p.collection(c.Base), now: p.collection(*reading), same: i18n.StateCodes(c.Base) == i18n.StateCodes(*reading)},
+			sinceRow{label: p.Page.T("明细和优惠", "Lines and discounts"), then: count(c.Base), now: count(*reading),
+				same: correction.SameLines(c.Base.Lines, reading.Lines) && correction.SameLines(c.Base.Discounts, reading.Discounts)})
+	}
+	rows = append(rows, sinceRow{
+		label: p.Page.T("申请人今天自己少收的", "Given up by the agent today"),
+		then:  p.spent(since.Then), now: p.spent(since.Today), same: since.Then == since.Today,
+	})
+	if d := p.Case.AgainDays; d > 0 {
+		if p.Request.Device.Start != "" || p.Request.Device.End != "" {
+			rows = append(rows, sinceRow{label: p.Page.F("同一设备 %d 天内另有改价", "Same device within %d days", d), then: "—", now: p.times(p.Case.Again.SameDevice), plain: true, same: p.Case.Again.SameDevice == 0})
+		}
+		rows = append(rows, sinceRow{label: p.Page.F("同一订单 %d 天内另有改价", "Same order within %d days", d), then: "—", now: p.times(p.Case.Again.SameOrder), plain: true, same: p.Case.Again.SameOrder == 0})
+	}
+	return rows
+}
+
+// collection says how far the order is with being paid.
+func (p ApprovalsProps) collection(o correction.Order) string {
+	switch {
+	case o.Paid():
+		return p.Page.T("客户已付款", "paid")
+	case o.Completed():
+		return p.Page.T("待客户支付", "unpaid")
+	}
+	return i18n.StateCodes(o)
+}
+
+func (p ApprovalsProps) spent(s correction.Spent) string {
+	return p.Page.F("%s（%d 笔）", "%s (%d)", s.Sum, s.Count)
+}
+
+func (p ApprovalsProps) times(n int) string { return p.Page.F("%d 笔", "%d", n) }
+
+// unmoved reports whether the order was just read and is as it was.
+func (p ApprovalsProps) unmoved() bool { return p.Case.Since.Now != nil && !p.Case.Since.Voided }
+
+// ownLimit is what the person may approve.
+func (p ApprovalsProps) ownLimit() string {
+	l := p.Case.Judgement.Limit
+	texts := i18n.LimitTexts(p.Page.Lang, correction.Limit{Per: l.Per, PerPermille: l.PerPermille})
+	if len(texts) == 0 {
+		return ""
+	}
+	out := texts[0]
+	for _, t := range texts[1:] {
+		out += i18n.Mark(p.Page.Lang, "，", ", ") + t
+	}
+	return p.Page.T("你的上限：", "Your limit: ") + out
+}
+
+func (p ApprovalsProps) textProblem() string {
+	switch p.Form.Problem {
+	case ResolutionEmpty:
+		return p.Page.T("写一句理由，申请人要看到", "Say why: the agent reads it")
+	case ResolutionLong:
+		return p.Page.F("最多 %d 字", "At most %d characters", correction.MaxText)
+	case ResolutionText:
+		return p.Page.T("有不能用的字符，请重新输入", "It holds characters that cannot be used; type it again")
+	}
+	return ""
+}
+
+func (p ApprovalsProps) totalProblem() string {
+	return p.Page.T("和申请的金额不一样，没有批准。核对明细再输入一次；不同意这个数就退回", "That is not the total asked for, so nothing is approved. Check the lines and type it again, or return it if you disagree")
+}
+
+func (p ApprovalsProps) problems() []components.SummaryItem {
+	switch {
+	case p.Form.BadTotal:
+		return []components.SummaryItem{{Href: "#typed_total", Text: p.totalProblem()}}
+	case p.Form.Problem != "":
+		return []components.SummaryItem{{Href: "#text", Text: p.textProblem()}}
+	}
+	return nil
+}
+
+// lapsedText says why an approval lapsed.
+func (p ApprovalsProps) lapsedText(s correction.Summary) string {
+	if s.State == correction.Expiry {
+		return p.Page.F("%s 过了 24 小时", "after 24 hours, at %s", p.Page.Clock(s.ChangedAt))
+	}
+	return p.Page.F("%s 发现订单变了", "the order changed, seen at %s", p.Page.Clock(s.ChangedAt))
+}
