@@ -2,9 +2,11 @@ package store_test
 
 import (
 	"context"
+	crand "crypto/rand"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -313,7 +315,60 @@ func BenchmarkLogTotal(b *testing.B) {
 	}
 }
 
-func load() string {
-	text, _ := os.ReadFile("/proc/loadavg")
-	return strings.TrimSpace(string(text))
+// newCorrection is a correction of an order of its own, as the service prepares it.
+func newCorrection(i int) correction.Correction {
+	ref := correction.Ref{SubMchID: filltest.MerchantID(i % filltest.Merchants), ServiceID: filltest.ServiceID(i % filltest.Services), OutOrderNo: fmt.Sprintf("NEW%08d", i)}
+	base := correction.Order{SubMchID: ref.SubMchID, ServiceID: ref.ServiceID, OutOrderNo: ref.OutOrderNo, State: correction.OrderDoing, StateDescription: correction.MchComplete,
+		Total: 9900, HasTotal: true, Collection: correction.Collection{State: correction.UserPaying, Total: 9900, Paying: 9900}}
+	reason := correction.DefaultReasons[i%4]
+	at := filltest.End.Add(time.Duration(i) * time.Second)
+	c := correction.Correction{
+		Ref: ref, Base: base, Target: correction.Fen(100 + i%9000), Reason: reason, Note: "用户来电要求退款，已与店长确认", Ticket: fmt.Sprintf("T-%06d", i), AuthorID: int64(1 + i%filltest.Agents), SessionID: 1,
+		PreparedAt: at, ConfirmUntil: at.Add(10 * time.Minute), ConfirmNonce: make([]byte, 16),
+	}
+	c.Body = correction.Request{ServiceID: ref.ServiceID, SubMchID: ref.SubMchID, Total: c.Target, Reason: reason.Outgoing, Device: correction.Device{Start: fmt.Sprintf("D%05d", i%50)}}.Body()
+	crand.Read(c.ConfirmNonce)
+	_, c.BaseSHA256 = base.Snapshot()
+	c.BodySHA256, c.ConfirmHash = sha256.Sum256(c.Body), sha256.Sum256(c.ConfirmNonce)
+	c.Events = []correction.Event{{N: 1, State: correction.Prepared, At: at, ActorID: c.AuthorID, SessionID: 1}}
+	return c
+}
+
+// BenchmarkLogCommits compares what the four commits of a correction cost in a large
+// database with what they cost in a small one. Target: at most 1.2.
+func BenchmarkLogCommits(b *testing.B) {
+	n := filltest.Records(middle)
+	ctx := context.Background()
+	var sides [2]func() error
+	serial := 0
+	for i, path := range []string{filltest.Copy(b, n), filltest.Copy(b, small)} {
+		s, err := store.Open(ctx, path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { s.Close() })
+		sides[i] = func() error {
+			serial++
+			c := newCorrection(serial)
+			id, err := s.Prepare(ctx, c)
+			if err != nil {
+				return err
+			}
+			e := func(state correction.State, d correction.Detail) correction.Event {
+				return correction.Event{State: state, At: c.PreparedAt, ActorID: c.AuthorID, Detail: d}
+			}
+			return errors.Join(s.Claim(ctx, id, c.Ref, e(correction.Claimed, correction.Detail{Flags: []correction.Flag{{Code: correction.FlagShare, Found: 600, Limit: 500}}}), nil),
+				s.MarkSending(ctx, id, correction.NewSigning(c.PreparedAt), e(correction.Sending, correction.Detail{})),
+				s.Append(ctx, id, correction.Sending, 3, e(correction.Applied, correction.Detail{RequestID: "R", Settled: correction.PaidNew})))
+		}
+	}
+	b.Run(shape(n), func(b *testing.B) {
+		for b.Loop() {
+			x, y, ratio := alternated(b, 301, sides[0], sides[1])
+			b.ReportMetric(x, "µs")
+			b.ReportMetric(y, "µs-at-10k")
+			b.ReportMetric(ratio, "ratio")
+		}
+		b.ReportMetric(0, "ns/op")
+	})
 }
