@@ -74,7 +74,13 @@ var table = []route{
 	{http.MethodPost, "/corrections/:id/approval", judges, (*server).approve},
 	{http.MethodPost, "/corrections/:id/return", judges, (*server).giveBack},
 	{http.MethodPost, "/corrections/:id/decline", judges, (*server).decline},
+	{http.MethodPost, "/corrections/:id/review", editors, (*server).review},
 	{http.MethodGet, "/corrections/:id/proof", signedIn, (*server).proof},
+
+	{http.MethodGet, "/review", reviewers, (*server).reviews},
+	{http.MethodPost, "/review/signoff", settlers, (*server).signOff},
+	{http.MethodGet, "/review/days/:day", reviewers, (*server).day},
+	{http.MethodPost, "/review/days/:day", settlers, (*server).closeDay},
 
 	{http.MethodGet, pages.ApprovalsURL, reviewers, (*server).approvals},
 	{http.MethodGet, pages.InsightsURL, exporters, (*server).insights},
