@@ -295,6 +295,7 @@ func every(ctx context.Context, d time.Duration, f func()) {
 const (
 	keepAttempts = 24 * time.Hour
 	keepDrafts   = 30 * 24 * time.Hour
+	keepLooks    = 48 * time.Hour
 )
 
 // tidy does what has to be done now and then.
@@ -314,6 +315,9 @@ func (a *app) tidy(ctx context.Context) {
 	}
 	if _, err := a.store.PruneDrafts(ctx, now.Add(-keepDrafts)); err != nil {
 		a.log.Error("prune drafts", "err", err)
+	}
+	if err := a.store.PruneLooks(ctx, now.Add(-keepLooks)); err != nil {
+		a.log.Error("prune when forms were opened", "err", err)
 	}
 }
 

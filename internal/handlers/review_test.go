@@ -13,6 +13,8 @@ import (
 
 	"correction-console/internal/apptest"
 	"correction-console/internal/correction"
+	"correction-console/internal/store"
+	"correction-console/internal/wechat/simulator"
 )
 
 // nextOrder is one more order like the power bank's.
@@ -197,7 +199,7 @@ func TestReview_TwoSupervisorsAtOnceOneWins(t *testing.T) {
 					t.Fatalf("round %d: what was typed is lost", i)
 				}
 				other := map[string]string{"周启明": "钱敏", "钱敏": "周启明"}[r.name]
-				if !regexp.MustCompile(other + ` \d\d-\d\d \d\d:\d\d：有误`).MatchString(r.res.Body) {
+				if !regexp.MustCompile(other + ` 在 \d\d-\d\d \d\d:\d\d：有误`).MatchString(r.res.Body) {
 					t.Fatalf("round %d: who was faster is not told", i)
 				}
 			default:
@@ -243,7 +245,7 @@ func TestSignOff_ManyAtOnceSkipsWhatSomebodyElseReviewed(t *testing.T) {
 		t.Fatalf("%d %s", res.Status, res.Location)
 	}
 	told := zhou.Get(res.Location)
-	if !strings.Contains(told.Body, "已签署 3 笔，1 笔没有签") || !regexp.MustCompile(`钱敏 \S+ \S+：有误`).MatchString(told.Body) {
+	if !strings.Contains(told.Body, "已签署 3 笔，1 笔没有签") || !regexp.MustCompile(`钱敏 在 \S+ \S+：有误`).MatchString(told.Body) {
 		t.Fatalf("what was skipped is not told\n%s", told.Body)
 	}
 	for i, p := range paths {
@@ -445,5 +447,128 @@ func TestDay_SupervisorOfSomeMerchantsSeesThoseAndDoesNotClose(t *testing.T) {
 	}
 	if err := a.Service.CloseDay(context.Background(), some, a.Service.DayName(now), 0, correction.DayClosed, ""); correction.CodeOf(err) != correction.CodeWholeScope {
 		t.Fatal(err)
+	}
+}
+
+func TestReview_DisturbsNothingOfTheLookingAfter(t *testing.T) {
+	t.Parallel()
+	a := watched(t)
+	zhou, lin := a.As("zhou"), a.As("lin")
+	path := corrected(t, a, "")
+	id := record(t, a, path).ID
+	entered := record(t, a, path).Entered().N
+	say(t, zhou, path, "queried", "为什么？")
+	say(t, lin, path, "note", "先记一笔")
+	if c := record(t, a, path); c.Entered().N != entered || a.Service.Outlook(id).Next.IsZero() {
+		t.Fatalf("what was said counts as a new state: %d, %v", c.Entered().N, a.Service.Outlook(id))
+	}
+	if err := a.Sim.Pay(bankMerchant, bankOrder); err != nil {
+		t.Fatal(err)
+	}
+	later(a, 12*time.Minute)
+	if c := record(t, a, path); c.Settled() != correction.PaidNew || c.Due() {
+		t.Fatalf("after the payment: %q, due %t", c.Settled(), c.Due())
+	}
+	before := a.Sim.Requests()
+	say(t, lin, path, "answered", "核实过")
+	say(t, zhou, path, "fine", "")
+	if next := a.Service.Outlook(id).Next; !next.IsZero() {
+		t.Errorf("it is looked after again, at %v", next)
+	}
+	says(t, "settled and reviewed", zhou.Get(path), "已结清", "客户已按新金额付款", "周启明：没问题")
+	later(a, 26*time.Hour)
+	if n := a.Sim.Requests(); n != before {
+		t.Errorf("%d more requests after it was settled", n-before)
+	}
+	if err := a.Service.StartWatch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if next := a.Service.Outlook(id).Next; !next.IsZero() {
+		t.Error("a new start looks after it again")
+	}
+	checkRecord(t, a)
+}
+
+func TestReview_DoesNotCountAsAReadingOfAnUndoneOne(t *testing.T) {
+	t.Parallel()
+	a := watched(t)
+	zhou := a.As("zhou")
+	path := corrected(t, a, simulator.ErrorBefore)
+	later(a, correction.QuietTime+time.Minute)
+	later(a, correction.QuietTime)
+	c := record(t, a, path)
+	if c.State != correction.NotApplied {
+		t.Fatalf("state %s", c.State)
+	}
+	for i := range 3 {
+		if res := say(t, zhou, path, "wrong", fmt.Sprintf("第 %d 次", i)); res.Status != http.StatusSeeOther {
+			t.Fatal(res.Status, res.Body)
+		}
+	}
+	list, err := a.Store.Watched(t.Context())
+	if err != nil || len(list) != 1 || list[0].Looks != 0 || !list[0].Entered.Equal(c.Entered().At.Truncate(time.Millisecond)) {
+		t.Fatalf("watched: %+v, %v", list, err)
+	}
+	later(a, 70*time.Minute)
+	zhou = a.As("zhou") // the session has ended
+	say(t, zhou, path, "fine", "看过了")
+	if list, err = a.Store.Watched(t.Context()); err != nil || len(list) != 1 || list[0].Looks != 1 {
+		t.Fatalf("after one reading: %+v, %v", list, err)
+	}
+	page := zhou.Get(path)
+	says(t, "reviewed", page, "这次没有生效", "复核了一次", "周启明：有误", "周启明：没问题")
+	// It took effect all the same: what was said of its former state does not count.
+	if answer := a.Service.Gateway.Modify(context.Background(), c.Ref, c.Body, correction.NewSigning(a.Clock.Now())); answer.Class != correction.Accepted {
+		t.Fatalf("%+v", answer)
+	}
+	later(a, 26*time.Hour)
+	c = record(t, a, path)
+	if _, ok := c.Review(); c.State != correction.AppliedLate || !c.Due() || ok {
+		t.Fatalf("%s, due %t, reviewed %t", c.State, c.Due(), ok)
+	}
+	rows, _, err := a.Store.Log(t.Context(), correction.LogFilter{Scope: correction.Scope{All: true}}, correction.Page{Limit: 1})
+	if err != nil || rows[0].Review != "" {
+		t.Fatalf("the list says %q, %v", rows[0].Review, err)
+	}
+	checkRecord(t, a)
+}
+
+// meddling lets somebody say something just before an event is recorded.
+type meddling struct {
+	correction.Store
+	say func()
+}
+
+func (m *meddling) Append(ctx context.Context, id int64, from correction.State, n int, e correction.Event) error {
+	if say := m.say; say != nil && e.ActorID == 0 {
+		m.say = nil
+		say()
+	}
+	return m.Store.Append(ctx, id, from, n, e)
+}
+
+func TestReview_AtTheSameMomentDoesNotLoseAReading(t *testing.T) {
+	t.Parallel()
+	a := watched(t)
+	path := corrected(t, a, "")
+	if err := a.Sim.Pay(bankMerchant, bankOrder); err != nil {
+		t.Fatal(err)
+	}
+	zhou := a.As("zhou")
+	a.Service.Store = &meddling{a.Store, func() { say(t, zhou, path, "fine", "") }}
+	later(a, 12*time.Minute)
+	c := record(t, a, path)
+	if e, ok := c.Review(); !ok || e.Detail.Review != correction.ReviewFine || c.Settled() != correction.PaidNew {
+		t.Fatalf("settled %q, %d events", c.Settled(), len(c.Events))
+	}
+	checkRecord(t, a)
+}
+
+// checkRecord verifies the whole record and its proof.
+func checkRecord(t *testing.T, a *apptest.App) {
+	t.Helper()
+	key := verifierKey(t, a.As("he").Get("/operations").Body)
+	if v, err := store.Verify(context.Background(), a.Data+"/console.db", []string{key}); err != nil || v.Events == 0 {
+		t.Errorf("verify: %+v, %v", v, err)
 	}
 }

@@ -272,7 +272,7 @@ func (p ReviewProps) skippedText(r SkippedRow) string {
 
 // saidText is who marked a correction how and when.
 func saidText(p layout.Page, e correction.Event) string {
-	return p.F("%[1]s %[2]s：%[3]s", "%[1]s at %[2]s: %[3]s", e.ActorName, p.Short(e.At), i18n.ReviewWord(string(e.Detail.Review)).In(p.Lang))
+	return p.F("%[1]s 在 %[2]s：%[3]s", "%[1]s at %[2]s: %[3]s", e.ActorName, p.Short(e.At), i18n.ReviewWord(string(e.Detail.Review)).In(p.Lang))
 }
 
 // flagLook is the class and the icon of a flag in a list.
