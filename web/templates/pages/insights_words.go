@@ -145,9 +145,9 @@ func took(p layout.Page, d time.Duration) string {
 // prior is the words before a figure of the period before.
 func (p InsightsProps) prior() string {
 	if p.Insights.Days == 1 {
-		return p.Page.T("前一天 ", "the day before ")
+		return p.Page.T("前一天 ", "previous day ")
 	}
-	return p.Page.F("前 %d 天 ", "%d days before ", p.Insights.Days)
+	return p.Page.F("前 %d 天 ", "previous %d days ", p.Insights.Days)
 }
 
 // tiles are the numbers on top, each with that of the period before.
