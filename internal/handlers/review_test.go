@@ -492,10 +492,10 @@ func TestReview_DisturbsNothingOfTheLookingAfter(t *testing.T) {
 func TestReview_DoesNotCountAsAReadingOfAnUndoneOne(t *testing.T) {
 	t.Parallel()
 	a := watched(t)
-	zhou := a.As("zhou")
 	path := corrected(t, a, simulator.ErrorBefore)
 	later(a, correction.QuietTime+time.Minute)
 	later(a, correction.QuietTime)
+	zhou := a.As("zhou")
 	c := record(t, a, path)
 	if c.State != correction.NotApplied {
 		t.Fatalf("state %s", c.State)
