@@ -176,8 +176,12 @@ func (s *server) queues(c echo.Context, a correction.Actor, p *layout.Page) {
 	}
 	p.User.Queues = true
 	var err error
-	if p.User.Waiting, err = s.Corrections.ApprovalCount(context.WithoutCancel(c.Request().Context()), a); err != nil {
+	ctx := context.WithoutCancel(c.Request().Context())
+	if p.User.Waiting, err = s.Corrections.ApprovalCount(ctx, a); err != nil {
 		s.Log.Error("count what waits for approval", "id", requestID(c), "err", err)
+	}
+	if p.User.Reviews, err = s.Corrections.ReviewCount(ctx, a); err != nil {
+		s.Log.Error("count what waits for a review", "id", requestID(c), "err", err)
 	}
 }
 

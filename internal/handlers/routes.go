@@ -40,8 +40,9 @@ type route struct {
 }
 
 const (
-	exportPath  = "/corrections.csv"
-	metricsPath = "/metrics"
+	exportPath      = "/corrections.csv"
+	insightsCSVPath = "/insights.csv"
+	metricsPath     = "/metrics"
 )
 
 // table is the one route table. A route that is not here does not exist; a row
@@ -82,6 +83,9 @@ var table = []route{
 	{http.MethodPost, "/review/days/:day", settlers, (*server).closeDay},
 
 	{http.MethodGet, pages.ApprovalsURL, reviewers, (*server).approvals},
+	{http.MethodGet, pages.InsightsURL, exporters, (*server).insights},
+	{http.MethodGet, insightsCSVPath, exporters, (*server).insightsCSV},
+
 	{http.MethodGet, "/operations", overseers, (*server).operations},
 
 	{http.MethodGet, "/account", signedIn, (*server).account},

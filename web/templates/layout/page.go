@@ -40,8 +40,9 @@ type User struct {
 	CanLog  bool // may read the change log
 	CanFind bool // may look for orders
 	CanRun  bool // may see how the installation is doing
-	Queues  bool // sees the queues of supervisors: approvals
+	Queues  bool // sees the queues of supervisors: approvals and reviews
 	Waiting int  // corrections that wait for approval
+	Reviews int  // corrections that wait for a review
 }
 
 // Alarm is one thing that people must know, with where to see more. Text and Link are
@@ -54,6 +55,7 @@ const (
 	NavApprovals  = "approvals"
 	NavLog        = "log"
 	NavReview     = "review"
+	NavInsights   = "insights"
 	NavOperations = "operations"
 	NavAccount    = "account"
 )
