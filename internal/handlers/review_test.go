@@ -572,3 +572,33 @@ func checkRecord(t *testing.T, a *apptest.App) {
 		t.Errorf("verify: %+v, %v", v, err)
 	}
 }
+
+func TestReview_ShowsTheNextPageByKey(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t, apptest.Options{})
+	putFlags(t, a, correction.FlagRules{SharePermille: 100})
+	lin, zhou := a.As("lin"), a.As("zhou")
+	for i := range 22 {
+		lowered(t, a, lin, i, "60")
+	}
+	first := zhou.Get("/review")
+	more := regexp.MustCompile(`href="(/review\?before=\d+)"`).FindStringSubmatch(first.Body)
+	if more == nil || !strings.Contains(first.Body, "显示 20 笔，还有 2 笔") || !strings.Contains(first.Body, "再看 2 笔") {
+		t.Fatalf("the first page: %v", more)
+	}
+	next := zhou.Get(more[1])
+	seen := map[string]int{}
+	for _, page := range []string{first.Body, next.Body} {
+		for _, m := range regexp.MustCompile(`name="id" value="(\d+):`).FindAllStringSubmatch(page, -1) {
+			seen[m[1]]++
+		}
+	}
+	if len(seen) != 22 || strings.Contains(next.Body, "再看") || !strings.Contains(next.Body, "回到最新的") {
+		t.Fatalf("%d seen", len(seen))
+	}
+	// What was typed on a later page stays there.
+	res := zhou.Post("/review/signoff", url.Values{"before": {strings.TrimPrefix(more[1], "/review?before=")}, "mark": {"wrong"}, "id": {"1:5"}})
+	if res.Status != http.StatusUnprocessableEntity || !strings.Contains(res.Body, `value="1:`) || !strings.Contains(res.Body, "checked") {
+		t.Errorf("%d", res.Status)
+	}
+}

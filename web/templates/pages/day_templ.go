@@ -345,7 +345,7 @@ func Day(p DayProps) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = daysCard(p.Page, p.Days).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = daysCard(p.Page, p.Days, p.Page.T("最近几天", "Recent days")).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
