@@ -155,7 +155,7 @@ func (s *server) page(c echo.Context, title i18n.Text) layout.Page {
 		a := auth.Actor(u, auth.Session{})
 		p.Theme = u.Theme
 		p.User = &layout.User{
-			Name: u.Name, Role: u.Role, CanLog: a.Can(correction.ReadCorrections), CanFind: a.Can(correction.ReadOrders), CanRun: a.Can(correction.ReadOperations),
+			Name: u.Name, Role: u.Role, CanLog: a.Can(correction.ReadCorrections), CanFind: a.Can(correction.ReadOrders), CanRun: a.Can(correction.ReadOperations), CanSet: a.MayReadSettings(),
 		}
 		s.queues(c, a, &p)
 		s.alarm(c, a, &p)
@@ -277,6 +277,7 @@ func (s *server) flashCookie(c echo.Context, code, path string, age int) {
 
 var flashes = map[string]i18n.Text{
 	"saved":     {ZH: "已保存。", EN: "Saved."},
+	"unchanged": {ZH: "没有改动，没有保存新版本。", EN: "Nothing was changed; no new version."},
 	"password":  {ZH: "密码已修改，其他会话已退出。", EN: "Password changed. Your other sessions are signed out."},
 	"revoked":   {ZH: "会话已退出。", EN: "Session signed out."},
 	"withdrawn": {ZH: "改价已撤回，没有发给微信。", EN: "The correction is withdrawn. Nothing was sent to WeChat."},
@@ -372,6 +373,8 @@ func retryURL(c echo.Context) string {
 		return c.Request().URL.RequestURI()
 	case strings.HasSuffix(c.Path(), "/:out_order_no/correction"):
 		return path
+	case strings.HasPrefix(c.Path(), "/settings/"):
+		return strings.TrimSuffix(path, "/restore")
 	case strings.HasPrefix(c.Path(), "/corrections/:id/"):
 		return path[:strings.LastIndexByte(path, '/')]
 	}

@@ -85,7 +85,11 @@ func TestHandler_SheetBeginsWithTheTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := ask(http.MethodGet, static.Path(static.Sheet), "").Body.String(); got != string(tokens)+string(app)+string(flow) {
+	settings, err := os.ReadFile("css/settings.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := ask(http.MethodGet, static.Path(static.Sheet), "").Body.String(); got != string(tokens)+string(app)+string(flow)+string(settings) {
 		t.Error("the sheet is not the tokens followed by the rest")
 	}
 }

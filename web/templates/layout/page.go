@@ -40,6 +40,7 @@ type User struct {
 	CanLog  bool // may read the change log
 	CanFind bool // may look for orders
 	CanRun  bool // may see how the installation is doing
+	CanSet  bool // may see the settings
 	Queues  bool // sees the queues of supervisors: approvals
 	Waiting int  // corrections that wait for approval
 }
@@ -54,6 +55,7 @@ const (
 	NavApprovals  = "approvals"
 	NavLog        = "log"
 	NavOperations = "operations"
+	NavSettings   = "settings"
 	NavAccount    = "account"
 )
 
