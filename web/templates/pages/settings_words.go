@@ -381,7 +381,7 @@ func industryName(p layout.Page, code string) string {
 func (p CatalogProps) catalogField(field string) string {
 	t := p.Page.T
 	return map[string]string{"sub_mchid": t("商户号", "Merchant number"), "service_id": t("服务 ID", "Service id"), "name": t("名称", "Name"),
-		"industry": t("行业", "Industry"), "cap": t("风险金额", "Risk cap")}[field]
+		"industry": t("行业", "Industry"), "cap": t("风险金额，元", "Risk cap, yuan")}[field]
 }
 
 func (p CatalogProps) problem(field string) string { return problemText(p.Page, p.Problems, field) }
