@@ -23,6 +23,7 @@ import (
 	"correction-console/internal/handlers"
 	"correction-console/internal/journal"
 	"correction-console/internal/ledger"
+	"correction-console/internal/notify"
 	"correction-console/internal/store"
 	"correction-console/internal/wechat"
 )
@@ -74,6 +75,7 @@ type app struct {
 	service *correction.Service
 	machine *machine
 	publish *publisher
+	notify  *notify.Notifier // nil: nobody is told
 	server  *http.Server
 	log     *slog.Logger
 }
@@ -116,6 +118,10 @@ func newApp(st *store.Store, cfg config.Config, o appOptions) (*app, error) {
 	service := &correction.Service{
 		Store: st, Gateway: o.gateway, Journal: second, Policy: policyOf(cfg), Key: keys.Confirm, Now: time.Now, Log: o.log, Machine: machine.now, Zone: cfg.Zone,
 	}
+	tell := newNotifier(cfg, st, o.log)
+	if tell != nil {
+		service.Submitted = tell.Submitted
+	}
 	if err := plant(service, st); err != nil {
 		return nil, err
 	}
@@ -129,7 +135,30 @@ func newApp(st *store.Store, cfg config.Config, o appOptions) (*app, error) {
 		second.Close()
 		return nil, usageError{fmt.Errorf("CONSOLE_PUBLIC_URL: %w", err)}
 	}
-	return &app{cfg: cfg, store: st, journal: second, service: service, machine: machine, publish: publish, server: handlers.NewHTTPServer(handler, o.log, handlers.AnswerWithin(cfg.Timeout)), log: o.log}, nil
+	return &app{cfg: cfg, store: st, journal: second, service: service, machine: machine, publish: publish, notify: tell, server: handlers.NewHTTPServer(handler, o.log, handlers.AnswerWithin(cfg.Timeout)), log: o.log}, nil
+}
+
+// newNotifier tells the robot of the settings about approvals; nil when there is none.
+func newNotifier(cfg config.Config, st *store.Store, log *slog.Logger) *notify.Notifier {
+	if cfg.WebhookURL == "" {
+		return nil
+	}
+	link := ""
+	if cfg.PublicURL != nil {
+		link = cfg.PublicURL.JoinPath("approvals").String()
+	}
+	all := correction.Scope{All: true}
+	return notify.New(notify.Config{
+		URL: cfg.WebhookURL, Format: cfg.WebhookFormat, Secret: cfg.WebhookSecret, Link: link, Now: time.Now, Zone: cfg.Zone, Log: log,
+		Waiting: func(ctx context.Context) (int, time.Time, error) {
+			oldest, err := st.Awaiting(ctx, all, 1)
+			if err != nil || len(oldest) == 0 {
+				return 0, time.Time{}, err
+			}
+			count, err := st.AwaitingCount(ctx, all, time.Time{})
+			return count, oldest[0].ChangedAt, err
+		},
+	})
 }
 
 // policyOf is the policy of the settings.
@@ -215,6 +244,9 @@ func (a *app) run(ctx context.Context, l net.Listener) error {
 	defer cancel()
 	background.Go(func() { a.lookAfter(ctx) })
 	background.Go(func() { a.publish.run(ctx, a.cfg.CheckpointInterval) })
+	if a.notify != nil {
+		background.Go(func() { a.notify.Run(ctx) })
+	}
 	if p, ok := a.service.Gateway.(interface{ Probe(context.Context) }); ok && a.cfg.BackupHost != "" {
 		background.Go(func() { every(ctx, time.Minute, func() { p.Probe(ctx) }) })
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
@@ -186,6 +187,32 @@ func seedDemo(ctx context.Context, st *store.Store, password string) error {
 			return err
 		}
 	}
+	return seedSettings(ctx, st)
+}
+
+// seedSettings limits the demo's agent, so that approvals can be seen, unless somebody
+// has edited the settings of a folder that was kept. Supervisors have no limit.
+func seedSettings(ctx context.Context, st *store.Store) error {
+	per, day, count := correction.Fen(20000), correction.Fen(500000), 200
+	for name, value := range map[correction.SettingName]any{
+		correction.SettingLimits: correction.Limits{Roles: map[correction.Role]correction.Limit{correction.Agent: {Per: &per, Day: &day, DayCount: &count}}},
+		correction.SettingTiers:  []correction.Tier{{From: 0}, {From: 100000}},
+	} {
+		versions, err := st.SettingHistory(ctx, name, 1)
+		if err != nil {
+			return err
+		}
+		if len(versions) > 0 {
+			continue
+		}
+		raw, err := json.Marshal(value)
+		if err != nil {
+			return fmt.Errorf("write setting %s: %w", name, err)
+		}
+		if err := st.PutSetting(ctx, name, 1, raw, 0, "", time.Now()); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -201,6 +228,8 @@ func announce(console, faults net.Addr, password string) {
 	}
 	fmt.Printf(`
   try        order PB_20261123_0099: billed ¥99.00, real use ¥10.00
+  approval   order YS-ZC-20261123-0318: more than ¥200.00 off needs a supervisor
+             order YS-ZC-20261121-0021: from ¥1,000.00 off the total is typed blind
   faults     http://%s/   (what "WeChat" does with the next call)
 
 Stop with Ctrl+C.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"correction-console/internal/correction"
+	"correction-console/internal/store"
 )
 
 // Past is a correction as it is to be on record, without that anything is sent.
@@ -106,3 +107,16 @@ var (
 	WayNotApplied = []correction.State{correction.Claimed, correction.Sending, correction.Unknown, correction.NotApplied}
 	WayNotSent    = []correction.State{correction.Claimed, correction.NotSent}
 )
+
+// AddPerson adds somebody with the password of the tests, who may touch every merchant,
+// or those named.
+func (a *App) AddPerson(login, name string, role correction.Role, merchants ...string) {
+	a.t.Helper()
+	phc, err := hash()
+	if err == nil {
+		err = a.Store.AddUser(a.t.Context(), store.UserSpec{Username: login, Name: name, Role: role, All: len(merchants) == 0, Merchants: merchants, PasswordHash: phc})
+	}
+	if err != nil {
+		a.t.Fatal(err)
+	}
+}

@@ -17,6 +17,7 @@ var mayImport = map[string][]string{
 	"internal/ledger":     {},
 	"internal/i18n":       {"internal/correction"},
 	"internal/journal":    {"internal/correction"},
+	"internal/notify":     {"internal/correction"},
 	"internal/config":     {"internal/correction"},
 	"internal/auth":       {"internal/correction"},
 	"internal/store":      {"internal/correction", "internal/auth", "internal/ledger"},

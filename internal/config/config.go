@@ -51,6 +51,10 @@ type Settings struct {
 	CheckpointFolder   string `name:"checkpoint-folder" env:"CONSOLE_CHECKPOINT_FOLDER" help:"Folder that each checkpoint is written to, best on another machine."`
 	CheckpointURL      string `name:"checkpoint-url" env:"CONSOLE_CHECKPOINT_URL" help:"Address that each checkpoint is posted to."`
 	CheckpointInterval string `name:"checkpoint-interval" env:"CONSOLE_CHECKPOINT_INTERVAL" default:"15m" help:"Time between two checkpoints."`
+
+	WebhookURLFile    string `name:"webhook-url-file" env:"CONSOLE_WEBHOOK_URL_FILE" help:"File with the address of a chat robot that is told of corrections waiting for approval; only its owner may read it."`
+	WebhookFormat     string `name:"webhook-format" env:"CONSOLE_WEBHOOK_FORMAT" help:"Whose robot it is: wecom, dingtalk or feishu."`
+	WebhookSecretFile string `name:"webhook-secret-file" env:"CONSOLE_WEBHOOK_SECRET_FILE" help:"File with the secret that messages to a DingTalk or Feishu robot are signed with; only its owner may read it."`
 }
 
 // Config is what the settings mean.
@@ -85,6 +89,10 @@ type Config struct {
 	CheckpointFolder   string // empty: not written
 	CheckpointURL      string // empty: not posted
 	CheckpointInterval time.Duration
+
+	WebhookURL    string // holds a key; empty: nobody is told
+	WebhookFormat string
+	WebhookSecret string
 }
 
 // TLS reports whether the console serves https itself.
@@ -122,6 +130,7 @@ func (s Settings) Check(dataDir string) (Config, []Problem) {
 	k.local(&c, s)
 	k.wechat(&c, s)
 	k.record(&c, s)
+	k.webhook(&c, s)
 	return c, k.problems
 }
 
@@ -239,6 +248,51 @@ func (k *checker) record(c *Config, s Settings) {
 		}
 	}
 	c.CheckpointInterval = k.duration("CONSOLE_CHECKPOINT_INTERVAL", s.CheckpointInterval, time.Minute, 24*time.Hour, loopback(c.APIHost))
+}
+
+// webhook checks the settings of the robot that is told of approvals. Neither its
+// address nor its secret is ever shown.
+func (k *checker) webhook(c *Config, s Settings) {
+	c.WebhookFormat = s.WebhookFormat
+	c.WebhookURL = k.secret("CONSOLE_WEBHOOK_URL_FILE", s.WebhookURLFile)
+	c.WebhookSecret = k.secret("CONSOLE_WEBHOOK_SECRET_FILE", s.WebhookSecretFile)
+	if u, err := url.Parse(c.WebhookURL); c.WebhookURL != "" && (err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && loopback(c.WebhookURL))) {
+		k.add("CONSOLE_WEBHOOK_URL_FILE", s.WebhookURLFile, "the file must hold an https address; http is accepted on the loopback range only")
+	}
+	switch {
+	case s.WebhookURLFile == "" && (s.WebhookFormat != "" || s.WebhookSecretFile != ""):
+		k.add("CONSOLE_WEBHOOK_URL_FILE", "", "name the file with the robot's address")
+	case s.WebhookURLFile == "":
+	case s.WebhookFormat != "wecom" && s.WebhookFormat != "dingtalk" && s.WebhookFormat != "feishu":
+		k.add("CONSOLE_WEBHOOK_FORMAT", s.WebhookFormat, "write wecom, dingtalk or feishu")
+	case s.WebhookFormat == "wecom" && s.WebhookSecretFile != "":
+		k.add("CONSOLE_WEBHOOK_SECRET_FILE", s.WebhookSecretFile, "messages to WeCom are not signed: leave it out")
+	}
+}
+
+// maxSecret is the size of a file with a secret, in bytes.
+const maxSecret = 4096
+
+// secret reads a text that nobody but the owner of its file may read.
+func (k *checker) secret(setting, path string) string {
+	if path == "" || !k.file(setting, path) {
+		return ""
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil || !info.Mode().IsRegular() || info.Size() > maxSecret:
+		k.add(setting, path, "that is no small file")
+		return ""
+	case info.Mode().Perm()&0o077 != 0:
+		k.add(setting, path, "others than its owner may read it: run chmod 600")
+		return ""
+	}
+	b, err := os.ReadFile(path)
+	text := strings.TrimSpace(string(b))
+	if err != nil || text == "" {
+		k.add(setting, path, "the file is empty")
+	}
+	return text
 }
 
 var sizePattern = regexp.MustCompile(`^([0-9]{1,12})(KiB|MiB|GiB)?$`)

@@ -165,7 +165,7 @@ func TestHours_AreThoseOfTheZoneShown(t *testing.T) {
 		day      string
 		from, to string
 	}{
-		{time.Date(2026, 11, 23, 15, 59, 59, 999e6, time.UTC), "2026-11-23", "2026-11-22T16:00:00Z", "2026-11-23T16:00:00Z"},
+		{time.Date(2026, 11, 23, 15, 59, 59, 999_000_000, time.UTC), "2026-11-23", "2026-11-22T16:00:00Z", "2026-11-23T16:00:00Z"},
 		{time.Date(2026, 11, 23, 16, 0, 0, 0, time.UTC), "2026-11-24", "2026-11-23T16:00:00Z", "2026-11-24T16:00:00Z"},
 	} {
 		if got := s.DayName(c.at); got != c.day {

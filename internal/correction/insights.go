@@ -549,7 +549,7 @@ func (s *Service) name(ctx context.Context, a Actor, t *tallies, in *Insights) e
 }
 
 // rollUpAtOnce bounds what one round of housekeeping works out.
-const rollUpAtOnce = 256
+const rollUpAtOnce = 128
 
 // RollUp prepares the figures of corrections that are on record, the newest first, so
 // that the page of figures is fast. It does a bounded part of it.

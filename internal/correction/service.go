@@ -23,6 +23,14 @@ type Store interface {
 	Merchant(ctx context.Context, subMchID string) (Merchant, error) // ErrNoRow
 	Merchants(ctx context.Context) ([]Merchant, error)
 	Offering(ctx context.Context, serviceID string) (Offering, error) // ErrNoRow
+	Offerings(ctx context.Context) ([]Offering, error)
+	// EditMerchant and EditOffering add (before is nil) or change what is still as
+	// before, on the record; ErrMoved otherwise.
+	EditMerchant(ctx context.Context, before *Merchant, m Merchant, actor int64, ip string, at time.Time) error
+	EditOffering(ctx context.Context, before *Offering, o Offering, actor int64, ip string, at time.Time) error
+	CatalogHistory(ctx context.Context, name string, limit int) ([]CatalogEdit, error)
+	// People lists everybody, disabled or not, by login.
+	People(ctx context.Context) ([]Person, error)
 
 	SaveSnapshot(ctx context.Context, hash [32]byte, blob []byte, at time.Time) error
 	Snapshot(ctx context.Context, hash [32]byte) ([]byte, error) // ErrNoRow
@@ -244,6 +252,7 @@ type Service struct {
 	watch     watch
 	alarms    alarms
 	counts    counts
+	editing   sync.Mutex // held while a setting is judged and stored
 	settings  struct {
 		sync.Mutex
 		Settings

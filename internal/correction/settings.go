@@ -3,7 +3,6 @@ package correction
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -110,7 +109,7 @@ func (s *Settings) set(name SettingName, value json.RawMessage) error {
 	case SettingHours:
 		return json.Unmarshal(value, &s.Hours)
 	}
-	return errors.New("there is no such setting")
+	return errSetting
 }
 
 // PolicyNow is the policy with the reasons that can be chosen now.

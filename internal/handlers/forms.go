@@ -22,6 +22,11 @@ var errBadForm = errors.New("bad form")
 // postForm reads a posted form: from the body only, urlencoded only, each field at
 // most once, and none but the allowed ones (product.md §6).
 func postForm(c echo.Context, allowed func(string) bool) (url.Values, error) {
+	return postFields(c, allowed, maxFields)
+}
+
+// postFields is postForm for a form with another number of fields.
+func postFields(c echo.Context, allowed func(string) bool, most int) (url.Values, error) {
 	r := c.Request()
 	if r.URL.RawQuery != "" {
 		return nil, fmt.Errorf("%w: a query string", errBadForm)
@@ -40,7 +45,7 @@ func postForm(c echo.Context, allowed func(string) bool) (url.Values, error) {
 		}
 		return nil, fmt.Errorf("%w: %w", errBadForm, err)
 	}
-	if len(r.PostForm) > maxFields {
+	if len(r.PostForm) > most {
 		return nil, fmt.Errorf("%w: %d fields", errBadForm, len(r.PostForm))
 	}
 	for name, values := range r.PostForm {
@@ -262,7 +267,7 @@ func safeNext(next string) string {
 			return "/"
 		}
 	}
-	for _, known := range []string{"/orders", "/corrections", "/operations", "/account"} {
+	for _, known := range []string{"/orders", "/corrections", "/operations", "/account", "/settings"} {
 		if u.Path == known || strings.HasPrefix(u.Path, known+"/") {
 			return u.RequestURI()
 		}

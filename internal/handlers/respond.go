@@ -155,7 +155,7 @@ func (s *server) page(c echo.Context, title i18n.Text) layout.Page {
 		a := auth.Actor(u, auth.Session{})
 		p.Theme = u.Theme
 		p.User = &layout.User{
-			Name: u.Name, Role: u.Role, CanLog: a.Can(correction.ReadCorrections), CanFind: a.Can(correction.ReadOrders), CanRun: a.Can(correction.ReadOperations),
+			Name: u.Name, Role: u.Role, CanLog: a.Can(correction.ReadCorrections), CanFind: a.Can(correction.ReadOrders), CanRun: a.Can(correction.ReadOperations), CanSet: a.MayReadSettings(),
 		}
 		s.queues(c, a, &p)
 		s.alarm(c, a, &p)
@@ -294,6 +294,7 @@ var flashes = map[string]i18n.Text{
 	"view":         {ZH: "筛选已保存，在“常用筛选”里。", EN: "The filter is kept under “Views”."},
 	"view-gone":    {ZH: "筛选已删除。", EN: "The view is deleted."},
 	"kept":         {ZH: "你填写的内容已恢复，请核对后继续。", EN: "What you typed is back. Review it and go on."},
+	"unchanged":    {ZH: "没有改动，没有保存新版本。", EN: "Nothing was changed; no new version."},
 }
 
 // takeFlash reads the message of the last request, once.
@@ -381,6 +382,8 @@ func retryURL(c echo.Context) string {
 		return c.Request().URL.RequestURI()
 	case strings.HasSuffix(c.Path(), "/:out_order_no/correction"):
 		return path
+	case strings.HasPrefix(c.Path(), "/settings/"):
+		return strings.TrimSuffix(path, "/restore")
 	case strings.HasPrefix(c.Path(), "/corrections/:id/"):
 		return path[:strings.LastIndexByte(path, '/')]
 	}

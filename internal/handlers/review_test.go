@@ -492,10 +492,10 @@ func TestReview_DisturbsNothingOfTheLookingAfter(t *testing.T) {
 func TestReview_DoesNotCountAsAReadingOfAnUndoneOne(t *testing.T) {
 	t.Parallel()
 	a := watched(t)
-	zhou := a.As("zhou")
 	path := corrected(t, a, simulator.ErrorBefore)
 	later(a, correction.QuietTime+time.Minute)
 	later(a, correction.QuietTime)
+	zhou := a.As("zhou")
 	c := record(t, a, path)
 	if c.State != correction.NotApplied {
 		t.Fatalf("state %s", c.State)
@@ -570,5 +570,35 @@ func checkRecord(t *testing.T, a *apptest.App) {
 	key := verifierKey(t, a.As("he").Get("/operations").Body)
 	if v, err := store.Verify(context.Background(), a.Data+"/console.db", []string{key}); err != nil || v.Events == 0 {
 		t.Errorf("verify: %+v, %v", v, err)
+	}
+}
+
+func TestReview_ShowsTheNextPageByKey(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t, apptest.Options{})
+	putFlags(t, a, correction.FlagRules{SharePermille: 100})
+	lin, zhou := a.As("lin"), a.As("zhou")
+	for i := range 22 {
+		lowered(t, a, lin, i, "60")
+	}
+	first := zhou.Get("/review")
+	more := regexp.MustCompile(`href="(/review\?before=\d+)"`).FindStringSubmatch(first.Body)
+	if more == nil || !strings.Contains(first.Body, "显示 20 笔，还有 2 笔") || !strings.Contains(first.Body, "再看 2 笔") {
+		t.Fatalf("the first page: %v", more)
+	}
+	next := zhou.Get(more[1])
+	seen := map[string]int{}
+	for _, page := range []string{first.Body, next.Body} {
+		for _, m := range regexp.MustCompile(`name="id" value="(\d+):`).FindAllStringSubmatch(page, -1) {
+			seen[m[1]]++
+		}
+	}
+	if len(seen) != 22 || strings.Contains(next.Body, "再看") || !strings.Contains(next.Body, "回到最新的") {
+		t.Fatalf("%d seen", len(seen))
+	}
+	// What was typed on a later page stays there.
+	res := zhou.Post("/review/signoff", url.Values{"before": {strings.TrimPrefix(more[1], "/review?before=")}, "mark": {"wrong"}, "id": {"1:5"}})
+	if res.Status != http.StatusUnprocessableEntity || !strings.Contains(res.Body, `value="1:`) || !strings.Contains(res.Body, "checked") {
+		t.Errorf("%d", res.Status)
 	}
 }

@@ -25,9 +25,15 @@ func (w *writeTx) audit(ctx context.Context, a correction.AuditEntry) error {
 
 // auditAdmin records what the command line did, in the transaction that did it.
 func (w *writeTx) auditAdmin(ctx context.Context, at time.Time, action string, detail any) error {
+	return w.auditEdit(ctx, correction.AuditEntry{At: at}, action, detail)
+}
+
+// auditEdit records what somebody did, in the transaction that did it.
+func (w *writeTx) auditEdit(ctx context.Context, by correction.AuditEntry, action string, detail any) error {
 	text, err := compactJSON(detail)
 	if err != nil {
 		return err
 	}
-	return w.audit(ctx, correction.AuditEntry{At: at, Action: action, Detail: text})
+	by.Action, by.Detail = action, text
+	return w.audit(ctx, by)
 }

@@ -58,7 +58,6 @@ var changes = map[string][]change{
 	"device":         {{insert: true, byTrigger: true}},
 	"flag":           {{insert: true, byTrigger: true}},
 	"spent":          {{insert: true, byTrigger: true}},
-	"rollup_span":    {{insert: true, update: true, byTrigger: true}},
 	"rollup":         {{insert: true, update: true}, {remove: true, byTrigger: true}},
 
 	// The search index, and the tables in which the full-text part of it lies: those are

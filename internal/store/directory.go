@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"correction-console/internal/correction"
 )
@@ -94,24 +95,39 @@ type edit struct {
 	After  any `json:"after"`
 }
 
-// PutMerchant adds the merchant or gives it another name, with a record of what it
-// was before.
+// PutMerchant adds the merchant or gives it another name, for the command line, with a
+// record of what it was before.
 func (s *Store) PutMerchant(ctx context.Context, m correction.Merchant) error {
+	return s.putMerchant(ctx, m, correction.AuditEntry{At: s.now()}, func(*correction.Merchant) bool { return true })
+}
+
+// EditMerchant is PutMerchant for a person, to whom the merchant was shown as before;
+// nil: there was none. ErrMoved when it is not that any more.
+func (s *Store) EditMerchant(ctx context.Context, before *correction.Merchant, m correction.Merchant, actor int64, ip string, at time.Time) error {
+	return s.putMerchant(ctx, m, correction.AuditEntry{At: at, UserID: actor, IP: ip}, func(now *correction.Merchant) bool { return sameRow(now, before) })
+}
+
+func sameRow[T comparable](a, b *T) bool {
+	return a == nil && b == nil || a != nil && b != nil && *a == *b
+}
+
+func (s *Store) putMerchant(ctx context.Context, m correction.Merchant, by correction.AuditEntry, may func(now *correction.Merchant) bool) error {
 	err := s.write(ctx, func(w *writeTx) error {
-		var e edit
-		before := correction.Merchant{SubMchID: m.SubMchID}
-		switch err := w.row(ctx, `SELECT name FROM merchant WHERE sub_mchid = ?`, m.SubMchID).Scan(&before.Name); {
-		case err == nil:
-			e.Before = before
-		case !errors.Is(err, sql.ErrNoRows):
+		now := &correction.Merchant{SubMchID: m.SubMchID}
+		switch err := w.row(ctx, `SELECT name FROM merchant WHERE sub_mchid = ?`, m.SubMchID).Scan(&now.Name); {
+		case errors.Is(err, sql.ErrNoRows):
+			now = nil
+		case err != nil:
 			return err
 		}
-		e.After = m
+		if !may(now) {
+			return correction.ErrMoved
+		}
 		if _, err := w.exec(ctx, `INSERT INTO merchant (sub_mchid, name) VALUES (?, ?) ON CONFLICT (sub_mchid) DO UPDATE SET name = excluded.name`,
 			m.SubMchID, m.Name); err != nil {
 			return err
 		}
-		return w.auditAdmin(ctx, s.now(), "merchant.put", e)
+		return w.auditEdit(ctx, by, "merchant.put", edit{Before: orNil(now), After: m})
 	})
 	if err != nil {
 		return fmt.Errorf("store merchant %s: %w", m.SubMchID, err)
@@ -120,31 +136,91 @@ func (s *Store) PutMerchant(ctx context.Context, m correction.Merchant) error {
 	return nil
 }
 
-// PutOffering adds the service or replaces what is known of it, with a record of
-// what it was before.
+// orNil is a pointer as JSON null or the value.
+func orNil[T any](p *T) any {
+	if p == nil {
+		return nil
+	}
+	return *p
+}
+
+// PutOffering adds the service or replaces what is known of it, for the command line,
+// with a record of what it was before.
 func (s *Store) PutOffering(ctx context.Context, o correction.Offering) error {
+	return s.putOffering(ctx, o, correction.AuditEntry{At: s.now()}, func(*correction.Offering) bool { return true })
+}
+
+// EditOffering is EditMerchant for services.
+func (s *Store) EditOffering(ctx context.Context, before *correction.Offering, o correction.Offering, actor int64, ip string, at time.Time) error {
+	return s.putOffering(ctx, o, correction.AuditEntry{At: at, UserID: actor, IP: ip}, func(now *correction.Offering) bool { return sameRow(now, before) })
+}
+
+func (s *Store) putOffering(ctx context.Context, o correction.Offering, by correction.AuditEntry, may func(now *correction.Offering) bool) error {
 	err := s.write(ctx, func(w *writeTx) error {
-		var e edit
+		var now *correction.Offering
 		switch before, err := scanOffering(w.row(ctx, `SELECT `+offeringColumns+` FROM offering WHERE service_id = ?`, o.ServiceID)); {
 		case err == nil:
-			e.Before = before
+			now = &before
 		case !errors.Is(err, sql.ErrNoRows):
 			return err
 		}
-		e.After = o
+		if !may(now) {
+			return correction.ErrMoved
+		}
 		if _, err := w.exec(ctx, `
 			INSERT INTO offering (service_id, name, industry, cap, allow_zero) VALUES (?, ?, ?, ?, ?)
 			ON CONFLICT (service_id) DO UPDATE SET name = excluded.name, industry = excluded.industry, cap = excluded.cap, allow_zero = excluded.allow_zero`,
 			o.ServiceID, o.Name, o.Industry, o.Cap, o.AllowZero); err != nil {
 			return err
 		}
-		return w.auditAdmin(ctx, s.now(), "service.put", e)
+		return w.auditEdit(ctx, by, "service.put", edit{Before: orNil(now), After: o})
 	})
 	if err != nil {
 		return fmt.Errorf("store service %s: %w", o.ServiceID, err)
 	}
 	s.directories.forget()
 	return nil
+}
+
+// catalogActions are the audit entries of merchants and services.
+var catalogActions = map[string]string{correction.CatalogMerchants: "merchant.put", correction.CatalogServices: "service.put"}
+
+// CatalogHistory lists the changes of merchants or services, newest first.
+func (s *Store) CatalogHistory(ctx context.Context, name string, limit int) ([]correction.CatalogEdit, error) {
+	rows, err := s.reader.query(ctx, `
+		SELECT a.at_ms, COALESCE(a.user_id, 0), COALESCE(u.name, ''), a.action, a.detail, a.ip FROM audit a LEFT JOIN user u ON u.id = a.user_id
+		WHERE a.action = ? ORDER BY a.id DESC LIMIT ?`, catalogActions[name], limit)
+	list, err := collect(rows, err, func(r scanner) (correction.CatalogEdit, error) {
+		var e correction.CatalogEdit
+		var ms int64
+		if err := r.Scan(&ms, &e.UserID, &e.ActorName, &e.Action, &e.Detail, &e.IP); err != nil {
+			return e, err
+		}
+		e.At = at(ms)
+		var raw struct{ Before, After json.RawMessage }
+		if err := json.Unmarshal([]byte(e.Detail), &raw); err != nil {
+			return e, err
+		}
+		e.Before, e.After = raw.Before, raw.After
+		return e, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read history of %s: %w", name, err)
+	}
+	return list, nil
+}
+
+// People lists everybody as settings name them.
+func (s *Store) People(ctx context.Context) ([]correction.Person, error) {
+	users, err := s.Users(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]correction.Person, len(users))
+	for i, u := range users {
+		out[i] = correction.Person{ID: u.ID, Login: u.Username, Name: u.Name, Role: u.Role, Scope: u.Scope, Disabled: u.Disabled}
+	}
+	return out, nil
 }
 
 // compactJSON is v as JSON on one line.

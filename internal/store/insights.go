@@ -12,17 +12,13 @@ import (
 	"correction-console/internal/correction"
 )
 
-// A block is the corrections of 1,024 ids that follow each other. rollupBits is in the
-// triggers of the schema, too.
-const (
-	rollupBits = 10
-	rollupSize = 1 << rollupBits
-)
+// The facts of a stretch, which is stretchSpan ids, are kept in one row, a block. The
+// number of ids is in the trigger of the schema, too.
 
 // keepAtOnce is how many blocks one transaction keeps: the writer waits for it.
-const keepAtOnce = 8
+const keepAtOnce = 4
 
-// version tells whether a block is as it was read: events are only ever added.
+// blockVersion tells whether a block is as it was read: events are only ever added.
 type blockVersion struct{ corrections, events int64 }
 
 const readBlockVersion = `SELECT count(*), COALESCE(sum(n), 0) FROM correction_now WHERE correction_id BETWEEN ? AND ?`
@@ -63,8 +59,10 @@ func (s *Store) readFacts(ctx context.Context, from, to time.Time, devices bool,
 	r := blockReader{ctx, s, tx}
 	rows, err := r.query(`
 		SELECT s.block, r.facts, CASE WHEN ? THEN r.devices END
-		FROM rollup_span s LEFT JOIN rollup r ON r.block = s.block
-		WHERE s.first_ms < ? AND s.last_ms >= ? ORDER BY s.block`, devices, millis(to), millis(from))
+		FROM stretch s LEFT JOIN rollup r ON r.block = s.block
+		WHERE s.block >= (SELECT block FROM stretch INDEXED BY stretch_reach WHERE reach_ms >= ? ORDER BY reach_ms, block LIMIT 1)
+			AND s.block <= (SELECT block FROM stretch INDEXED BY stretch_since WHERE since_ms < ? ORDER BY since_ms DESC, block DESC LIMIT 1)
+		ORDER BY s.block`, devices, millis(from), millis(to))
 	if err != nil {
 		return nil, err
 	}
@@ -93,8 +91,8 @@ func (s *Store) readFacts(ctx context.Context, from, to time.Time, devices bool,
 // them. It leaves alone the block that still grows. done tells how many there were.
 func (s *Store) RollUp(ctx context.Context, limit int) (done int, err error) {
 	rows, err := s.reader.query(ctx, `
-		SELECT s.block FROM rollup_span s
-		WHERE s.block < (SELECT max(block) FROM rollup_span) AND NOT EXISTS (SELECT 1 FROM rollup r WHERE r.block = s.block)
+		SELECT s.block FROM stretch s
+		WHERE s.block < (SELECT max(block) FROM stretch) AND NOT EXISTS (SELECT 1 FROM rollup r WHERE r.block = s.block)
 		ORDER BY s.block DESC LIMIT ?`, limit)
 	blocks, err := collect(rows, err, func(r scanner) (int64, error) {
 		var n int64
@@ -143,8 +141,8 @@ func (s *Store) keepBlocks(ctx context.Context, blocks []worked) error {
 	return s.write(ctx, func(w *writeTx) error {
 		for _, b := range blocks {
 			var now blockVersion
-			first := b.block << rollupBits
-			if err := w.row(ctx, readBlockVersion, first, first+rollupSize-1).Scan(&now.corrections, &now.events); err != nil {
+			first := b.block * stretchSpan
+			if err := w.row(ctx, readBlockVersion, first, first+stretchSpan-1).Scan(&now.corrections, &now.events); err != nil {
 				return err
 			}
 			if now != b.version {
@@ -181,8 +179,8 @@ func (r blockReader) query(text string, args ...any) (*sql.Rows, error) {
 
 // work works out the facts of a block from the record.
 func (r blockReader) work(block int64) (worked, *correction.FactBlock, error) {
-	first := block << rollupBits
-	last := first + rollupSize - 1
+	first := block * stretchSpan
+	last := first + stretchSpan - 1
 	w := worked{block: block}
 	rows, err := r.query(readBlockVersion, first, last)
 	version, err := collect(rows, err, func(r scanner) (v blockVersion, err error) {

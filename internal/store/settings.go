@@ -47,23 +47,25 @@ func (s *Store) SettingHistory(ctx context.Context, name correction.SettingName,
 // before. ErrMoved when somebody made that version already.
 func (s *Store) PutSetting(ctx context.Context, name correction.SettingName, n int, value json.RawMessage, actor int64, ip string, at time.Time) error {
 	err := s.write(ctx, func(w *writeTx) error {
-		var before *json.RawMessage
-		var was string
+		before, err := json.Marshal(correction.DefaultSettings().Value(name))
+		if err != nil {
+			return err
+		}
 		if n > 1 {
+			var was string
 			if err := noRow(w.row(ctx, `SELECT value FROM setting WHERE name = ? AND n = ?`, name, n-1).Scan(&was)); err != nil {
 				return err
 			}
-			raw := json.RawMessage(was)
-			before = &raw
+			before = []byte(was)
 		}
-		_, err := w.exec(ctx, `INSERT INTO setting (name, n, at_ms, actor, value) VALUES (?, ?, ?, ?, ?)`, name, n, millis(at), orNull(actor), string(value))
+		_, err = w.exec(ctx, `INSERT INTO setting (name, n, at_ms, actor, value) VALUES (?, ?, ?, ?, ?)`, name, n, millis(at), orNull(actor), string(value))
 		if refused(err) {
 			return correction.ErrMoved
 		}
 		if err != nil {
 			return err
 		}
-		detail, err := compactJSON(edit{Before: before, After: value})
+		detail, err := compactJSON(edit{Before: json.RawMessage(before), After: value})
 		if err != nil {
 			return err
 		}

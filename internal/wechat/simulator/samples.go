@@ -167,6 +167,10 @@ func Samples(now time.Time) []Order {
 	rent := sample{rentMch, rentSvc, "免押租车", deposit(500000), ago(80, 0), "远山高铁站店", "远山高铁站店", "7004001"}
 	add(rent.completed("YS-ZC-20261120-008", 72*time.Hour, none, 86600,
 		item("租车相关费用", "经济型轿车3天", 71400, 3), item("加油费用", "还车补油20升", 15200, 1)))
+	add(rent.completed("YS-ZC-20261123-0318", 26*time.Hour, none, 31800, // what an agent may not give up alone in the demo
+		item("租车相关费用", "经济型轿车1天", 23800, 1), item("延迟还车费用", "超时2小时", 8000, 1)))
+	add(rent.completed("YS-ZC-20261121-0021", 70*time.Hour, none, 268000, // of the demo's top tier
+		item("租车相关费用", "商务车3天", 148000, 3), item("车损费用", "后保险杠划痕", 120000, 1)))
 	add(rent.created("YS-ZC-20261119-003"), func(o *Order) { o.State = correction.OrderRevoked })
 
 	// Hotels.

@@ -77,6 +77,9 @@ func (p Page) nav() []navItem {
 	if p.User.CanRun {
 		items = append(items, navItem{NavOperations, "/operations", p.T("运维", "Operations"), 0})
 	}
+	if p.User.CanSet {
+		items = append(items, navItem{NavSettings, "/settings", p.T("设置", "Settings"), 0})
+	}
 	return items
 }
 

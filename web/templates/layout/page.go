@@ -40,6 +40,7 @@ type User struct {
 	CanLog  bool // may read the change log
 	CanFind bool // may look for orders
 	CanRun  bool // may see how the installation is doing
+	CanSet  bool // may see the settings
 	Queues  bool // sees the queues of supervisors: approvals and reviews
 	Waiting int  // corrections that wait for approval
 	Reviews int  // corrections that wait for a review
@@ -57,6 +58,7 @@ const (
 	NavReview     = "review"
 	NavInsights   = "insights"
 	NavOperations = "operations"
+	NavSettings   = "settings"
 	NavAccount    = "account"
 )
 

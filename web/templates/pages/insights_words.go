@@ -145,9 +145,9 @@ func took(p layout.Page, d time.Duration) string {
 // prior is the words before a figure of the period before.
 func (p InsightsProps) prior() string {
 	if p.Insights.Days == 1 {
-		return p.Page.T("前一天 ", "the day before ")
+		return p.Page.T("前一天 ", "previous day ")
 	}
-	return p.Page.F("前 %d 天 ", "%d days before ", p.Insights.Days)
+	return p.Page.F("前 %d 天 ", "previous %d days ", p.Insights.Days)
 }
 
 // tiles are the numbers on top, each with that of the period before.
@@ -158,7 +158,7 @@ func (p InsightsProps) tiles() []insightTile {
 	words := func(text string) figure { return figure{text: text} }
 	before := func(text string, filters ...filter) []figure {
 		f := words(text)
-		if len(filters) > 0 {
+		if len(filters) > 0 && text != "—" {
 			f.href = logLink(in.PriorFrom, in.From, filters...)
 		}
 		return []figure{words(p.prior()), f}
@@ -352,13 +352,13 @@ func (p InsightsProps) stretchName(s correction.Stretch) string {
 	return p.Page.F("%s 至 %s", "%s to %s", s.From.Format(time.DateOnly), last.Format("01-02"))
 }
 
-// until tells that today is not over, or empty.
-func (p InsightsProps) until() string {
-	last := p.Insights.Stretches[len(p.Insights.Stretches)-1]
-	if !p.today(last) {
-		return ""
+// plotNote says what the bars are, and that today is not over.
+func (p InsightsProps) plotNote() string {
+	text := p.Page.T("少收金额", "Reduced by")
+	if last := p.Insights.Stretches[len(p.Insights.Stretches)-1]; p.today(last) {
+		text += p.Page.F("，今天到 %s", ", today until %s", p.Page.Clock(p.Page.Now)[:5])
 	}
-	return p.Page.F("今天到 %s", "today until %s", p.Page.Clock(p.Page.Now)[:5])
+	return text
 }
 
 // period is the days in words.

@@ -409,7 +409,7 @@ func (p DayProps) reviewFigures() []dayFigure {
 		out = append(out, dayFigure{i18n.ReviewWord(string(m)).In(p.Page.Lang), c.Reviews[m], "", dayLog(day, "review", string(m))})
 	}
 	return append(out, dayFigure{p.Page.T("未复核", "Not reviewed"), c.Unreviewed, "", dayLog(day, "review", correction.ReviewNone)},
-		dayFigure{p.Page.T("有标记或抽中", "Flagged or drawn"), c.Flagged, "", ReviewTabURL(correction.TabOpen, day, 0)})
+		dayFigure{p.Page.T("有标记或抽中", "Flagged or drawn"), c.Flagged, "", ""})
 }
 
 // openText says how much of something keeps a day open.
@@ -515,12 +515,14 @@ func actionText(p layout.Page, a correction.DayAction) string {
 
 // dayLine is a day in the list of days.
 func dayLine(p layout.Page, d correction.Day) string {
-	s := p.F("%d 笔 · %s", "%d · %s", d.Counts.InForce, d.Counts.Reduction.Minus())
+	s := p.T("没有改价", "none")
+	if d.Counts.InForce > 0 {
+		s = p.F("%d 笔 · %s", "%d · %s", d.Counts.InForce, d.Counts.Reduction.Minus())
+	}
 	switch {
 	case d.Closed():
 		s += " · " + d.Last().ActorName
-	case d.Counts.All == 0:
-	default:
+	case d.Counts.All > 0:
 		s += " · " + p.T("未日结", "not closed")
 	}
 	return s

@@ -1,0 +1,237 @@
+package correction
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// SettingView is all that the page of a setting shows.
+type SettingView struct {
+	Basis
+	Name     SettingName
+	N        int             // version; 0 = the default
+	Last     *SettingVersion // nil: never edited
+	MayEdit  bool
+	GapsOpen []Gap // amounts that nobody can decide about as things are
+}
+
+// historyShown bounds the versions that a page lists.
+const historyShown = 200
+
+// MayReadSettings reports whether the actor may see the settings.
+func (a Actor) MayReadSettings() bool { return a.Can(ReadReviews) || a.Can(EditCatalog) }
+
+// basis reads what settings are judged by, past the settings in memory.
+func (s *Service) basis(ctx context.Context, a Actor) (Basis, []SettingVersion, error) {
+	b := Basis{Actor: a, Settings: DefaultSettings()}
+	versions, err := s.Store.Settings(ctx)
+	if err != nil {
+		return b, nil, err
+	}
+	for _, v := range versions {
+		if err := b.Settings.set(v.Name, v.Value); err != nil {
+			return b, nil, fmt.Errorf("setting %s, version %d: %w", v.Name, v.N, err)
+		}
+		b.Settings.N[v.Name] = v.N
+	}
+	if b.People, err = s.Store.People(ctx); err != nil {
+		return b, nil, err
+	}
+	b.Merchants, err = s.Store.Merchants(ctx)
+	return b, versions, err
+}
+
+// Desk is everything that is set, with who changed it last.
+type Desk struct {
+	Basis
+	Last      map[SettingName]SettingVersion
+	Offerings []Offering
+	GapsOpen  []Gap
+}
+
+// SettingsDesk reads all settings for the page that lists them.
+func (s *Service) SettingsDesk(ctx context.Context, a Actor) (Desk, error) {
+	d := Desk{Last: map[SettingName]SettingVersion{}}
+	if !a.MayReadSettings() {
+		return d, fail(Forbidden, CodeForbidden, nil)
+	}
+	b, versions, err := s.basis(ctx, a)
+	if err != nil {
+		return d, err
+	}
+	d.Basis, d.GapsOpen = b, b.Gaps(b.Settings.Tiers, b.Settings.Limits)
+	for _, v := range versions {
+		d.Last[v.Name] = v
+	}
+	d.Offerings, err = s.Store.Offerings(ctx)
+	return d, err
+}
+
+// SettingView reads one setting for its page.
+func (s *Service) SettingView(ctx context.Context, a Actor, name SettingName) (SettingView, error) {
+	v := SettingView{Name: name, MayEdit: a.Can(EditSettings)}
+	if !a.MayReadSettings() {
+		return v, fail(Forbidden, CodeForbidden, nil)
+	}
+	b, versions, err := s.basis(ctx, a)
+	if err != nil {
+		return v, err
+	}
+	v.Basis, v.N = b, b.Settings.N[name]
+	if i := slices.IndexFunc(versions, func(x SettingVersion) bool { return x.Name == name }); i >= 0 {
+		v.Last = &versions[i]
+	}
+	v.GapsOpen = b.Gaps(b.Settings.Tiers, b.Settings.Limits)
+	return v, nil
+}
+
+// EditSetting makes what was typed the version after n. Problems are told all at once
+// and nothing is stored; CodeEdited when somebody edited the setting since version n.
+// changed is false when it is what it was.
+func (s *Service) EditSetting(ctx context.Context, a Actor, name SettingName, n int, t Typed, ip string) (problems []Notice, changed bool, err error) {
+	if !a.Can(EditSettings) {
+		return nil, false, fail(Forbidden, CodeForbidden, nil)
+	}
+	// One at a time: tiers and limits are judged by each other.
+	s.editing.Lock()
+	defer s.editing.Unlock()
+	b, _, err := s.basis(ctx, a)
+	if err != nil {
+		return nil, false, err
+	}
+	return s.put(ctx, b, name, n, t, ip)
+}
+
+func (s *Service) put(ctx context.Context, b Basis, name SettingName, n int, t Typed, ip string) ([]Notice, bool, error) {
+	if !slices.Contains(SettingNames, name) {
+		return nil, false, fail(NotFound, CodeNotFound, errSetting)
+	}
+	if b.Settings.N[name] != n {
+		return nil, false, fail(Conflict, CodeEdited, nil)
+	}
+	value, problems := ParseSetting(name, t, b)
+	if len(problems) > 0 {
+		return problems, false, nil
+	}
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return nil, false, fmt.Errorf("write setting %s: %w", name, err)
+	}
+	if was, err := json.Marshal(b.Settings.Value(name)); err == nil && bytes.Equal(was, raw) {
+		return nil, false, nil
+	}
+	ctx = context.WithoutCancel(ctx)
+	err = s.Store.PutSetting(ctx, name, n+1, raw, b.Actor.UserID, ip, s.Now())
+	s.ForgetSettings()
+	switch {
+	case errors.Is(err, ErrMoved):
+		return nil, false, fail(Conflict, CodeEdited, err)
+	case err != nil:
+		return nil, false, fail(Unavailable, CodeNoRecord, err)
+	}
+	s.Log.Info("setting", "name", name, "version", n+1, "user", b.Actor.UserID)
+	return nil, true, nil
+}
+
+// SettingHistory lists the versions of a setting, newest first, down to the default as
+// version 0.
+func (s *Service) SettingHistory(ctx context.Context, a Actor, name SettingName) ([]SettingVersion, error) {
+	if !a.MayReadSettings() {
+		return nil, fail(Forbidden, CodeForbidden, nil)
+	}
+	list, err := s.Store.SettingHistory(ctx, name, historyShown)
+	if err != nil || len(list) == historyShown {
+		return list, err
+	}
+	raw, err := json.Marshal(DefaultSettings().Value(name))
+	return append(list, SettingVersion{Name: name, Value: raw}), err
+}
+
+// RestoreSetting makes the value of version old a new version after n, judged by what
+// there is now. A reason that came later is kept, retired.
+func (s *Service) RestoreSetting(ctx context.Context, a Actor, name SettingName, n, old int, ip string) (problems []Notice, changed bool, err error) {
+	if !a.Can(EditSettings) {
+		return nil, false, fail(Forbidden, CodeForbidden, nil)
+	}
+	s.editing.Lock()
+	defer s.editing.Unlock()
+	b, _, err := s.basis(ctx, a)
+	if err != nil {
+		return nil, false, err
+	}
+	list, err := s.SettingHistory(ctx, a, name)
+	if err != nil {
+		return nil, false, err
+	}
+	at := slices.IndexFunc(list, func(v SettingVersion) bool { return v.N == old })
+	if at < 0 {
+		return nil, false, fail(NotFound, CodeNotFound, nil)
+	}
+	back, err := b.Settings.With(name, list[at].Value)
+	if err != nil {
+		return nil, false, err
+	}
+	if name == SettingReasons {
+		for _, r := range b.Settings.Reasons {
+			if _, there := FindReason(back.Reasons, r.Code); !there {
+				r.Retired = true
+				back.Reasons = append(back.Reasons, r)
+			}
+		}
+	}
+	return s.put(ctx, b, name, n, back.Typed(name), ip)
+}
+
+// CatalogEdit is one change of a merchant or a service. Before is null when it was new.
+type CatalogEdit struct {
+	AuditEntry
+	ActorName string // empty: the command line
+	Before    json.RawMessage
+	After     json.RawMessage
+}
+
+// Names of what operators edit; the audit entries are named "merchant.put" and
+// "service.put".
+const (
+	CatalogMerchants = "merchants"
+	CatalogServices  = "services"
+)
+
+// CatalogHistory lists the changes of merchants or services, newest first.
+func (s *Service) CatalogHistory(ctx context.Context, a Actor, name string) ([]CatalogEdit, error) {
+	if !a.MayReadSettings() {
+		return nil, fail(Forbidden, CodeForbidden, nil)
+	}
+	return s.Store.CatalogHistory(ctx, name, historyShown)
+}
+
+// PutMerchant adds a merchant (before is nil) or changes the one that was shown as
+// before. CodeEdited when it is not that any more.
+func (s *Service) PutMerchant(ctx context.Context, a Actor, before *Merchant, m Merchant, ip string) error {
+	if !a.Can(EditCatalog) {
+		return fail(Forbidden, CodeForbidden, nil)
+	}
+	return s.catalog(s.Store.EditMerchant(context.WithoutCancel(ctx), before, m, a.UserID, ip, s.Now()))
+}
+
+// PutOffering is PutMerchant for services.
+func (s *Service) PutOffering(ctx context.Context, a Actor, before *Offering, o Offering, ip string) error {
+	if !a.Can(EditCatalog) {
+		return fail(Forbidden, CodeForbidden, nil)
+	}
+	return s.catalog(s.Store.EditOffering(context.WithoutCancel(ctx), before, o, a.UserID, ip, s.Now()))
+}
+
+func (s *Service) catalog(err error) error {
+	switch {
+	case errors.Is(err, ErrMoved):
+		return fail(Conflict, CodeEdited, err)
+	case err != nil:
+		return fail(Unavailable, CodeNoRecord, err)
+	}
+	return nil
+}
