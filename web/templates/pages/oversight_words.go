@@ -36,6 +36,14 @@ func (p CorrectionProps) versions() []version {
 	return append(list, version{after, []string{none, "—", "—", "—", "—"}})
 }
 
+// flags are why the correction is to be looked at, known when it was confirmed.
+func (p CorrectionProps) flags() []correction.Flag {
+	if e, ok := p.C.Find(correction.Claimed); ok {
+		return e.Detail.Flags
+	}
+	return nil
+}
+
 func (p CorrectionProps) exchanged() bool { return slices.ContainsFunc(p.C.Events, exchanged) }
 
 func msTime(ms int64) time.Time { return time.UnixMilli(ms) }
