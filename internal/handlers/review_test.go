@@ -326,6 +326,10 @@ func TestReview_ListShowsFlagsAndAgentsNeverSeeWhatWasDrawn(t *testing.T) {
 	if read := shen.Get("/review"); read.Status != http.StatusOK || strings.Contains(read.Body, `name="id"`) {
 		t.Errorf("auditor: %d, or may choose", read.Status)
 	}
+	for _, who := range []*apptest.Client{zhou, shen} {
+		says(t, "a reader of reviews", who.Get(drawn), "随机抽中")
+		says(t, "a reader of reviews", who.Get(flagged), "降幅 89.9%，超过 50%")
+	}
 	for _, path := range []string{"/", "/corrections", drawn, "/orders/" + bankMerchant + "/" + bankOrder} {
 		if body := lin.Get(path).Body; strings.Contains(body, "抽中") || strings.Contains(body, "sampled") {
 			t.Errorf("the agent's %s tells what was drawn", path)
