@@ -404,6 +404,9 @@ func TestCatalog_AddEditAndConflict(t *testing.T) {
 	if m, err := a.Store.Merchant(t.Context(), "1900022999"); err != nil || m.Name != "新商户" {
 		t.Errorf("%+v %v", m, err)
 	}
+	if res := he.Post("/settings/merchants", url.Values{"do": {"save"}, "was": {`{"SubMchID":"1900022999","Name":"旧名"}`}, "sub_mchid": {"1900022999"}, "name": {"别名"}}); res.Status != http.StatusConflict || !strings.Contains(res.Body, "新商户") {
+		t.Errorf("from what it was not: %d", res.Status)
+	}
 	if page := a.As("zhou").Get("/settings/merchants?add=1"); strings.Contains(page.Body, `value="save"`) || !strings.Contains(page.Body, "新商户") {
 		t.Error("a supervisor may edit merchants")
 	}
