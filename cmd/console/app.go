@@ -327,6 +327,7 @@ func every(ctx context.Context, d time.Duration, f func()) {
 const (
 	keepAttempts = 24 * time.Hour
 	keepDrafts   = 30 * 24 * time.Hour
+	keepLooks    = 48 * time.Hour
 )
 
 // tidy does what has to be done now and then.
@@ -337,12 +338,18 @@ func (a *app) tidy(ctx context.Context) {
 	if err := a.service.RecordPending(ctx); err != nil {
 		a.log.Error("record outcomes", "err", err)
 	}
+	if err := a.service.RollUp(ctx); err != nil {
+		a.log.Error("prepare figures", "err", err)
+	}
 	now := time.Now()
 	if _, err := a.store.PruneAttempts(ctx, now.Add(-keepAttempts)); err != nil {
 		a.log.Error("prune sign-in attempts", "err", err)
 	}
 	if _, err := a.store.PruneDrafts(ctx, now.Add(-keepDrafts)); err != nil {
 		a.log.Error("prune drafts", "err", err)
+	}
+	if err := a.store.PruneLooks(ctx, now.Add(-keepLooks)); err != nil {
+		a.log.Error("prune when forms were opened", "err", err)
 	}
 }
 

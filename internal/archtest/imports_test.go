@@ -34,7 +34,7 @@ var mayImport = map[string][]string{
 }
 
 // testSupport is imported by tests only, and puts the real parts together for them.
-var testSupport = []string{"internal/apptest", "internal/archtest", "internal/bench", "internal/browser", "internal/faulttest", "internal/store/storetest"}
+var testSupport = []string{"internal/apptest", "internal/archtest", "internal/bench", "internal/browser", "internal/faulttest", "internal/store/storetest", "internal/store/filltest"}
 
 // onlyIn says which folders a package of somebody else may be used in, so that its
 // types do not spread. Tests may use them anywhere.

@@ -55,11 +55,19 @@ const (
 	CodeOtherTier      = "other_tier"      // others decide about amounts like this
 	CodeOverOwnLimit   = "over_own_limit"  // above what the approver may give up alone
 	CodeOverAllowance  = "over_allowance"
-	CodeEdited         = "edited"     // somebody edited the setting meanwhile
-	CodeRetried        = "retried"    // somebody is trying this correction again already
-	CodeViewName       = "view_name"  // a view needs a name, short and without line breaks
-	CodeViewTaken      = "view_taken" // the person has a view of that name already
-	CodeViewsFull      = "views_full" // the person has MaxViews views
+	CodeEdited         = "edited"    // somebody edited the setting meanwhile
+	CodeRetried        = "retried"   // somebody is trying this correction again already
+	CodeReviewed       = "reviewed"  // somebody said something of the correction meanwhile; Holder: who and when
+	CodeNotFinal       = "not_final" // only what came to its end is reviewed
+	CodeNoMark         = "no_mark"   // a review says fine, queried, wrong or answered
+	CodeNonePicked     = "none_picked"
+	CodeDayOpen        = "day_open"    // something of the day is open
+	CodeDayClosed      = "day_closed"  // somebody closed or reopened the day meanwhile; Holder: who and when
+	CodeDayAhead       = "day_ahead"   // the day has not come
+	CodeWholeScope     = "whole_scope" // closing a day takes somebody who may see all merchants
+	CodeViewName       = "view_name"   // a view needs a name, short and without line breaks
+	CodeViewTaken      = "view_taken"  // the person has a view of that name already
+	CodeViewsFull      = "views_full"  // the person has MaxViews views
 )
 
 func (e *Error) Error() string {

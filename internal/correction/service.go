@@ -118,6 +118,29 @@ type Store interface {
 	Concerns(ctx context.Context, uncertainBefore time.Time) (Concerns, error)
 	Expired(ctx context.Context, now time.Time, limit int) ([]int64, error)
 	Authors(ctx context.Context, scope Scope) ([]Author, error)
+	// ReviewList is one page of a part of the review page; more tells whether there are
+	// older ones. ReviewCount counts it up to its limit.
+	ReviewList(ctx context.Context, q ReviewQuery) (rows []ReviewRow, more bool, err error)
+	ReviewCount(ctx context.Context, q ReviewQuery) (int, error)
+	// Questions lists the questions that wait for a person, oldest first.
+	Questions(ctx context.Context, author int64, limit int) ([]Question, error)
+	// Checkpoint signs the record as it stands.
+	Checkpoint(ctx context.Context) (Checkpoint, error)
+	// DayCounts counts the corrections of a day in scope that were prepared at or after
+	// from and before to, as they stand at now.
+	DayCounts(ctx context.Context, scope Scope, from, to, now time.Time) (DayCounts, error)
+	// DayRecords lists the closings and reopenings of a day, oldest first.
+	DayRecords(ctx context.Context, day string) ([]DayRecord, error)
+	// PutDay makes r the record of its number of a day, with the counts of that moment.
+	// ErrMoved when there is one, ErrDayOpen when it closes and something is open,
+	// ErrDayMoved when something of the day came to the record after r.Checkpoint.
+	PutDay(ctx context.Context, r DayRecord, from, to time.Time) error
+	// Facts calls each for the facts of the corrections that were prepared at or after
+	// from and before to; a block may hold facts beside those. Without devices they name
+	// none.
+	Facts(ctx context.Context, from, to time.Time, devices bool, each func(*FactBlock)) error
+	// RollUp prepares up to limit blocks of facts that are not prepared, newest first.
+	RollUp(ctx context.Context, limit int) (done int, err error)
 	AppendAudit(ctx context.Context, a AuditEntry) error
 }
 
@@ -1292,6 +1315,9 @@ func (s *Service) narrow(a Actor, f LogFilter) (LogFilter, error) {
 	f.Scope = a.Scope
 	if !a.Can(ReadAllOf) {
 		f.AuthorID = a.UserID
+	}
+	if !a.Can(ReadReviews) && f.Flag != "" { // it would tell what was drawn
+		return f, fail(Forbidden, CodeForbidden, nil)
 	}
 	return f, nil
 }

@@ -89,6 +89,9 @@ func (w *watch) note(c Watched, from State, e Event) {
 		}
 		return
 	}
+	if d == nil && from == c.State && c.State.Final() { // its looking after has ended
+		return
+	}
 	if d != nil {
 		w.drop(d)
 	}
@@ -503,14 +506,40 @@ func observed(r Reading, asked time.Time) Detail {
 	return Detail{Reading: &r.Order, ReadMS: asked.UnixMilli(), SkewMS: r.Skew.Milliseconds(), RequestID: r.RequestID, Host: r.Host}
 }
 
-// afterwards records an event of the looking after.
+// afterwards records an event of the looking after. What people said meanwhile does not
+// stand in its way.
 func (s *Service) afterwards(ctx context.Context, c Correction, e Event) error {
 	e.At = s.Now()
-	err := s.storing(ctx, func(ctx context.Context) error { return s.append(ctx, c, c.State, c.Last().N, e) })
+	var err error
+	for range reviewTries {
+		err = s.storing(ctx, func(ctx context.Context) error { return s.append(ctx, c, c.State, c.Last().N, e) })
+		if !errors.Is(err, ErrMoved) {
+			break
+		}
+		fresh, ferr := s.Store.Correction(ctx, c.ID)
+		if ferr != nil || fresh.State != c.State || !fresh.onlyWords(len(c.Events)) {
+			break
+		}
+		c = fresh
+	}
 	if err != nil && !errors.Is(err, ErrMoved) {
 		return fail(Unavailable, CodeNoRecord, err)
 	}
 	return nil
+}
+
+// onlyWords reports whether all events from the one at i on are reviews and notes, and
+// there is one.
+func (c Correction) onlyWords(i int) bool {
+	if i < 1 || i >= len(c.Events) {
+		return false
+	}
+	for ; i < len(c.Events); i++ {
+		if c.Events[i].Detail.Review == "" && !IsNote(c.Events[i-1], c.Events[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // LookAt reads the order of a correction now, whatever is planned, and records what

@@ -61,6 +61,7 @@ func (s *server) correctionPage(c echo.Context, status int, id int64, change fun
 		Quiet: policy.Quiet, FollowFor: policy.FollowFor, IsAuthor: cor.AuthorID == a.UserID, CanReadOrder: a.Can(correction.ReadOrders),
 		SeesInternals: a.Can(correction.ReadAllOf), BodyText: string(cor.Body), CheckFailed: c.QueryParam("checked"),
 		Outlook: s.Corrections.Outlook(id), MayRule: cor.MayRule(a), MayAgree: cor.MayAgree(a), MayHandle: cor.MayHandle(a),
+		MayReview: cor.MayReview(a), MayAnswer: cor.MayAnswer(a), MayNote: cor.MayNote(a),
 	}
 	p.Page.Title += " #" + strconv.FormatInt(id, 10)
 	p.Page.Nav = layout.NavLog

@@ -56,6 +56,29 @@ func postFields(c echo.Context, allowed func(string) bool, most int) (url.Values
 	return r.PostForm, nil
 }
 
+// maxList bounds how many values a repeated field may have.
+const maxList = 200
+
+// postList is postForm for a form in which one field may be there many times, with its
+// values.
+func postList(c echo.Context, list string, allowed func(string) bool) (url.Values, []string, error) {
+	r := c.Request()
+	if err := r.ParseForm(); err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return nil, nil, err
+		}
+		return nil, nil, fmt.Errorf("%w: %w", errBadForm, err)
+	}
+	values := r.PostForm[list]
+	if len(values) > maxList {
+		return nil, nil, fmt.Errorf("%w: %d values of %q", errBadForm, len(values), list)
+	}
+	delete(r.PostForm, list)
+	v, err := postForm(c, allowed)
+	return v, values, err
+}
+
 // fields allows the named fields.
 func fields(names ...string) func(string) bool {
 	return func(name string) bool { return slices.Contains(names, name) }

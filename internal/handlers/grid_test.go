@@ -19,7 +19,7 @@ import (
 var methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"}
 
 func concrete(path string) string {
-	return strings.NewReplacer(":sub_mchid", bankMerchant, ":out_order_no", bankOrder, ":id", "1", ":row", "1").Replace(path)
+	return strings.NewReplacer(":sub_mchid", bankMerchant, ":out_order_no", bankOrder, ":id", "1", ":row", "1", ":day", "2026-11-23").Replace(path)
 }
 
 func TestRoutes_RoleByRouteByMethod(t *testing.T) {

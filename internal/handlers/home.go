@@ -34,6 +34,9 @@ func (s *server) homePage(c echo.Context, status int, find pages.FindProps) erro
 	if props.Due, err = s.dueRows(ctx, a); err != nil {
 		return err
 	}
+	if props.Questions, err = s.Corrections.Questions(ctx, a); err != nil {
+		return err
+	}
 	if props.Attention, err = s.Corrections.Attention(ctx, a); err != nil {
 		return err
 	}

@@ -176,8 +176,12 @@ func (s *server) queues(c echo.Context, a correction.Actor, p *layout.Page) {
 	}
 	p.User.Queues = true
 	var err error
-	if p.User.Waiting, err = s.Corrections.ApprovalCount(context.WithoutCancel(c.Request().Context()), a); err != nil {
+	ctx := context.WithoutCancel(c.Request().Context())
+	if p.User.Waiting, err = s.Corrections.ApprovalCount(ctx, a); err != nil {
 		s.Log.Error("count what waits for approval", "id", requestID(c), "err", err)
+	}
+	if p.User.Reviews, err = s.Corrections.ReviewCount(ctx, a); err != nil {
+		s.Log.Error("count what waits for a review", "id", requestID(c), "err", err)
 	}
 }
 
@@ -276,16 +280,19 @@ func (s *server) flashCookie(c echo.Context, code, path string, age int) {
 }
 
 var flashes = map[string]i18n.Text{
-	"saved":     {ZH: "已保存。", EN: "Saved."},
-	"unchanged": {ZH: "没有改动，没有保存新版本。", EN: "Nothing was changed; no new version."},
-	"password":  {ZH: "密码已修改，其他会话已退出。", EN: "Password changed. Your other sessions are signed out."},
-	"revoked":   {ZH: "会话已退出。", EN: "Session signed out."},
-	"withdrawn": {ZH: "改价已撤回，没有发给微信。", EN: "The correction is withdrawn. Nothing was sent to WeChat."},
-	"discarded": {ZH: "草稿已删除，订单没有变化。", EN: "The draft is deleted. The order is unchanged."},
-	"returned":  {ZH: "已退回，申请人马上会看到你的意见。", EN: "Returned. The agent sees your words at once."},
-	"declined":  {ZH: "已决定不批准，申请人马上会看到理由。", EN: "Declined. The agent sees the reason at once."},
-	"resolved":  {ZH: "已记录。", EN: "Recorded."},
-	"kept":      {ZH: "你填写的内容已恢复，请核对后继续。", EN: "What you typed is back. Review it and go on."},
+	"saved":        {ZH: "已保存。", EN: "Saved."},
+	"password":     {ZH: "密码已修改，其他会话已退出。", EN: "Password changed. Your other sessions are signed out."},
+	"revoked":      {ZH: "会话已退出。", EN: "Session signed out."},
+	"withdrawn":    {ZH: "改价已撤回，没有发给微信。", EN: "The correction is withdrawn. Nothing was sent to WeChat."},
+	"discarded":    {ZH: "草稿已删除，订单没有变化。", EN: "The draft is deleted. The order is unchanged."},
+	"returned":     {ZH: "已退回，申请人马上会看到你的意见。", EN: "Returned. The agent sees your words at once."},
+	"declined":     {ZH: "已决定不批准，申请人马上会看到理由。", EN: "Declined. The agent sees the reason at once."},
+	"reviewed":     {ZH: "已记录。", EN: "Recorded."},
+	"resolved":     {ZH: "已记录。", EN: "Recorded."},
+	"day_closed":   {ZH: "日结已签署。", EN: "The day is closed."},
+	"day_reopened": {ZH: "这一天已重开。", EN: "The day is reopened."},
+	"kept":         {ZH: "你填写的内容已恢复，请核对后继续。", EN: "What you typed is back. Review it and go on."},
+	"unchanged":    {ZH: "没有改动，没有保存新版本。", EN: "Nothing was changed; no new version."},
 }
 
 // takeFlash reads the message of the last request, once.
@@ -411,7 +418,7 @@ func (s *server) describe(p *pages.ErrorProps, e *correction.Error, c echo.Conte
 		correction.CodeNoRecord: pages.ErrorNoRecord, correction.CodeBadSettings: pages.ErrorSettings,
 		correction.CodeNotCorrecting: pages.ErrorNotCorrectable, correction.CodeOutcomePending: pages.ErrorPending,
 		correction.CodeReadOnly: pages.ErrorReadOnly, correction.CodeRetried: pages.ErrorRetried, correction.CodeSecondPerson: pages.ErrorSecondPerson,
-		correction.CodeTokenUsed: pages.ErrorMoved,
+		correction.CodeTokenUsed: pages.ErrorMoved, correction.CodeReviewed: pages.ErrorMoved, correction.CodeWholeScope: pages.ErrorForbidden,
 	}
 	if problem, ok := known[e.Code]; ok {
 		p.Problem = problem

@@ -41,8 +41,9 @@ type route struct {
 }
 
 const (
-	exportPath  = "/corrections.csv"
-	metricsPath = "/metrics"
+	exportPath      = "/corrections.csv"
+	insightsCSVPath = "/insights.csv"
+	metricsPath     = "/metrics"
 )
 
 // table is the one route table. A route that is not here does not exist; a row
@@ -74,9 +75,18 @@ var table = []route{
 	{http.MethodPost, "/corrections/:id/approval", judges, (*server).approve},
 	{http.MethodPost, "/corrections/:id/return", judges, (*server).giveBack},
 	{http.MethodPost, "/corrections/:id/decline", judges, (*server).decline},
+	{http.MethodPost, "/corrections/:id/review", editors, (*server).review},
 	{http.MethodGet, "/corrections/:id/proof", signedIn, (*server).proof},
 
+	{http.MethodGet, "/review", reviewers, (*server).reviews},
+	{http.MethodPost, "/review/signoff", settlers, (*server).signOff},
+	{http.MethodGet, "/review/days/:day", reviewers, (*server).day},
+	{http.MethodPost, "/review/days/:day", settlers, (*server).closeDay},
+
 	{http.MethodGet, pages.ApprovalsURL, reviewers, (*server).approvals},
+	{http.MethodGet, pages.InsightsURL, exporters, (*server).insights},
+	{http.MethodGet, insightsCSVPath, exporters, (*server).insightsCSV},
+
 	{http.MethodGet, "/operations", overseers, (*server).operations},
 
 	{http.MethodGet, "/settings", overseers, (*server).settings},

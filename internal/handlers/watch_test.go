@@ -204,10 +204,10 @@ func TestPaidOld_ARefundIsListedUntilASupervisorHasSeenToIt(t *testing.T) {
 	lin, zhou := a.As("lin"), a.As("zhou")
 	page := lin.Get(path)
 	says(t, "the agent's page", page, "要退 ¥89.00", "微信支付单号", "等主管处理", "登记退差价")
-	saysNot(t, "the agent's page", page, "微信会按新金额扣款", `name="text"`)
+	saysNot(t, "the agent's page", page, "微信会按新金额扣款", `/resolution"`)
 	saysNot(t, "the agent's home", lin.Get("/"), "要做什么")
 	says(t, "the supervisor's home", zhou.Get("/"), "需处理", "¥89.00", `href="`+path+`"`)
-	says(t, "the supervisor's page", zhou.Get(path), `name="text"`, "记为已处理", "不会退款")
+	says(t, "the supervisor's page", zhou.Get(path), `/resolution"`, "记为已处理", "不会退款")
 
 	if res := lin.Post(path+"/resolution", url.Values{"text": {"退了"}}); res.Status != http.StatusForbidden {
 		t.Errorf("an agent: %d", res.Status)
@@ -230,7 +230,7 @@ func TestPaidOld_ARefundIsListedUntilASupervisorHasSeenToIt(t *testing.T) {
 	}
 	page = zhou.Get(path)
 	says(t, "seen to", page, "已记录", "主管已处理", "商户系统已退 ¥89.00", "周启明")
-	saysNot(t, "seen to", page, `name="text"`)
+	saysNot(t, "seen to", page, `/resolution"`)
 	saysNot(t, "the list", zhou.Get("/"), "要做什么")
 	res := zhou.Post(path+"/resolution", url.Values{"text": {"再退一次"}})
 	if res.Status != http.StatusConflict || !strings.Contains(res.Body, "你这次没有记录") || !strings.Contains(res.Body, "再退一次") {

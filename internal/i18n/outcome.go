@@ -543,6 +543,11 @@ func IsCheck(e correction.Event) bool {
 	return e.State == correction.Unknown && e.Detail.Class == "" && e.Detail.Reading != nil
 }
 
+// IsSaid reports whether an event is a review or a note of a person.
+func IsSaid(c correction.Correction, e correction.Event) bool {
+	return slices.ContainsFunc(c.Words(), func(o correction.Event) bool { return o.N == e.N })
+}
+
 // IsLater reports whether an event came after the one with which the correction came
 // to that state: one more reading, or what a person said.
 func IsLater(c correction.Correction, e correction.Event) bool {
@@ -578,6 +583,15 @@ func EventTitle(l Lang, c correction.Correction, e correction.Event) string {
 	switch {
 	case IsCheck(e):
 		return l.T("核对了一次，还不能判断", "Checked; no decision yet")
+	case IsSaid(c, e):
+		name := e.ActorName
+		if name == "" && e.ActorID == c.AuthorID {
+			name = c.AuthorName
+		}
+		if d.Review == "" {
+			return l.F("%s 的备注", "%s: note", name)
+		}
+		return l.F("%s：%s", "%s: %s", name, ReviewWord(string(d.Review)).In(l))
 	case d.Handled:
 		return l.T("主管已处理", "Seen to by a supervisor")
 	case e.State == correction.NeedsPerson && d.Ruling != "":

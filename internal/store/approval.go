@@ -101,12 +101,22 @@ func (s *Store) inQueue(ctx context.Context, scope correction.Scope, which, orde
 	return out, nil
 }
 
-// NoteLook keeps when a person opened the form of an order.
+// lookAgain is after how long opening the form of an order again counts as a new look.
+// Before that, who comes back to the form has known the order since the first time.
+const lookAgain = 30 * time.Minute
+
+// NoteLook keeps when a person opened the form of an order, until they confirmed a
+// correction of it.
 func (s *Store) NoteLook(ctx context.Context, userID int64, ref correction.Ref, at time.Time) error {
 	err := s.write(ctx, func(w *writeTx) error {
 		_, err := w.exec(ctx, `
 			INSERT INTO look (user_id, sub_mchid, out_order_no, at_ms) VALUES (?, ?, ?, ?)
-			ON CONFLICT (user_id, sub_mchid, out_order_no) DO UPDATE SET at_ms = excluded.at_ms`, userID, ref.SubMchID, ref.OutOrderNo, millis(at))
+			ON CONFLICT (user_id, sub_mchid, out_order_no) DO UPDATE SET at_ms = excluded.at_ms
+			WHERE look.at_ms > excluded.at_ms OR look.at_ms <= excluded.at_ms - ? OR EXISTS (
+				SELECT 1 FROM correction c INDEXED BY correction_order JOIN correction_now w ON w.correction_id = c.id
+				WHERE c.out_order_no = look.out_order_no AND c.sub_mchid = look.sub_mchid AND c.author = look.user_id
+					AND c.prepared_ms >= look.at_ms AND w.state NOT IN ('prepared', 'cancelled', 'expired'))`,
+			userID, ref.SubMchID, ref.OutOrderNo, millis(at), lookAgain.Milliseconds())
 		return err
 	})
 	if err != nil {

@@ -28,8 +28,8 @@ func guardedDriver(may sqlite.AuthorizerFn) *sqlite.Driver {
 
 // searching adds the functions that keep up the search index.
 func searching(d *sqlite.Driver) *sqlite.Driver {
-	d.MustRegisterDeterministicScalarFunction("with_bit", 3, withBit)
-	d.MustRegisterDeterministicScalarFunction("with_byte", 3, withByte)
+	d.MustRegisterDeterministicScalarFunction("with_bits", 2, withBits)
+	d.MustRegisterDeterministicScalarFunction("with_bytes", 2, withBytes)
 	return d
 }
 
@@ -51,12 +51,14 @@ var changes = map[string][]change{
 	"leaf":       {{insert: true}},
 	"checkpoint": {{insert: true}},
 	"setting":    {{insert: true}},
+	"day_close":  {{insert: true}},
 
 	"claim":          {{insert: true}, {remove: true, byTrigger: true}},
 	"correction_now": {{insert: true, update: true, byTrigger: true}},
 	"device":         {{insert: true, byTrigger: true}},
 	"flag":           {{insert: true, byTrigger: true}},
 	"spent":          {{insert: true, byTrigger: true}},
+	"rollup":         {{insert: true, update: true}, {remove: true, byTrigger: true}},
 
 	// The search index, and the tables in which the full-text part of it lies: those are
 	// written by nothing else (SQLite's defensive mode).

@@ -23,6 +23,8 @@ type directory struct {
 	offering  map[string]correction.Offering
 	people    map[int64]correction.Author
 	authors   []correction.Author // people with corrections, by login name
+	logins    map[string]int64
+	facets    map[string]map[string]int64 // kind → value → number
 }
 
 // directories keeps the newest directory. The zero value is empty.
@@ -54,7 +56,8 @@ func (s *Store) directory(ctx context.Context) (*directory, error) {
 	if d := s.directories.current; d != nil && time.Since(d.read) < directoryAge {
 		return d, nil
 	}
-	d := &directory{read: time.Now(), merchant: map[string]correction.Merchant{}, offering: map[string]correction.Offering{}, people: map[int64]correction.Author{}}
+	d := &directory{read: time.Now(), merchant: map[string]correction.Merchant{}, offering: map[string]correction.Offering{}, people: map[int64]correction.Author{},
+		logins: map[string]int64{}, facets: map[string]map[string]int64{}}
 	var err error
 	if d.merchants, err = s.readMerchants(ctx); err != nil {
 		return nil, err
@@ -75,7 +78,7 @@ func (s *Store) directory(ctx context.Context) (*directory, error) {
 		var a correction.Author
 		var corrected bool
 		err := r.Scan(&a.ID, &a.Login, &a.Name, &corrected)
-		d.people[a.ID] = a
+		d.people[a.ID], d.logins[a.Login] = a, a.ID
 		if corrected {
 			d.authors = append(d.authors, a)
 		}
@@ -83,6 +86,20 @@ func (s *Store) directory(ctx context.Context) (*directory, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read people: %w", err)
+	}
+	rows, err = s.reader.query(ctx, `SELECT n, kind, value FROM facet`)
+	_, err = collect(rows, err, func(r scanner) (struct{}, error) {
+		var n int64
+		var f facet
+		err := r.Scan(&n, &f.kind, &f.value)
+		if d.facets[f.kind] == nil {
+			d.facets[f.kind] = map[string]int64{}
+		}
+		d.facets[f.kind][f.value] = n
+		return struct{}{}, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read facets: %w", err)
 	}
 	s.directories.current = d
 	return d, nil

@@ -109,6 +109,9 @@ func (s *Store) commit(group []*unit) {
 			done++
 		}
 	}
+	if err == nil && done > 0 {
+		err = w.regroup(ctx)
+	}
 	if err != nil || done == 0 {
 		rerr := tx.Rollback()
 		s.tree.forget(w)
@@ -151,9 +154,10 @@ func (w *writeTx) run(u *unit, among bool) error {
 			return err
 		}
 	}
-	before := w.tree.clone()
+	before, groups := w.tree.clone(), w.regrouping.size()
 	if u.err = w.try(u.work); u.err != nil {
 		w.tree = before
+		w.regrouping.back(groups)
 		w.store.numbers = nil
 		w.store.note(u.err)
 		if !among {

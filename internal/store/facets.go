@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -97,42 +98,150 @@ func (b *bitset) pack() []byte {
 	return out
 }
 
-// withBit is the function with_bit(bits, i, on) of the writer: the stored block with that
-// bit.
-func withBit(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+// withBits is the function with_bits(bits, changes) of the writer: the stored block after
+// the changes, three bytes each: which bit, and on or off.
+func withBits(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
 	stored, _ := args[0].([]byte)
-	i, ok := args[1].(int64)
-	on, ok2 := args[2].(int64)
-	if !ok || !ok2 || i < 0 || i >= span {
-		return nil, errors.New("with_bit: no such bit")
+	changes, ok := args[1].([]byte)
+	if !ok || len(changes)%changeSize != 0 {
+		return nil, errors.New("with_bits: no such changes")
 	}
-	if n := len(stored); on == 1 && n < spanWords*8-4 { // the newest id, as a rule
-		if n == 0 || int64(binary.LittleEndian.Uint16(stored[n-2:])) < i {
-			return binary.LittleEndian.AppendUint16(slices.Clone(stored), uint16(i)), nil
-		}
+	if out, ok := appended(stored, changes); ok { // the newest ids, as a rule
+		return out, nil
 	}
 	var b bitset
 	b.or(stored)
-	if on == 1 {
-		b.set(int(i))
-	} else {
-		b.clear(int(i))
+	for c := changes; len(c) > 0; c = c[changeSize:] {
+		i := int(binary.LittleEndian.Uint16(c))
+		if i >= span {
+			return nil, errors.New("with_bits: no such bit")
+		}
+		if c[2] == 1 {
+			b.set(i)
+		} else {
+			b.clear(i)
+		}
 	}
 	return b.pack(), nil
 }
 
-// withByte is the function with_byte(bytes, i, value) of the writer.
-func withByte(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+// appended is the stored block with the bits of changes behind it, if they all belong
+// there.
+func appended(stored, changes []byte) ([]byte, bool) {
+	if len(stored)+2*len(changes)/changeSize >= span/8 {
+		return nil, false
+	}
+	last := -1
+	if n := len(stored); n > 0 {
+		last = int(binary.LittleEndian.Uint16(stored[n-2:]))
+	}
+	out := slices.Clone(stored)
+	for c := changes; len(c) > 0; c = c[changeSize:] {
+		i := int(binary.LittleEndian.Uint16(c))
+		if c[2] != 1 || i <= last || i >= span {
+			return nil, false
+		}
+		out, last = binary.LittleEndian.AppendUint16(out, uint16(i)), i
+	}
+	return out, true
+}
+
+// withBytes is the function with_bytes(bytes, changes) of the writer, three bytes each:
+// which byte, and its value.
+func withBytes(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
 	stored, _ := args[0].([]byte)
-	i, ok := args[1].(int64)
-	v, ok2 := args[2].(int64)
-	if !ok || !ok2 || i < 0 || i >= stretchSpan {
-		return nil, errors.New("with_byte: no such byte")
+	changes, ok := args[1].([]byte)
+	if !ok || len(changes)%changeSize != 0 {
+		return nil, errors.New("with_bytes: no such changes")
 	}
 	out := make([]byte, stretchSpan)
 	copy(out, stored)
-	out[i] = byte(v)
+	for c := changes; len(c) > 0; c = c[changeSize:] {
+		i := binary.LittleEndian.Uint16(c)
+		if i >= stretchSpan {
+			return nil, errors.New("with_bytes: no such byte")
+		}
+		out[i] = c[2]
+	}
 	return out, nil
+}
+
+// changeSize is the size of a change in a block.
+const changeSize = 3
+
+// blockChange is one bit or byte of a block that becomes another.
+type blockChange struct {
+	key   int64
+	i     int64
+	value byte
+}
+
+// regrouping gathers what a transaction changes in the blocks of facets, measures and
+// stretches: the corrections of a group share their blocks, and each is written once.
+type regrouping struct {
+	bits, bytes []blockChange
+	arrived     []arrival
+}
+
+// arrival is a new correction in a stretch.
+type arrival struct{ block, ms int64 }
+
+// size tells how much there is, for back.
+func (r *regrouping) size() [3]int { return [3]int{len(r.bits), len(r.bytes), len(r.arrived)} }
+
+// back takes back what came after size.
+func (r *regrouping) back(size [3]int) {
+	r.bits, r.bytes, r.arrived = r.bits[:size[0]], r.bytes[:size[1]], r.arrived[:size[2]]
+}
+
+// regroup writes what was gathered.
+func (w *writeTx) regroup(ctx context.Context) error {
+	for _, x := range []struct {
+		changes []blockChange
+		text    string
+	}{
+		{w.regrouping.bits, `INSERT INTO facet_block (key, bits) VALUES (?1, with_bits(x'', ?2)) ON CONFLICT (key) DO UPDATE SET bits = with_bits(bits, ?2)`},
+		{w.regrouping.bytes, `INSERT INTO measure (key, bytes) VALUES (?1, with_bytes(x'', ?2)) ON CONFLICT (key) DO UPDATE SET bytes = with_bytes(bytes, ?2)`},
+	} {
+		slices.SortStableFunc(x.changes, func(a, b blockChange) int { return cmp.Compare(a.key, b.key) }) // of one bit, the newest counts
+		for len(x.changes) > 0 {
+			key, n := x.changes[0].key, 0
+			var changes []byte
+			for ; n < len(x.changes) && x.changes[n].key == key; n++ {
+				changes = append(binary.LittleEndian.AppendUint16(changes, uint16(x.changes[n].i)), x.changes[n].value)
+			}
+			x.changes = x.changes[n:]
+			if _, err := w.exec(ctx, x.text, key, changes); err != nil {
+				return fmt.Errorf("regroup: %w", err)
+			}
+		}
+	}
+	slices.SortStableFunc(w.regrouping.arrived, func(a, b arrival) int { return cmp.Compare(a.block, b.block) })
+	for rest := w.regrouping.arrived; len(rest) > 0; {
+		block, since, reach, n := rest[0].block, rest[0].ms, rest[0].ms, 0
+		for ; n < len(rest) && rest[n].block == block; n++ {
+			since, reach = min(since, rest[n].ms), max(reach, rest[n].ms)
+		}
+		rest = rest[n:]
+		for _, x := range []struct {
+			text string
+			args []any
+		}{
+			{`INSERT INTO stretch (block, n, since_ms, reach_ms) VALUES (?1, ?4,
+				min(?2, COALESCE((SELECT since_ms FROM stretch WHERE block > ?1 ORDER BY block LIMIT 1), ?2)),
+				max(?3, COALESCE((SELECT reach_ms FROM stretch WHERE block < ?1 ORDER BY block DESC LIMIT 1), ?3)))
+			ON CONFLICT (block) DO UPDATE SET n = n + ?4, since_ms = min(since_ms, ?2), reach_ms = max(reach_ms, ?3)`, []any{block, since, reach, n}},
+			// A clock was set back, or an old correction came from the journal.
+			{`UPDATE stretch SET since_ms = ?2 WHERE since_ms > ?2 AND block < ?1`, []any{block, since}},
+			{`UPDATE stretch SET reach_ms = ?2 WHERE reach_ms < ?2 AND block > ?1`, []any{block, reach}},
+		} {
+			if _, err := w.exec(ctx, x.text, x.args...); err != nil {
+				return fmt.Errorf("regroup: %w", err)
+			}
+		}
+	}
+	w.regrouping = regrouping{}
+	return nil
 }
 
 // amountEdges are amounts in fen that people filter by: ranges that begin and end at
@@ -268,11 +377,12 @@ func (w *writeTx) facetNumber(ctx context.Context, f facet) (int64, error) {
 }
 
 // mark sets or clears the bit of a correction.
-func (w *writeTx) mark(ctx context.Context, id, facetNumber int64, on bool) error {
-	_, err := w.exec(ctx, `
-		INSERT INTO facet_block (key, bits) VALUES (?1, with_bit(x'', ?2, ?3)) ON CONFLICT (key) DO UPDATE SET bits = with_bit(bits, ?2, ?3)`,
-		facetNumber<<blockBits|id/span, id%span, on)
-	return err
+func (w *writeTx) mark(id, facetNumber int64, on bool) {
+	c := blockChange{key: facetNumber<<blockBits | id/span, i: id % span}
+	if on {
+		c.value = 1
+	}
+	w.regrouping.bits = append(w.regrouping.bits, c)
 }
 
 // index makes a new correction findable.
@@ -283,33 +393,14 @@ func (w *writeTx) index(ctx context.Context, id int64, o *ledger.Origin) error {
 		if err != nil {
 			return err
 		}
-		if err := w.mark(ctx, id, n, true); err != nil {
-			return err
-		}
+		w.mark(id, n, true)
 		numbers = append(numbers, n)
 	}
 	block, reduction := id/stretchSpan, o.BaseTotal-o.TargetTotal
 	for measure, code := range map[int64]int{measureMoney: amountCode(reduction), measureShare: shareCode(reduction, o.BaseTotal)} {
-		_, err := w.exec(ctx, `
-			INSERT INTO measure (key, bytes) VALUES (?1, with_byte(x'', ?2, ?3)) ON CONFLICT (key) DO UPDATE SET bytes = with_byte(bytes, ?2, ?3)`,
-			measure<<blockBits|block, id%stretchSpan, code)
-		if err != nil {
-			return err
-		}
+		w.regrouping.bytes = append(w.regrouping.bytes, blockChange{measure<<blockBits | block, id % stretchSpan, byte(code)})
 	}
-	for _, statement := range []string{
-		`INSERT INTO stretch (block, n, since_ms, reach_ms) VALUES (?1, 1,
-				min(?2, COALESCE((SELECT since_ms FROM stretch WHERE block > ?1 ORDER BY block LIMIT 1), ?2)),
-				max(?2, COALESCE((SELECT reach_ms FROM stretch WHERE block < ?1 ORDER BY block DESC LIMIT 1), ?2)))
-			ON CONFLICT (block) DO UPDATE SET n = n + 1, since_ms = min(since_ms, ?2), reach_ms = max(reach_ms, ?2)`,
-		// A clock was set back, or an old correction came from the journal.
-		`UPDATE stretch SET since_ms = ?2 WHERE since_ms > ?2 AND block < ?1`,
-		`UPDATE stretch SET reach_ms = ?2 WHERE reach_ms < ?2 AND block > ?1`,
-	} {
-		if _, err := w.exec(ctx, statement, block, o.PreparedMS); err != nil {
-			return err
-		}
-	}
+	w.regrouping.arrived = append(w.regrouping.arrived, arrival{block, o.PreparedMS})
 	_, err := w.exec(ctx, `INSERT INTO search (rowid, pieces) VALUES (?, ?)`, id, w.store.pieces.of(o, devicesOf(o.Body), numbers))
 	return err
 }
@@ -351,7 +442,8 @@ func (w *writeTx) remark(ctx context.Context, id int64, f facet, on bool) error 
 	if err != nil {
 		return err
 	}
-	return w.mark(ctx, id, n, on)
+	w.mark(id, n, on)
+	return nil
 }
 
 // standsAs is how a correction stands, as far as facets depend on it.

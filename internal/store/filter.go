@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"database/sql/driver"
 	"encoding/json"
 	"slices"
@@ -145,31 +144,6 @@ const filterJoins = `
 	LEFT JOIN user u ON u.id = c.author
 	LEFT JOIN merchant m ON m.sub_mchid = c.sub_mchid
 	LEFT JOIN offering o ON o.service_id = c.service_id`
-
-// pick returns the ids of a page of at most limit rows, from its edge on.
-func (s *Store) pick(ctx context.Context, n narrowed, p correction.Page, limit int) ([]int64, error) {
-	q := &query{}
-	q.add(`SELECT c.id FROM correction c` + filterJoins + ` WHERE TRUE`)
-	n.conditions(q)
-	beyond(q, p)
-	q.add(` ORDER BY `+order(p)+` LIMIT ?`, limit)
-	rows, err := s.reader.db.QueryContext(ctx, q.text.String(), q.args...)
-	return collect(rows, err, scanID)
-}
-
-// Count is how many corrections the filter selects, up to most; more tells that there
-// are more than that.
-func (s *Store) Count(ctx context.Context, f correction.LogFilter, most int) (int, bool, error) {
-	n := narrow(f)
-	if n.none() {
-		return 0, false, nil
-	}
-	ids, err := s.pick(ctx, n, correction.Page{}, most+1)
-	if err != nil {
-		return 0, false, err
-	}
-	return min(len(ids), most), len(ids) > most, nil
-}
 
 // matches is the function of that name in queries: whether every word of the first
 // argument occurs in one of the others. A number is found by the whole of it.

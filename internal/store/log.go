@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +21,12 @@ const (
 		c.outgoing, c.ticket, c.note, c.base_total, c.target_total, w.state, c.prepared_ms, w.at_ms, c.confirm_until_ms, w.request_id, w.settled, w.due, w.review, w.approver, w.flagged`
 	summaryJoins = `
 		JOIN correction_now w ON w.correction_id = c.id
+		LEFT JOIN user u ON u.id = c.author
+		LEFT JOIN merchant m ON m.sub_mchid = c.sub_mchid
+		LEFT JOIN offering o ON o.service_id = c.service_id`
+	// summaryLookups are the same joins, which keep the order of c.
+	summaryLookups = `
+		CROSS JOIN correction_now w ON w.correction_id = c.id
 		LEFT JOIN user u ON u.id = c.author
 		LEFT JOIN merchant m ON m.sub_mchid = c.sub_mchid
 		LEFT JOIN offering o ON o.service_id = c.service_id`
@@ -85,7 +92,11 @@ func (s *Store) Log(ctx context.Context, f correction.LogFilter, p correction.Pa
 	if n.none() || p.Limit <= 0 {
 		return nil, false, nil
 	}
-	ids, err := s.pick(ctx, n, p, p.Limit+1) // one more than asked tells whether there is more
+	var ids []int64
+	err := s.walk(ctx, &s.reader, n, func(w *walker) (err error) {
+		ids, err = w.pick(p, p.Limit+1) // one more than asked tells whether there is more
+		return err
+	})
 	if err != nil {
 		return nil, false, fmt.Errorf("read change log: %w", err)
 	}
@@ -158,28 +169,65 @@ func (s *Store) Export(ctx context.Context, f correction.LogFilter, sort correct
 	if n.none() {
 		return nil
 	}
-	q := &query{}
-	q.add(`SELECT ` + summaryColumns + ` FROM correction c` + summaryJoins + ` WHERE TRUE`)
-	n.conditions(q)
-	q.add(` ORDER BY ` + order(correction.Page{Sort: sort}))
-	rows, err := s.export.db.QueryContext(ctx, q.text.String(), q.args...)
+	err := s.walk(ctx, &s.export, n, func(w *walker) error { return w.export(sort, each) })
 	if err != nil {
 		return fmt.Errorf("export change log: %w", err)
+	}
+	return nil
+}
+
+// walk plans how the filter is answered, and answers it out of one state of the database.
+func (s *Store) walk(ctx context.Context, p *pool, n narrowed, answer func(*walker) error) error {
+	d, err := s.directory(ctx) // before a connection is held: it takes another one
+	if err != nil {
+		return err
+	}
+	m, err := p.moment(ctx)
+	if err != nil {
+		return err
+	}
+	defer m.close()
+	plan, err := newPlan(ctx, m, d, n)
+	if err != nil || plan.none {
+		return err
+	}
+	return answer(&walker{moment: m, plan: plan, ctx: ctx, effort: s.effort})
+}
+
+// export calls each for all that the plan selects.
+func (w *walker) export(sort correction.LogSort, each func(correction.Summary) error) error {
+	if w.plain() && w.From.IsZero() && w.To.IsZero() && sort == correction.ByTime {
+		rows, err := w.query(w.ctx, `SELECT `+summaryColumns+` FROM correction c NOT INDEXED`+summaryLookups+` ORDER BY c.id DESC`)
+		return eachSummary(rows, err, each)
+	}
+	seq, err := w.everything(sort)
+	if err != nil {
+		return err
+	}
+	for lot := range w.lots(seq, firstLot) {
+		rows, err := w.query(w.ctx, `SELECT `+summaryColumns+` FROM json_each(?) page CROSS JOIN correction c ON c.id = page.value`+summaryLookups, jsonIDs(lot))
+		if err := eachSummary(rows, err, each); err != nil {
+			return err
+		}
+	}
+	return w.err
+}
+
+func eachSummary(rows *sql.Rows, err error, each func(correction.Summary) error) error {
+	if err != nil {
+		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		row, err := scanSummary(rows)
 		if err != nil {
-			return fmt.Errorf("export change log: %w", err)
+			return err
 		}
 		if err := each(row); err != nil {
 			return err
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("export change log: %w", err)
-	}
-	return nil
+	return rows.Err()
 }
 
 // undoneFor is how long a correction that did not come about asks for attention.

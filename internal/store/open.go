@@ -62,6 +62,7 @@ type Store struct {
 	broken  atomic.Bool
 	tree    tree // of the writer's goroutine
 
+	effort  effort
 	numbers map[facet]int64 // of the writer's goroutine: facets on record
 	pieces  pieces          // of the writer's goroutine
 
@@ -115,7 +116,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 
 func open(ctx context.Context, path string) (*Store, error) {
 	s := &Store{
-		path: path, started: time.Now(), now: time.Now,
+		path: path, started: time.Now(), now: time.Now, effort: usualEffort,
 		units: make(chan *unit), closing: make(chan struct{}), closed: make(chan struct{}),
 	}
 	boot := make([]byte, 16)

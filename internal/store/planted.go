@@ -25,7 +25,7 @@ func (s *Store) Unguarded(mistake string) (correction.Store, error) {
 	}
 	db := sql.OpenDB(c)
 	defer db.Close()
-	for _, name := range []string{"event_follows", "event_sending", "claim_insert", "send_insert"} {
+	for _, name := range []string{"event_follows", "event_sending", "event_claimed", "claim_insert", "send_insert"} {
 		if _, err := db.Exec(`DROP TRIGGER IF EXISTS ` + name); err != nil {
 			return nil, err
 		}

@@ -101,7 +101,8 @@ type writeTx struct {
 	tree  *growth  // of the proof, once something was added
 	fresh []string // texts to prepare when the connection is free
 
-	newFacets bool // there are values that were never filtered by before
+	regrouping regrouping
+	newFacets  bool // there are values that were never filtered by before
 }
 
 func (w *writeTx) stmt(ctx context.Context, query string) *sql.Stmt {

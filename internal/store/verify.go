@@ -286,7 +286,7 @@ func (s *standing) follow(e ledger.Entry) {
 	if e.N > 1 && e.Due != 0 {
 		s.due = e.Due > 0
 	}
-	if e.Review != "" {
+	if e.N > 1 && (!same || e.Review != "") {
 		s.review = e.Review
 	}
 	switch correction.State(e.State) {

@@ -81,15 +81,15 @@ func TestHandler_SheetBeginsWithTheTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	flow, err := os.ReadFile("css/flow.css")
-	if err != nil {
-		t.Fatal(err)
+	var rest []byte
+	for _, name := range []string{"css/flow.css", "css/review.css", "css/insights.css"} {
+		part, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rest = append(rest, part...)
 	}
-	settings, err := os.ReadFile("css/settings.css")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := ask(http.MethodGet, static.Path(static.Sheet), "").Body.String(); got != string(tokens)+string(app)+string(flow)+string(settings) {
+	if got := ask(http.MethodGet, static.Path(static.Sheet), "").Body.String(); got != string(tokens)+string(app)+string(rest) {
 		t.Error("the sheet is not the tokens followed by the rest")
 	}
 }

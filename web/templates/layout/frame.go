@@ -70,6 +70,10 @@ func (p Page) nav() []navItem {
 	if p.User.CanLog {
 		items = append(items, navItem{NavLog, "/corrections", p.T("改价记录", "Change log"), 0})
 	}
+	if p.User.Queues {
+		items = append(items, navItem{NavReview, "/review", p.T("复核", "Review"), p.User.Reviews})
+		items = append(items, navItem{NavInsights, "/insights", p.T("统计", "Insights"), 0})
+	}
 	if p.User.CanRun {
 		items = append(items, navItem{NavOperations, "/operations", p.T("运维", "Operations"), 0})
 	}

@@ -41,8 +41,9 @@ type User struct {
 	CanFind bool // may look for orders
 	CanRun  bool // may see how the installation is doing
 	CanSet  bool // may see the settings
-	Queues  bool // sees the queues of supervisors: approvals
+	Queues  bool // sees the queues of supervisors: approvals and reviews
 	Waiting int  // corrections that wait for approval
+	Reviews int  // corrections that wait for a review
 }
 
 // Alarm is one thing that people must know, with where to see more. Text and Link are
@@ -54,6 +55,8 @@ const (
 	NavMine       = "mine"
 	NavApprovals  = "approvals"
 	NavLog        = "log"
+	NavReview     = "review"
+	NavInsights   = "insights"
 	NavOperations = "operations"
 	NavSettings   = "settings"
 	NavAccount    = "account"

@@ -263,8 +263,14 @@ func (p CorrectionProps) eventTime(t time.Time) string {
 // eventLook is the class and the icon of an entry of the history.
 func eventLook(c correction.Correction, e correction.Event) (class, icon string) {
 	switch d := e.Detail; {
-	case d.Handled:
+	case d.Review == correction.ReviewFine || d.Handled:
 		return "timeline__mark", "check"
+	case d.Review == correction.ReviewWrong:
+		return "timeline__mark timeline__mark--warn", "warn"
+	case d.Review == correction.ReviewQueried:
+		return "timeline__mark", "question"
+	case i18n.IsSaid(c, e):
+		return "timeline__mark", "pencil"
 	case d.Ruling != "":
 		return "timeline__mark", "user"
 	case d.Alarm == correction.AlarmLost || d.Due:
@@ -319,7 +325,7 @@ func (p CorrectionProps) internals() string {
 		fmt.Fprintf(&b, "%d %s %s", e.N, p.Page.Full(e.At), e.State)
 		for _, kv := range [][2]string{
 			{"class", string(d.Class)}, {"cause", d.Cause}, {"finding", string(d.Finding)}, {"obstacle", string(d.Obstacle)}, {"alarm", d.Alarm},
-			{"code", d.Code}, {"message", d.Message}, {"request_id", d.RequestID}, {"host", d.Host}, {"settled", string(d.Settled)}, {"ruling", string(d.Ruling)},
+			{"code", d.Code}, {"message", d.Message}, {"request_id", d.RequestID}, {"host", d.Host}, {"settled", string(d.Settled)}, {"ruling", string(d.Ruling)}, {"review", string(d.Review)},
 		} {
 			if kv[1] != "" {
 				fmt.Fprintf(&b, " %s=%q", kv[0], kv[1])

@@ -41,6 +41,7 @@ type HomeProps struct {
 	Merchants []correction.Merchant
 	Find      FindProps
 	Due       []DueRow
+	Questions []correction.Question // that wait for the person
 	Attention []correction.Summary
 	Recent    []correction.Summary
 	All       bool // the person sees everybody's corrections, not only their own
@@ -200,6 +201,10 @@ type CorrectionProps struct {
 	Checkpoint    Checkpoint // of the record, for print; zero when there is none
 	IsAuthor      bool
 	CanReadOrder  bool
+	MayReview     bool
+	MayAnswer     bool // a question waits for the person
+	MayNote       bool
+	Review        ReviewForm
 	SeesInternals bool // supervisors and auditors: raw body, answers, times in full
 	RequestID     string
 	BodyText      string // the stored bytes, as text

@@ -129,7 +129,7 @@ func (p CorrectionProps) rechecks() []step {
 	switch settled := p.C.Settled(); {
 	case settled == correction.Superseded:
 		return []step{{text: p.Page.T("这笔订单后来又提交过改价，以后来那一笔为准。", "The order was corrected again later; that correction counts.")}}
-	case settled == correction.Rechecked && p.C.Last().Detail.Cause == correction.CauseUnread:
+	case settled == correction.Rechecked && p.settledUnread():
 		return []step{{text: p.Page.T("后来复核时订单一直读不到，没能再确认一次。", "It was to be read again later, but the order could not be read.")}}
 	case settled == correction.Rechecked:
 		return []step{{text: p.Page.T("1 小时后和 24 小时后各复核过一次，确实没有改成。", "Read again after 1 hour and after 24 hours: it changed nothing indeed.")}}
@@ -271,4 +271,15 @@ func proofName(id int64) string { return "correction-" + strconv.FormatInt(id, 1
 // verifyCommand checks a proof, in two lines that fit the column.
 func verifyCommand(id int64) string {
 	return "console verify --key KEY \\\n  --proof " + proofName(id)
+}
+
+// settledUnread reports whether the looking after ended because the order could not be
+// read any more.
+func (p CorrectionProps) settledUnread() bool {
+	for _, e := range slices.Backward(p.C.Events) {
+		if e.Detail.Settled != "" {
+			return e.Detail.Cause == correction.CauseUnread
+		}
+	}
+	return false
 }
