@@ -96,7 +96,7 @@ func by(p layout.Page, name string) string {
 func problemText(p layout.Page, problems []correction.Notice, field string) string {
 	for _, n := range problems {
 		if n.Field == field {
-			return i18n.SettingProblem(p.Lang, n)
+			return i18n.ProblemText(p.Lang, n)
 		}
 	}
 	return ""
@@ -106,7 +106,7 @@ func problemText(p layout.Page, problems []correction.Notice, field string) stri
 func settingItems(p layout.Page, problems []correction.Notice, label func(field string) string) []components.SummaryItem {
 	var out []components.SummaryItem
 	for _, n := range problems {
-		text := i18n.SettingProblem(p.Lang, n)
+		text := i18n.ProblemText(p.Lang, n)
 		if l := label(n.Field); l != "" {
 			text = l + i18n.Mark(p.Lang, "：", ": ") + text
 		}
