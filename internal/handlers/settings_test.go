@@ -362,6 +362,34 @@ func TestSettings_EveryEditIsLogged(t *testing.T) {
 	}
 }
 
+// What was done to a merchant or a service is taken back from its history, by operators.
+func TestCatalog_TakeBack(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t, apptest.Options{})
+	he := a.As("he")
+	for name, x := range map[string]struct{ key, change string }{"merchants": {bankMerchant, "溪桥充电"}, "services": {"2002100000000498310275514862033", "租借"}} {
+		path := "/settings/" + name
+		if res := he.Post(path, saved(formOf(t, he.Get(path+"?edit="+x.key).Body), "name", x.change, "industry", map[string]string{"merchants": "-", "services": "bike"}[name])); res.Status != http.StatusSeeOther {
+			t.Fatalf("%s: %d\n%s", name, res.Status, res.Body)
+		}
+		history := he.Get(path + "/history").Body
+		if strings.Count(history, "恢复成修改前") != 1 {
+			t.Fatalf("%s: %d to take back", name, strings.Count(history, "恢复成修改前"))
+		}
+		if res := he.Post(path, saved(formOf(t, history))); res.Status != http.StatusSeeOther {
+			t.Fatalf("%s: %d\n%s", name, res.Status, res.Body)
+		}
+		if page := a.As("zhou").Get(path + "/history"); strings.Contains(page.Body, "恢复成修改前") {
+			t.Errorf("%s: a supervisor may take it back", name)
+		}
+	}
+	m, err := a.Store.Merchant(t.Context(), bankMerchant)
+	o, oerr := a.Store.Offering(t.Context(), "2002100000000498310275514862033")
+	if err != nil || oerr != nil || m.Name != "溪桥充电宝" || o != (correction.Offering{ServiceID: o.ServiceID, Name: "充电宝租借", Industry: "power_bank", Cap: 9900}) {
+		t.Errorf("%+v %+v %v %v", m, o, err, oerr)
+	}
+}
+
 func TestCatalog_AddEditAndConflict(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t, apptest.Options{})

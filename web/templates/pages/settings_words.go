@@ -3,6 +3,7 @@ package pages
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,6 +81,7 @@ type CatalogChange struct {
 	Subject string
 	Key     string
 	Changes []i18n.SettingChange
+	Back    correction.Typed // form that takes it back; nil when there is none
 }
 
 var settingTabs = []string{string(correction.SettingReasons), string(correction.SettingLimits), string(correction.SettingTiers),
@@ -408,5 +410,7 @@ func (p CatalogProps) title() string {
 }
 
 func editURL(name, key string) string { return SettingURL(name) + "?edit=" + key + "#edit" }
+
+func sortedFields(t correction.Typed) []string { return slices.Sorted(maps.Keys(t)) }
 
 func fieldAt(format string, args ...any) string { return fmt.Sprintf(format, args...) }
