@@ -203,7 +203,10 @@ func followLinks(t *testing.T, a *apptest.App, login, query string) (followed in
 		}
 		rows, known := seen[address]
 		if !known {
-			err := a.Service.ExportLog(t.Context(), as, logFilterOf(t, a, u.Query()), correction.ByTime, "test", "", func(correction.Summary) error { rows++; return nil })
+			err := a.Service.ExportLog(t.Context(), as, logFilterOf(t, a, u.Query()), correction.ByTime, correction.Sink{
+				What: "test", Begin: func() error { return nil }, Row: func(correction.Summary) error { rows++; return nil },
+				End: func(int) error { return nil }, Close: func(int, error) {},
+			})
 			if err != nil {
 				t.Fatal(err)
 			}

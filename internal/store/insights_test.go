@@ -59,8 +59,8 @@ func factsOfRecord(t testing.TB, s *Store, ids []int64, from, to time.Time) []fa
 		}
 		f := factOf{prepared: c.PreparedAt.UnixMilli(), base: c.Base.Total, reduction: c.Reduction(), merchant: c.Ref.SubMchID, service: c.Ref.ServiceID,
 			reason: c.Reason.Code + "|" + c.Reason.ZH + "|" + c.Reason.EN, agent: c.AuthorID, outcome: outcome, old: c.Settled() == correction.PaidOld, minutes: -1}
-		for _, e := range c.Events {
-			if e.Detail.Review != "" {
+		for i, e := range c.Events {
+			if e.Detail.Review != "" || i > 0 && e.State != c.Events[i-1].State { // a review is of the state that it was made in
 				f.wrong = e.Detail.Review == correction.ReviewWrong
 			}
 			if e.Detail.Settled == correction.PaidNew && c.Settled() == correction.PaidNew && f.minutes < 0 {

@@ -67,7 +67,7 @@ const keys = {
   "？": () => help(),
 };
 
-const places = { m: "/", a: "/approvals", l: "/corrections", r: "/review" };
+const places = { m: "/", a: "/approvals", l: "/corrections", r: "/review", i: "/insights" };
 
 const lines = [
   { keys: ["/"], on: find, zh: "查找订单", en: "Find an order" },
@@ -77,6 +77,7 @@ const lines = [
   { keys: ["j", "k"], on: () => rows().length > 0, zh: "下一行、上一行", en: "Next row, previous row" },
   { keys: ["o"], on: () => rows().length > 0, zh: "打开这一行（也可以按 Enter）", en: "Open the row (or Enter)" },
   { keys: ["g", "r"], on: () => link("/review"), zh: "复核", en: "Review" },
+  { keys: ["g", "i"], on: () => link("/insights"), zh: "统计", en: "Insights" },
   { keys: ["a"], on: () => document.querySelector("[data-approve]"), zh: "到批准（不会提交）", en: "To approve (submits nothing)" },
   { keys: ["d"], on: () => document.querySelector("[data-decline]"), zh: "到不批准的理由（不会提交）", en: "To the reason of a refusal (submits nothing)" },
   { keys: ["e"], on: edit, zh: "改这一单的金额", en: "Correct this order" },
