@@ -189,7 +189,7 @@ func followLinks(t *testing.T, a *apptest.App, login, query string) (followed in
 	if err != nil {
 		t.Fatal(err)
 	}
-	as := correction.Actor{UserID: u.ID, Role: u.Role, Scope: u.Scope}
+	scope := u.Scope
 	seen := map[string]int{}
 	for _, m := range linkPattern.FindAllStringSubmatch(res.Body, -1) {
 		n, err := strconv.Atoi(strings.ReplaceAll(m[2], ",", ""))
@@ -203,7 +203,9 @@ func followLinks(t *testing.T, a *apptest.App, login, query string) (followed in
 		}
 		rows, known := seen[address]
 		if !known {
-			err := a.Service.ExportLog(t.Context(), as, logFilterOf(t, a, u.Query()), correction.ByTime, "test", "", func(correction.Summary) error { rows++; return nil })
+			f := logFilterOf(t, a, u.Query())
+			f.Scope = scope
+			err := a.Store.Export(t.Context(), f, correction.ByTime, func(correction.Summary) error { rows++; return nil })
 			if err != nil {
 				t.Fatal(err)
 			}
