@@ -232,8 +232,10 @@ func BenchmarkLogPage(b *testing.B) {
 	authors, _ := a.Service.AuthorsFor(ctx, actor)
 	p := frame("改价记录", layout.NavLog, "/corrections")
 	p.User = &layout.User{Name: "周启明", Role: correction.Supervisor, CanLog: true, CanFind: true}
-	props := pages.LogProps{Page: p, Merchants: merchants, Authors: authors, Rows: rows,
-		OlderURL: "/corrections?before=" + strconv.FormatInt(rows[len(rows)-1].ID, 10), ExportURL: "/corrections.csv"}
+	choices, _ := a.Service.ChoicesFor(ctx, actor)
+	props := pages.LogProps{Page: p, Merchants: merchants, Authors: authors, Offerings: choices.Offerings, Approvers: choices.Approvers, Reasons: correction.DefaultReasons,
+		Rows: rows, Total: 400, Filter: pages.LogForm{Rows: 50, Columns: pages.LogDefaultColumns}, CanExport: true, CanShare: true,
+		ByTimeURL: "/corrections", ByReductionURL: "/corrections?sort=reduction", OlderURL: "/corrections?before=" + strconv.FormatInt(rows[len(rows)-1].ID, 10)}
 	for _, r := range rows {
 		if r.State == correction.Applied {
 			props.AppliedCount++
@@ -285,7 +287,7 @@ func length(b *testing.B, address, request string) int {
 
 func zipped(s string) int {
 	var buf bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&buf, 5)
+	w, _ := gzip.NewWriterLevel(&buf, 6)
 	io.WriteString(w, s)
 	w.Close()
 	return buf.Len()

@@ -250,6 +250,12 @@ type Summary struct {
 	Review       ReviewMark
 	ApproverID   int64 // who approved, declined or returned it; 0 = nobody
 	Flagged      bool  // some flag is set, perhaps only FlagSampled
+	ApproverName string
+
+	// Known after Complete only.
+	Flags       string    // codes, separated by blanks
+	Devices     string    // ids, separated by blanks
+	ConfirmedAt time.Time // by the author; zero = not confirmed
 }
 
 // Reduction is what the correction gives up, or would.

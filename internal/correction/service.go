@@ -118,6 +118,11 @@ type Store interface {
 	Concerns(ctx context.Context, uncertainBefore time.Time) (Concerns, error)
 	Expired(ctx context.Context, now time.Time, limit int) ([]int64, error)
 	Authors(ctx context.Context, scope Scope) ([]Author, error)
+	Choices(ctx context.Context) (Choices, error)
+	// Complete fills rows of the log with flags, devices and the time of confirmation.
+	Complete(ctx context.Context, rows []Summary) error
+	// Origins are where the sessions of these rows came from, ended ones too.
+	Origins(ctx context.Context, rows []int64) (map[int64]Origin, error)
 	// ReviewList is one page of a part of the review page; more tells whether there are
 	// older ones. ReviewCount counts it up to its limit.
 	ReviewList(ctx context.Context, q ReviewQuery) (rows []ReviewRow, more bool, err error)
@@ -1278,22 +1283,6 @@ func (s *Service) asOfNow(rows []Summary) []Summary {
 		}
 	}
 	return rows
-}
-
-// ExportLog calls each for every correction that List would show. The export
-// itself is recorded first.
-func (s *Service) ExportLog(ctx context.Context, a Actor, f LogFilter, sort LogSort, what, ip string, each func(Summary) error) error {
-	if !a.Can(Export) {
-		return fail(Forbidden, CodeForbidden, nil)
-	}
-	f, err := s.narrow(a, f)
-	if err != nil {
-		return err
-	}
-	if err := s.Store.AppendAudit(ctx, AuditEntry{At: s.Now(), UserID: a.UserID, Action: "export", Detail: what, IP: ip}); err != nil {
-		return fail(Unavailable, CodeNoRecord, err)
-	}
-	return s.Store.Export(ctx, f, sort, func(r Summary) error { return each(s.asOfNow([]Summary{r})[0]) })
 }
 
 // Attention lists the actor's own corrections that need something from them, and

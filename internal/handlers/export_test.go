@@ -22,6 +22,6 @@ var (
 	SafeNext   = safeNext
 	DecodeForm = decodeForm
 	EncodeForm = encodeForm
-	WriteCSV   = writeCSV
+	AppendCSV  = appendCSV
 	Renumber   = renumber
 )

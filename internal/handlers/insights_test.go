@@ -181,7 +181,8 @@ func logFilterOf(t *testing.T, a *apptest.App, v url.Values) correction.LogFilte
 // followLinks counts the corrections behind every number of the page that is a link.
 func followLinks(t *testing.T, a *apptest.App, login, query string) (followed int) {
 	t.Helper()
-	res := a.As(login).Get("/insights?" + query)
+	browser := a.As(login)
+	res := browser.Get("/insights?" + query)
 	if res.Status != http.StatusOK {
 		t.Fatalf("%d\n%s", res.Status, res.Body)
 	}
@@ -210,6 +211,12 @@ func followLinks(t *testing.T, a *apptest.App, login, query string) (followed in
 				t.Fatal(err)
 			}
 			seen[address] = rows
+		}
+		if !known {
+			file := browser.Get(strings.Replace(address, "/corrections?", "/corrections.csv?", 1))
+			if file.Status != http.StatusOK || !strings.Contains(file.Body, fmt.Sprintf("共 %d 条", n)) {
+				t.Errorf("%s says %d, and the export over HTTP is %d: %.3000s", address, n, file.Status, file.Body)
+			}
 		}
 		if rows != n {
 			t.Errorf("%s says %d and leads to %d corrections", address, n, rows)

@@ -1,11 +1,12 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
-	"time"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -17,176 +18,222 @@ import (
 
 var logTitle = i18n.Text{ZH: "改价记录", EN: "Change log"}
 
-// logRows is the length of a page of the change log.
-const logRows = 50
-
-// logParameters are the filters of the change log, in the order in which they are
-// shown.
-var logParameters = []string{"out_order_no", "sub_mchid", "agent", "state", "from", "to"}
-
 func (s *server) log(c echo.Context) error {
-	ctx, a := c.Request().Context(), actor(c)
-	p := pages.LogProps{Page: s.page(c, logTitle)}
-	p.Page.Nav = layout.NavLog
+	return s.logPage(c, http.StatusOK, c.QueryParams(), func(*pages.LogProps) {})
+}
+
+// known reads what the person may choose from.
+func (s *server) known(ctx context.Context, a correction.Actor) (logChoices, error) {
+	var k logChoices
 	var err error
-	if p.Merchants, err = s.Corrections.MerchantsFor(ctx, a); err != nil {
+	if k.merchants, err = s.Corrections.MerchantsFor(ctx, a); err != nil {
+		return k, err
+	}
+	if k.authors, err = s.Corrections.AuthorsFor(ctx, a); err != nil {
+		return k, err
+	}
+	if k.Choices, err = s.Corrections.ChoicesFor(ctx, a); err != nil {
+		return k, err
+	}
+	set, err := s.Corrections.Settings(ctx)
+	k.reasons = set.Reasons
+	return k, err
+}
+
+// logPage shows the change log for the parameters; change adds what the last request
+// came to.
+func (s *server) logPage(c echo.Context, status int, v url.Values, change func(*pages.LogProps)) error {
+	ctx, a := c.Request().Context(), actor(c)
+	known, err := s.known(ctx, a)
+	if err != nil {
 		return err
 	}
-	if p.Authors, err = s.Corrections.AuthorsFor(ctx, a); err != nil {
-		return err
+	p := pages.LogProps{
+		Page: s.page(c, logTitle), Merchants: known.merchants, Authors: known.authors, Offerings: known.Offerings, Approvers: known.Approvers, Reasons: known.reasons,
 	}
-	form, filter := s.logFilter(c.QueryParams())
+	p.Page.Nav = layout.NavLog
+	s.takeFlash(c, &p.Page)
+	form, filter := s.logFilter(v, known)
 	p.Filter = form
-	p.Page.Problems = len(form.Problems)
-	at := correction.Page{Limit: logRows}
-	at.Before, _ = strconv.ParseInt(c.QueryParam("before"), 10, 64)
-	if at.Before <= 0 {
-		at.Before = 0
-		at.After, _ = strconv.ParseInt(c.QueryParam("after"), 10, 64)
-	}
+	p.Page.Problems = len(form.Problems) + len(form.Strange)
+	at := place(v, form)
 	rows, more, err := s.Corrections.List(ctx, a, filter, at)
 	if err != nil {
 		return err
 	}
 	p.Rows = rows
-	if n := len(rows); n > 0 {
-		if at.After > 0 || more {
-			p.OlderURL = logURL(form, "before", strconv.FormatInt(rows[n-1].ID, 10))
+	if slices.ContainsFunc(form.Columns, func(name string) bool { return slices.Contains(pages.LogDeepColumns, name) }) {
+		if err := s.Corrections.Complete(ctx, rows); err != nil {
+			return err
 		}
-		if at.Before > 0 || at.After > 0 && more {
-			p.NewerURL = logURL(form, "after", strconv.FormatInt(rows[0].ID, 10))
-		}
-	} else if at.After > 0 || at.Before > 0 {
-		p.NewerURL = logURL(form, "", "")
 	}
+	if p.Total, p.MoreThanTotal, err = s.total(ctx, a, filter, at, rows, more); err != nil {
+		return err
+	}
+	s.turn(&p, at, more)
 	for _, r := range rows {
 		if r.State.InForce() {
 			p.AppliedCount++
 			p.AppliedSum += r.Reduction()
 		}
 	}
-	if a.Can(correction.Export) {
-		p.ExportURL = exportPath + query(form, "", "")
+	p.CanExport, p.CanShare = a.Can(correction.Export) && p.Page.Problems == 0, a.Can(correction.ReadAllOf)
+	if p.CanExport {
+		p.Page.Scripts = []string{"export.js"}
 	}
-	s.chips(&p)
-	status := http.StatusOK
-	if len(form.Problems) > 0 {
+	p.Query = strings.TrimPrefix(query(form, "", ""), "?")
+	if p.Views, err = s.views(ctx, a, p.Query); err != nil {
+		return err
+	}
+	p.More, p.View.Open = v.Get("more") != "", v.Get("save") != ""
+	s.chips(&p, known)
+	change(&p)
+	if p.Page.Problems > 0 && status == http.StatusOK {
 		status = http.StatusUnprocessableEntity
 	}
 	return s.render(c, status, pages.Log(p))
 }
 
-// logFilter reads the filters; one that makes no sense is told and not used, the
-// others are kept.
-func (s *server) logFilter(v url.Values) (pages.LogForm, correction.LogFilter) {
-	form := pages.LogForm{
-		OutOrderNo: cleanNumber(v.Get("out_order_no")), SubMchID: cleanNumber(v.Get("sub_mchid")), Agent: v.Get("agent"),
-		State: v.Get("state"), From: v.Get("from"), To: v.Get("to"), Problems: map[string]pages.LogProblem{},
-	}
-	f := correction.LogFilter{Agent: form.Agent}
-	if form.OutOrderNo != "" {
-		if correction.ValidOrderNo(form.OutOrderNo) {
-			f.OutOrderNo = form.OutOrderNo
-		} else {
-			form.Problems["out_order_no"] = pages.LogBadOrder
+// place is where in the list the page is.
+func place(v url.Values, form pages.LogForm) correction.Page {
+	at := correction.Page{Sort: form.Sort, Limit: form.Rows}
+	number := func(name string) int64 {
+		n, err := strconv.ParseInt(v.Get(name), 10, 64)
+		if err != nil || n < 0 {
+			return 0
 		}
+		return n
 	}
-	if form.SubMchID != "" {
-		if correction.ValidMchID(form.SubMchID) {
-			f.SubMchID = form.SubMchID
-		} else {
-			form.Problems["sub_mchid"] = pages.LogUnknown
-		}
+	if at.Before = number("before"); at.Before == 0 {
+		at.After = number("after")
 	}
-	if form.State != "" {
-		if slices.Contains(correction.States, correction.State(form.State)) {
-			f.State = correction.State(form.State)
-		} else {
-			form.Problems["state"] = pages.LogUnknown
-		}
-	}
-	day := func(name, text string) time.Time {
-		if text == "" {
-			return time.Time{}
-		}
-		t, err := time.ParseInLocation(time.DateOnly, text, s.Zone)
-		if err != nil || t.Year() < 2000 || t.Year() > 9000 {
-			form.Problems[name] = pages.LogBadDate
-			return time.Time{}
-		}
-		return t
-	}
-	f.From = day("from", form.From)
-	if to := day("to", form.To); !to.IsZero() {
-		f.To = to.AddDate(0, 0, 1)
-	}
-	if !f.From.IsZero() && !f.To.IsZero() && !f.From.Before(f.To) {
-		form.Problems["to"] = pages.LogDates
-		f.To = time.Time{}
-	}
-	return form, f
+	at.Edge = correction.Fen(number("edge"))
+	return at
 }
 
-func logValue(f pages.LogForm, name string) string {
-	return map[string]string{
-		"out_order_no": f.OutOrderNo, "sub_mchid": f.SubMchID, "agent": f.Agent, "state": f.State, "from": f.From, "to": f.To,
-	}[name]
+// total counts what the filter finds, unless the page has all of it.
+func (s *server) total(ctx context.Context, a correction.Actor, f correction.LogFilter, at correction.Page, rows []correction.Summary, more bool) (int, bool, error) {
+	if at.Before == 0 && at.After == 0 && !more {
+		return len(rows), false, nil
+	}
+	return s.Corrections.CountLog(ctx, a, f)
 }
 
-// query is the filter as a query string, with one more parameter or, when its value
-// is empty, without that one.
-func query(f pages.LogForm, name, value string) string {
-	v := url.Values{}
-	for _, n := range logParameters {
-		if x := logValue(f, n); x != "" && n != name {
-			v.Set(n, x)
+// turn gives the page the addresses of its neighbours.
+func (s *server) turn(p *pages.LogProps, at correction.Page, more bool) {
+	link := func(name string, r correction.Summary) string {
+		address := logURL(p.Filter, name, strconv.FormatInt(r.ID, 10))
+		if at.Sort == correction.ByReduction {
+			address += "&edge=" + strconv.FormatInt(int64(r.Reduction()), 10)
 		}
+		return address
 	}
-	if value != "" {
-		v.Set(name, value)
+	switch n := len(p.Rows); {
+	case n > 0:
+		if at.After > 0 || more {
+			p.OlderURL = link("before", p.Rows[n-1])
+		}
+		if at.Before > 0 || at.After > 0 && more {
+			p.NewerURL = link("after", p.Rows[0])
+		}
+	case at.After > 0 || at.Before > 0:
+		p.NewerURL = logURL(p.Filter, "", "")
 	}
-	if len(v) == 0 {
-		return ""
-	}
-	return "?" + v.Encode()
-}
-
-func logURL(f pages.LogForm, name, value string) string {
-	return "/corrections" + query(f, name, value)
+	p.ByTimeURL, p.ByReductionURL = logURL(p.Filter, "sort", ""), logURL(p.Filter, "sort", string(correction.ByReduction))
 }
 
 // chips shows the conditions in force, each with the address that removes it.
-func (s *server) chips(p *pages.LogProps) {
-	l := p.Page.Lang
+func (s *server) chips(p *pages.LogProps, known logChoices) {
 	for _, name := range logParameters {
-		value := logValue(p.Filter, name)
+		value := p.Filter.Values[name]
 		if value == "" || p.Filter.Problems[name] != "" {
 			continue
 		}
-		label := value
-		switch name {
-		case "sub_mchid":
-			for _, m := range p.Merchants {
-				if m.SubMchID == value {
-					label = m.Name
-				}
-			}
-		case "agent":
-			for _, a := range p.Authors {
-				if a.Login == value {
-					label = a.Name
-				}
-			}
-		case "state":
-			label = i18n.StateWord(correction.State(value)).In(l)
-		case "from":
-			label = l.F("%s 起", "from %s", value)
-		case "to":
-			label = l.F("到 %s", "until %s", value)
-		}
-		p.Chips = append(p.Chips, pages.Chip{Label: label, URL: logURL(p.Filter, name, "")})
+		p.Chips = append(p.Chips, pages.Chip{Label: conditionLabel(p.Page.Lang, known, name, value), URL: logURL(p.Filter, name, "")})
 	}
 	if len(p.Chips) > 0 {
-		p.ClearURL = "/corrections"
+		p.ClearURL = logURL(pages.LogForm{Sort: p.Filter.Sort, Rows: p.Filter.Rows, Columns: p.Filter.Columns}, "", "")
 	}
+}
+
+// views lists the named filters, with the one that the page shows marked.
+func (s *server) views(ctx context.Context, a correction.Actor, current string) ([]pages.LogView, error) {
+	list, err := s.Corrections.Views(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	var out []pages.LogView
+	for _, v := range list {
+		view := pages.LogView{ID: v.ID, Name: v.Name, URL: pages.LogURL, Own: v.OwnerID == a.UserID, Shared: v.Shared, OwnerName: v.OwnerName, Current: v.Query == current}
+		if v.Query != "" {
+			view.URL += "?" + v.Query
+		}
+		out = append(out, view)
+	}
+	return out, nil
+}
+
+// saveView keeps the filter that the page shows under a name.
+func (s *server) saveView(c echo.Context) error {
+	v, err := postForm(c, fields("name", "query", "shared"))
+	if err != nil {
+		return err
+	}
+	ctx, a := c.Request().Context(), actor(c)
+	asked, err := url.ParseQuery(v.Get("query"))
+	if err != nil {
+		return errBadForm
+	}
+	known, err := s.known(ctx, a)
+	if err != nil {
+		return err
+	}
+	form, _ := s.logFilter(asked, known)
+	if len(form.Problems)+len(form.Strange) > 0 { // the page says which
+		return s.logPage(c, http.StatusUnprocessableEntity, asked, func(*pages.LogProps) {})
+	}
+	_, err = s.Corrections.SaveView(ctx, a, v.Get("name"), strings.TrimPrefix(query(form, "", ""), "?"), v.Get("shared") != "", c.RealIP())
+	problem, known422 := map[string]pages.ViewProblem{
+		correction.CodeViewName: pages.ViewBadName, correction.CodeViewTaken: pages.ViewTaken, correction.CodeViewsFull: pages.ViewFull,
+	}[correction.CodeOf(err)]
+	if known422 {
+		status := http.StatusUnprocessableEntity
+		if correction.KindOf(err) == correction.Conflict {
+			status = http.StatusConflict
+		}
+		return s.logPage(c, status, asked, func(p *pages.LogProps) {
+			p.View = pages.ViewForm{Open: true, Name: v.Get("name"), Shared: v.Get("shared") != "", Problem: problem}
+			p.Page.Problems++
+		})
+	}
+	if err != nil {
+		return err
+	}
+	return s.flashTo(c, "view", logURL(form, "", ""))
+}
+
+// deleteView removes one of the person's own views.
+func (s *server) deleteView(c echo.Context) error {
+	id, err := correctionID(c)
+	if err != nil {
+		return err
+	}
+	v, err := postForm(c, fields("query"))
+	if err != nil {
+		return err
+	}
+	asked, err := url.ParseQuery(v.Get("query"))
+	if err != nil {
+		return errBadForm
+	}
+	ctx, a := c.Request().Context(), actor(c)
+	if err := s.Corrections.DeleteView(ctx, a, id, c.RealIP()); err != nil {
+		return err
+	}
+	known, err := s.known(ctx, a)
+	if err != nil {
+		return err
+	}
+	form, _ := s.logFilter(asked, known)
+	return s.flashTo(c, "view-gone", logURL(form, "", ""))
 }

@@ -291,6 +291,8 @@ var flashes = map[string]i18n.Text{
 	"resolved":     {ZH: "已记录。", EN: "Recorded."},
 	"day_closed":   {ZH: "日结已签署。", EN: "The day is closed."},
 	"day_reopened": {ZH: "这一天已重开。", EN: "The day is reopened."},
+	"view":         {ZH: "筛选已保存，在“常用筛选”里。", EN: "The filter is kept under “Views”."},
+	"view-gone":    {ZH: "筛选已删除。", EN: "The view is deleted."},
 	"kept":         {ZH: "你填写的内容已恢复，请核对后继续。", EN: "What you typed is back. Review it and go on."},
 	"unchanged":    {ZH: "没有改动，没有保存新版本。", EN: "Nothing was changed; no new version."},
 }

@@ -41,10 +41,14 @@ type route struct {
 }
 
 const (
-	exportPath      = "/corrections.csv"
 	insightsCSVPath = "/insights.csv"
 	metricsPath     = "/metrics"
 )
+
+// exportPaths are answered with a stream: never to HEAD, never compressed on the way.
+var exportPaths = []string{"/corrections.csv", "/corrections.xlsx", "/corrections.jsonl"}
+
+func isExport(path string) bool { return slices.Contains(exportPaths, path) }
 
 // table is the one route table. A route that is not here does not exist; a row
 // without access lets nobody in.
@@ -66,7 +70,12 @@ var table = []route{
 
 	{http.MethodPost, "/corrections/preview", editors, (*server).preview},
 	{http.MethodGet, "/corrections", signedIn, (*server).log},
-	{http.MethodGet, exportPath, exporters, (*server).exportCSV},
+	{http.MethodPost, "/corrections/views", signedIn, (*server).saveView},
+	{http.MethodPost, "/corrections/views/:id/deletion", signedIn, (*server).deleteView},
+	{http.MethodGet, "/corrections.csv", exporters, (*server).exportCSV},
+	{http.MethodGet, "/corrections.xlsx", exporters, (*server).exportXLSX},
+	{http.MethodGet, "/corrections.jsonl", exporters, (*server).exportJSONL},
+	{http.MethodGet, "/corrections/exports/:token", exporters, (*server).exportStatus},
 	{http.MethodGet, "/corrections/:id", signedIn, (*server).correction},
 	{http.MethodPost, "/corrections/:id/confirmation", editors, (*server).confirm},
 	{http.MethodPost, "/corrections/:id/withdrawal", editors, (*server).withdraw},
@@ -138,7 +147,7 @@ func (s *server) routes(e *echo.Echo) error {
 		h := func(c echo.Context) error { return r.handle(s, c) }
 		chain := []echo.MiddlewareFunc{cross, identify, s.allow(r.access)}
 		e.Add(r.method, r.path, h, chain...)
-		if r.method == http.MethodGet && r.path != exportPath {
+		if r.method == http.MethodGet && !isExport(r.path) {
 			e.Add(http.MethodHead, r.path, h, chain...)
 		}
 	}
@@ -161,7 +170,7 @@ func methodsOf(path string) []string {
 	for _, r := range table {
 		if matches(r.path, path) {
 			out = append(out, r.method)
-			if r.method == http.MethodGet && r.path != exportPath {
+			if r.method == http.MethodGet && !isExport(r.path) {
 				out = append(out, http.MethodHead)
 			}
 		}

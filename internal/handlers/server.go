@@ -44,7 +44,8 @@ type Config struct {
 // server carries the configuration through the handlers.
 type server struct {
 	Config
-	newest struct { // checkpoint that a page has printed
+	exports exports
+	newest  struct { // checkpoint that a page has printed
 		sync.Mutex
 		checkpoint correction.Checkpoint
 	}
@@ -66,7 +67,7 @@ func New(c Config) (http.Handler, error) {
 	e.HTTPErrorHandler = s.fail
 	e.IPExtractor = ipExtractor(c.Proxies)
 	e.Pre(s.frame, s.recover)
-	e.Use(middleware.GzipWithConfig(middleware.GzipConfig{Level: 5, MinLength: 1024, Skipper: skipGzip}))
+	e.Use(middleware.GzipWithConfig(middleware.GzipConfig{Level: 6, MinLength: 1024, Skipper: skipGzip}))
 	e.Use(s.host, s.body)
 	if err := s.routes(e); err != nil {
 		return nil, err
@@ -111,5 +112,5 @@ func NewHTTPServer(h http.Handler, log *slog.Logger, answerWithin time.Duration)
 // skipGzip leaves alone what is compressed already or streamed.
 func skipGzip(c echo.Context) bool {
 	p := c.Request().URL.Path
-	return len(p) > len(static.Prefix) && p[:len(static.Prefix)] == static.Prefix || p == exportPath
+	return len(p) > len(static.Prefix) && p[:len(static.Prefix)] == static.Prefix || isExport(p)
 }

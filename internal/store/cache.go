@@ -23,6 +23,9 @@ type directory struct {
 	offering  map[string]correction.Offering
 	people    map[int64]correction.Author
 	authors   []correction.Author // people with corrections, by login name
+	everybody []correction.Author
+	approvers []correction.Author // people who decide about approvals, or did
+	offerings []correction.Offering
 	logins    map[string]int64
 	facets    map[string]map[string]int64 // kind → value → number
 }
@@ -69,18 +72,25 @@ func (s *Store) directory(ctx context.Context) (*directory, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.offerings = offerings
 	for _, o := range offerings {
 		d.offering[o.ServiceID] = o
 	}
 	rows, err := s.reader.query(ctx, `
-		SELECT u.id, u.username, u.name, EXISTS (SELECT 1 FROM correction c WHERE c.author = u.id) FROM user u ORDER BY u.username`)
+		SELECT u.id, u.username, u.name, EXISTS (SELECT 1 FROM correction c WHERE c.author = u.id),
+			u.role = 'supervisor' OR EXISTS (SELECT 1 FROM correction_now w WHERE w.approver = u.id AND w.approver <> 0)
+		FROM user u ORDER BY u.username`)
 	_, err = collect(rows, err, func(r scanner) (struct{}, error) {
 		var a correction.Author
-		var corrected bool
-		err := r.Scan(&a.ID, &a.Login, &a.Name, &corrected)
+		var corrected, approves bool
+		err := r.Scan(&a.ID, &a.Login, &a.Name, &corrected, &approves)
 		d.people[a.ID], d.logins[a.Login] = a, a.ID
+		d.everybody = append(d.everybody, a)
 		if corrected {
 			d.authors = append(d.authors, a)
+		}
+		if approves {
+			d.approvers = append(d.approvers, a)
 		}
 		return struct{}{}, err
 	})
@@ -184,6 +194,7 @@ func (s *Store) complete(ctx context.Context, rows []correction.Summary) error {
 		r := &rows[i]
 		author := d.people[r.AuthorID]
 		r.AuthorLogin, r.AuthorName = author.Login, author.Name
+		r.ApproverName = d.people[r.ApproverID].Name
 		r.MerchantName, r.ServiceName = d.merchant[r.Ref.SubMchID].Name, d.offering[r.Ref.ServiceID].Name
 	}
 	return nil

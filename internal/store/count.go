@@ -2,26 +2,78 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"sync"
 
 	"correction-console/internal/correction"
 )
 
+// totals keeps what was counted as long as it holds. The zero value is empty.
+type totals struct {
+	mu    sync.Mutex
+	known map[string]total
+}
+
+// total is what a filter selected when the record had so many events.
+type total struct {
+	n         int
+	events    int64
+	directory *directory // whose names were searched, if any
+}
+
+// knownTotals bounds how many totals are kept.
+const knownTotals = 500
+
+func (t *totals) find(key string) (total, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	found, ok := t.known[key]
+	return found, ok
+}
+
+func (t *totals) keep(key string, counted total) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.known == nil || len(t.known) >= knownTotals {
+		t.known = map[string]total{}
+	}
+	t.known[key] = counted
+}
+
 // Count is how many corrections the filter selects, up to most; more tells that there
-// are more than that.
+// are more than that. It is counted again after each event.
 func (s *Store) Count(ctx context.Context, f correction.LogFilter, most int) (n int, more bool, err error) {
 	narrowed := narrow(f)
 	if narrowed.none() {
 		return 0, false, nil
 	}
+	key, err := json.Marshal(struct {
+		F    correction.LogFilter
+		Most int
+	}{f, most})
+	var now total
+	if err == nil { // what comes after this event is counted with the next one
+		err = s.reader.row(ctx, `SELECT COALESCE(max(i), -1) FROM leaf`).Scan(&now.events)
+	}
+	if err == nil && len(narrowed.words) > 0 {
+		now.directory, err = s.directory(ctx)
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("count change log: %w", err)
+	}
+	if then, ok := s.totals.find(string(key)); ok && then.events == now.events && then.directory == now.directory {
+		return min(then.n, most), then.n > most, nil
+	}
 	err = s.walk(ctx, &s.reader, narrowed, func(w *walker) (err error) {
-		n, err = w.count(most)
+		now.n, err = w.count(most)
 		return err
 	})
 	if err != nil {
 		return 0, false, fmt.Errorf("count change log: %w", err)
 	}
-	return min(n, most), n > most, nil
+	s.totals.keep(string(key), now)
+	return min(now.n, most), now.n > most, nil
 }
 
 // count is how many corrections the plan selects, if they are not more than most.

@@ -69,6 +69,7 @@ type Store struct {
 	checkpoints checkpoints
 	directories directories
 	facts       facts
+	totals      totals
 
 	boot    string // of this process, in the record of each intent
 	started time.Time

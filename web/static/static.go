@@ -29,7 +29,7 @@ const Prefix = "/static/"
 // Sheet is the one style sheet: the tokens, then everything else.
 const Sheet = "css/console.css"
 
-var sheetParts = []string{"css/tokens.css", "css/app.css", "css/flow.css", "css/review.css", "css/insights.css", "css/settings.css"}
+var sheetParts = []string{"css/tokens.css", "css/app.css", "css/flow.css", "css/review.css", "css/insights.css", "css/settings.css", "css/log.css"}
 
 // types are the only kinds of files that are served. A script is a module by the
 // way a page loads it; its type is the same.

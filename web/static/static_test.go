@@ -82,7 +82,7 @@ func TestHandler_SheetBeginsWithTheTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	var rest []byte
-	for _, name := range []string{"css/flow.css", "css/review.css", "css/insights.css"} {
+	for _, name := range []string{"css/flow.css", "css/review.css", "css/insights.css", "css/settings.css", "css/log.css"} {
 		part, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

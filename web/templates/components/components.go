@@ -6,7 +6,11 @@ import (
 	"time"
 
 	"correction-console/internal/correction"
+	"correction-console/web/static"
 )
+
+// iconsFile holds the icons that lists show again and again, by their names.
+var iconsFile = static.Path("img/icons.svg") + "#"
 
 // Page is what components need of the page they stand on; layout.Page is one.
 type Page interface {
@@ -107,4 +111,13 @@ func stateIcon(s correction.State) string {
 // new amount.
 func Settled(s correction.State, how correction.Settlement) bool {
 	return s.InForce() && how == correction.PaidNew
+}
+
+// Grouped prints a count with commas between thousands: 12,345.
+func Grouped(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }

@@ -1,12 +1,15 @@
 package components_test
 
 import (
+	"bytes"
+	"os"
 	"strings"
 	"testing"
 
 	"correction-console/internal/correction"
 	"correction-console/internal/i18n"
 	"correction-console/web/templates/components"
+	"correction-console/web/templates/layout"
 )
 
 func TestPercent_HasOneDecimal(t *testing.T) {
@@ -65,6 +68,39 @@ func TestIcon_KnowsEachName(t *testing.T) {
 		}
 		if !strings.Contains(b.String(), "<path") && !strings.Contains(b.String(), "<circle") {
 			t.Errorf("%s has no drawing: %s", name, b.String())
+		}
+	}
+}
+
+// The file that lists fetch their icons from has the same drawings.
+func TestRowIcon_HasTheSameDrawings(t *testing.T) {
+	t.Parallel()
+	file, err := os.ReadFile("../../static/img/icons.svg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{"double": true, "warn": true, "close": true, "download": true, "chevron": true}
+	for _, s := range correction.States {
+		var b bytes.Buffer
+		if err := components.RowBadge(layout.Page{}, i18n.ZH, correction.Summary{State: s}).Render(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+		_, rest, _ := strings.Cut(b.String(), "icons.svg#")
+		name, _, ok := strings.Cut(rest, `"`)
+		if !ok {
+			t.Fatalf("%s has no icon: %s", s, b.String())
+		}
+		names[name] = true
+	}
+	for name := range names {
+		var b bytes.Buffer
+		if err := components.Icon(name).Render(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+		_, drawing, _ := strings.Cut(b.String(), ">")
+		drawing = strings.TrimSpace(strings.TrimSuffix(drawing, "</svg>"))
+		if drawing == "" || !strings.Contains(string(file), `<symbol id="`+name+`" viewBox="0 0 16 16">`+drawing+`</symbol>`) {
+			t.Errorf("the drawing of %s is not in the file: %s", name, drawing)
 		}
 	}
 }

@@ -53,10 +53,13 @@ func frameRows(n int) []correction.Summary {
 func frameLog(l i18n.Lang, rows int) pages.LogProps {
 	return pages.LogProps{
 		Page:      framePage(l, i18n.Text{ZH: "改价记录", EN: "Change log"}, layout.NavLog),
-		Filter:    pages.LogForm{From: "2026-11-22", To: "2026-11-23", State: "unknown"},
+		Filter:    pages.LogForm{Values: map[string]string{"from": "2026-11-22", "to": "2026-11-23", "state": "unknown"}, Rows: 50, Columns: pages.LogDefaultColumns},
 		Merchants: frameMerchants,
 		Authors:   []correction.Author{{ID: 1, Login: "lin", Name: "林晓雯"}, {ID: 2, Login: "chen", Name: "陈嘉禾"}},
-		Rows:      frameRows(rows), OlderURL: "/corrections?before=10440", ExportURL: "/corrections.csv?from=2026-11-22",
+		Rows:      frameRows(rows), OlderURL: "/corrections?before=10440", CanExport: true, CanShare: true,
+		Query: "from=2026-11-22&to=2026-11-23&state=unknown", Total: 10000, MoreThanTotal: true, ByTimeURL: "/corrections", ByReductionURL: "/corrections?sort=reduction",
+		Reasons: correction.DefaultReasons, Offerings: []correction.Offering{{ServiceID: "500001", Name: "充电宝"}}, Approvers: []correction.Author{{ID: 4, Login: "zhou", Name: "周启明"}},
+		Views:        []pages.LogView{{ID: 1, Name: "昨天大额", URL: "/corrections?reduction_min=100", Own: true, Shared: true}},
 		AppliedCount: 12, AppliedSum: 107860,
 		Chips:    []pages.Chip{{Label: "11-22 至 11-23", URL: "/corrections"}, {Label: i18n.StateWord(correction.Unknown).In(l), URL: "/corrections?from=2026-11-22"}},
 		ClearURL: "/corrections",
@@ -115,9 +118,16 @@ func frameSamples(l i18n.Lang) map[string]templ.Component {
 	out["log"] = pages.Log(frameLog(l, 50))
 	bad := frameLog(l, 1)
 	bad.Page.Problems, bad.Authors = 3, nil
-	bad.Filter = pages.LogForm{From: "x", OutOrderNo: "?", SubMchID: "9", State: "x", Problems: map[string]pages.LogProblem{
-		"from": pages.LogBadDate, "to": pages.LogDates, "out_order_no": pages.LogBadOrder, "sub_mchid": pages.LogUnknown, "state": pages.LogUnknown}}
+	bad.Filter = pages.LogForm{Values: map[string]string{"from": "x", "out_order_no": "?", "sub_mchid": "9", "state": "x", "reduction_max": "1,000", "share_min": "200", "q": "a"},
+		Rows: 50, Columns: pages.LogDefaultColumns, Strange: []string{"stat"}, Problems: map[string]pages.LogProblem{
+			"from": pages.LogBadDate, "to": pages.LogDates, "out_order_no": pages.LogBadOrder, "sub_mchid": pages.LogUnknown, "state": pages.LogUnknown,
+			"reduction_max": pages.LogBadAmount, "share_min": pages.LogBadShare, "share_max": pages.LogRange, "q": pages.LogLong, "device": pages.LogTwice, "columns": pages.LogUnknown}}
 	out["log-bad"] = pages.Log(bad)
+	wide := frameLog(l, 20)
+	wide.Filter.Columns, wide.Filter.Sort = pages.LogColumns, correction.ByReduction
+	wide.More = true
+	wide.View = pages.ViewForm{Open: true, Name: "昨天大额", Problem: pages.ViewTaken}
+	out["log-wide"] = pages.Log(wide)
 	out["log-none"] = pages.Log(frameLog(l, 0))
 	never := frameLog(l, 0)
 	never.Chips, never.AppliedCount = nil, 0

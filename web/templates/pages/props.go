@@ -259,21 +259,36 @@ type OperationsProps struct {
 type LogProps struct {
 	Page               layout.Page
 	Filter             LogForm
+	More               bool   // the whole filter is asked for
+	Query              string // the filter, encoded, without where in the list the page is
 	Merchants          []correction.Merchant
 	Authors            []correction.Author // empty when the person sees only their own
+	Offerings          []correction.Offering
+	Approvers          []correction.Author
+	Reasons            []correction.Reason
 	Rows               []correction.Summary
-	NewerURL, OlderURL string         // empty when there is no such page
-	ExportURL          string         // empty when not allowed
-	AppliedCount       int            // on this page
-	AppliedSum         correction.Fen // reduction of the applied ones on this page
-	Chips              []Chip
-	ClearURL           string
+	Total              int    // rows that the filter finds
+	MoreThanTotal      bool   // and there are more
+	NewerURL, OlderURL string // empty when there is no such page
+
+	ByTimeURL, ByReductionURL string
+	CanExport, CanShare       bool
+	AppliedCount              int            // on this page
+	AppliedSum                correction.Fen // reduction of the applied ones on this page
+	Chips                     []Chip
+	ClearURL                  string
+	Views                     []LogView
+	View                      ViewForm
 }
 
 // LogForm is the filter as typed, with what is wrong with it.
 type LogForm struct {
-	OutOrderNo, SubMchID, Agent, State, From, To string
-	Problems                                     map[string]LogProblem // by parameter
+	Values   map[string]string // by parameter
+	Sort     correction.LogSort
+	Rows     int
+	Columns  []string
+	Problems map[string]LogProblem // by parameter
+	Strange  []string              // parameters that there are not
 }
 
 // LogProblem is why a filter value was not used.
@@ -281,10 +296,44 @@ type LogProblem string
 
 // Problems of filter values.
 const (
-	LogBadDate  LogProblem = "date"
-	LogDates    LogProblem = "dates" // from after to
-	LogBadOrder LogProblem = "order"
-	LogUnknown  LogProblem = "unknown" // not one of the choices
+	LogBadDate   LogProblem = "date"
+	LogDates     LogProblem = "dates" // from after to
+	LogBadOrder  LogProblem = "order"
+	LogUnknown   LogProblem = "unknown" // not one of the choices
+	LogBadAmount LogProblem = "amount"
+	LogBadShare  LogProblem = "share"
+	LogRange     LogProblem = "range" // the most is less than the least
+	LogLong      LogProblem = "long"
+	LogTwice     LogProblem = "twice" // given more than once
+)
+
+// LogView is a named filter.
+type LogView struct {
+	ID        int64
+	Name      string
+	URL       string
+	OwnerName string
+	Own       bool
+	Shared    bool
+	Current   bool // the page shows it
+}
+
+// ViewForm is a name for the filter, as typed.
+type ViewForm struct {
+	Open    bool // the form is on the page
+	Name    string
+	Shared  bool
+	Problem ViewProblem
+}
+
+// ViewProblem is why a filter was not kept under a name.
+type ViewProblem string
+
+// Problems of names.
+const (
+	ViewBadName ViewProblem = "name"
+	ViewTaken   ViewProblem = "taken"
+	ViewFull    ViewProblem = "full"
 )
 
 // Chip is one condition in force, with the address that removes it.
