@@ -77,9 +77,6 @@ func (s *Service) lots(ctx context.Context, f LogFilter, sort LogSort, each func
 		defer close(full)
 		lot := <-empty
 		hand := func() error {
-			if err := s.Store.Complete(reading, lot); err != nil {
-				return err
-			}
 			select {
 			case full <- lot:
 			case <-reading.Done():

@@ -252,10 +252,10 @@ type Summary struct {
 	Flagged      bool  // some flag is set, perhaps only FlagSampled
 	ApproverName string
 
-	// Known after Complete only.
+	// Known in exports and after Complete only.
 	Flags       string    // codes, separated by blanks
 	Devices     string    // ids, separated by blanks
-	ConfirmedAt time.Time // by the author; zero = not confirmed
+	ConfirmedAt time.Time // by the author; zero = not confirmed; not known in exports
 }
 
 // Reduction is what the correction gives up, or would.

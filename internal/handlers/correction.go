@@ -81,6 +81,15 @@ func (s *server) correctionPage(c echo.Context, status int, id int64, change fun
 	if p.RetryOf, p.RetriedBy, err = s.retries(ctx, a, cor); err != nil {
 		return err
 	}
+	if p.SeesInternals && cor.State != correction.Prepared {
+		if p.Origins, err = s.Corrections.SessionsOf(ctx, a, cor); err != nil {
+			return err
+		}
+		for row, o := range p.Origins {
+			o.UserAgent = browserName(o.UserAgent)
+			p.Origins[row] = o
+		}
+	}
 	p.MayRedo = a.Can(correction.Correct) && p.Page.ReadOnly == ""
 	mayAct := p.IsAuthor && a.Can(correction.Correct)
 	again := pages.FormURL(cor.Ref) + "?from=" + strconv.FormatInt(id, 10)

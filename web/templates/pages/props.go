@@ -206,7 +206,8 @@ type CorrectionProps struct {
 	MayAnswer     bool // a question waits for the person
 	MayNote       bool
 	Review        ReviewForm
-	SeesInternals bool // supervisors and auditors: raw body, answers, times in full
+	Origins       map[int64]correction.Origin // by row of the session, for those who see internals
+	SeesInternals bool                        // supervisors and auditors: raw body, answers, times in full
 	RequestID     string
 	BodyText      string // the stored bytes, as text
 }
