@@ -1258,6 +1258,11 @@ func (s *Service) List(ctx context.Context, a Actor, f LogFilter, p Page) ([]Sum
 		return nil, false, err
 	}
 	rows, more, err := s.Store.Log(ctx, f, p)
+	if !a.Can(ReadReviews) {
+		for i := range rows {
+			rows[i].Flagged = false
+		}
+	}
 	return s.asOfNow(rows), more, err
 }
 

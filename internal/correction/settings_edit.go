@@ -560,7 +560,6 @@ const (
 	BadServiceID = "setting_service"
 	BadIndustry  = "setting_industry"
 	BadCap       = "setting_cap" // a cap of 0
-	BadKnown     = "setting_known"
 )
 
 // maxCatalogName is the length of the names of merchants and services, in characters.

@@ -63,6 +63,9 @@ func (s *server) correctionPage(c echo.Context, status int, id int64, change fun
 		Outlook: s.Corrections.Outlook(id), MayRule: cor.MayRule(a), MayAgree: cor.MayAgree(a), MayHandle: cor.MayHandle(a),
 		MayReview: cor.MayReview(a), MayAnswer: cor.MayAnswer(a), MayNote: cor.MayNote(a),
 	}
+	if a.Can(correction.ReadReviews) {
+		p.Flags = cor.Flags()
+	}
 	p.Page.Title += " #" + strconv.FormatInt(id, 10)
 	p.Page.Nav = layout.NavLog
 	if cor.State == correction.Prepared && p.IsAuthor {

@@ -181,7 +181,8 @@ func logFilterOf(t *testing.T, a *apptest.App, v url.Values) correction.LogFilte
 // followLinks counts the corrections behind every number of the page that is a link.
 func followLinks(t *testing.T, a *apptest.App, login, query string) (followed int) {
 	t.Helper()
-	res := a.As(login).Get("/insights?" + query)
+	browser := a.As(login)
+	res := browser.Get("/insights?" + query)
 	if res.Status != http.StatusOK {
 		t.Fatalf("%d\n%s", res.Status, res.Body)
 	}
@@ -189,7 +190,7 @@ func followLinks(t *testing.T, a *apptest.App, login, query string) (followed in
 	if err != nil {
 		t.Fatal(err)
 	}
-	as := correction.Actor{UserID: u.ID, Role: u.Role, Scope: u.Scope}
+	scope := u.Scope
 	seen := map[string]int{}
 	for _, m := range linkPattern.FindAllStringSubmatch(res.Body, -1) {
 		n, err := strconv.Atoi(strings.ReplaceAll(m[2], ",", ""))
@@ -203,14 +204,19 @@ func followLinks(t *testing.T, a *apptest.App, login, query string) (followed in
 		}
 		rows, known := seen[address]
 		if !known {
-			err := a.Service.ExportLog(t.Context(), as, logFilterOf(t, a, u.Query()), correction.ByTime, correction.Sink{
-				What: "test", Begin: func() error { return nil }, Row: func(correction.Summary) error { rows++; return nil },
-				End: func(int) error { return nil }, Close: func(int, error) {},
-			})
+			f := logFilterOf(t, a, u.Query())
+			f.Scope = scope
+			err := a.Store.Export(t.Context(), f, correction.ByTime, func(correction.Summary) error { rows++; return nil })
 			if err != nil {
 				t.Fatal(err)
 			}
 			seen[address] = rows
+		}
+		if !known {
+			file := browser.Get(strings.Replace(address, "/corrections?", "/corrections.csv?", 1))
+			if file.Status != http.StatusOK || !strings.Contains(file.Body, fmt.Sprintf("共 %d 条", n)) {
+				t.Errorf("%s says %d, and the export over HTTP is %d: %.3000s", address, n, file.Status, file.Body)
+			}
 		}
 		if rows != n {
 			t.Errorf("%s says %d and leads to %d corrections", address, n, rows)

@@ -63,7 +63,7 @@ func (s *server) logPage(c echo.Context, status int, v url.Values, change func(*
 	}
 	p.Rows = rows
 	if slices.ContainsFunc(form.Columns, func(name string) bool { return slices.Contains(pages.LogDeepColumns, name) }) {
-		if err := s.Corrections.Complete(ctx, rows); err != nil {
+		if err := s.Corrections.Complete(ctx, a, rows); err != nil {
 			return err
 		}
 	}

@@ -326,10 +326,21 @@ func TestReview_ListShowsFlagsAndAgentsNeverSeeWhatWasDrawn(t *testing.T) {
 	if read := shen.Get("/review"); read.Status != http.StatusOK || strings.Contains(read.Body, `name="id"`) {
 		t.Errorf("auditor: %d, or may choose", read.Status)
 	}
+	for _, who := range []*apptest.Client{zhou, shen} {
+		says(t, "a reader of reviews", who.Get(drawn), "随机抽中")
+		says(t, "a reader of reviews", who.Get(flagged), "降幅 89.9%，超过 50%")
+	}
 	for _, path := range []string{"/", "/corrections", drawn, "/orders/" + bankMerchant + "/" + bankOrder} {
 		if body := lin.Get(path).Body; strings.Contains(body, "抽中") || strings.Contains(body, "sampled") {
 			t.Errorf("the agent's %s tells what was drawn", path)
 		}
+	}
+	columns := lin.Get("/corrections?columns=flags")
+	if strings.Contains(columns.Body, "随机抽中") || strings.Contains(columns.Body, "降幅大") || !strings.Contains(zhou.Get("/corrections?columns=flags").Body, "随机抽中") {
+		t.Error("the agent's list tells flags, or the supervisor's does not")
+	}
+	if res := lin.Get("/corrections?flag=sampled"); res.Status != http.StatusForbidden {
+		t.Errorf("an agent filters by what was drawn: %d", res.Status)
 	}
 	for _, f := range []string{"sampled", "share"} {
 		_, _, err := a.Service.List(context.Background(), correction.Actor{UserID: 1, Role: correction.Agent, Scope: correction.Scope{All: true}}, correction.LogFilter{Flag: f}, correction.Page{Limit: 10})

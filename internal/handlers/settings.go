@@ -290,21 +290,14 @@ func (s *server) catalog(c echo.Context) error {
 func catalogNow(p *pages.CatalogProps, key string) (value any, t correction.Typed, words []i18n.SettingLine) {
 	for _, m := range p.Merchants {
 		if m.SubMchID == key {
-			return m, correction.Typed{"sub_mchid": m.SubMchID, "name": m.Name}, pages.MerchantLines(p.Page, m)
+			return m, merchantForm(m), pages.MerchantLines(p.Page, m)
 		}
 	}
 	for _, o := range p.Offerings {
 		if o.ServiceID != key {
 			continue
 		}
-		t := correction.Typed{"service_id": o.ServiceID, "name": o.Name, "industry": o.Industry}
-		if o.Cap > 0 {
-			t["cap"] = o.Cap.Yuan()
-		}
-		if o.AllowZero {
-			t["allow_zero"] = "1"
-		}
-		return o, t, pages.OfferingLines(p.Page, o)
+		return o, offeringForm(o), pages.OfferingLines(p.Page, o)
 	}
 	return nil, nil, nil
 }
@@ -410,8 +403,12 @@ func shown[T any](was string) (*T, error) {
 }
 
 func (s *server) catalogHistory(c echo.Context) error {
-	name := settingOf(c)
-	edits, err := s.Corrections.CatalogHistory(c.Request().Context(), actor(c), name)
+	ctx, a, name := c.Request().Context(), actor(c), settingOf(c)
+	edits, err := s.Corrections.CatalogHistory(ctx, a, name)
+	if err != nil {
+		return err
+	}
+	desk, err := s.Corrections.SettingsDesk(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -421,9 +418,57 @@ func (s *server) catalogHistory(c echo.Context) error {
 		if err != nil {
 			return err
 		}
+		if a.Can(correction.EditCatalog) {
+			if x.Back, err = takeBack(desk, name, e); err != nil {
+				return err
+			}
+		}
 		p.Edits = append(p.Edits, x)
 	}
 	return s.render(c, http.StatusOK, pages.CatalogHistory(p))
+}
+
+// takeBack is the form that gives a merchant or a service the value again that it had
+// before an edit; nil when it was new then, or has that value now.
+func takeBack(d correction.Desk, name string, e correction.CatalogEdit) (correction.Typed, error) {
+	before, err := shown[correction.Merchant](strings.TrimPrefix(string(e.Before), "null"))
+	if name == correction.CatalogServices {
+		var o *correction.Offering
+		if o, err = shown[correction.Offering](strings.TrimPrefix(string(e.Before), "null")); err == nil && o != nil {
+			return again(d.Offerings, *o, func(x correction.Offering) bool { return x.ServiceID == o.ServiceID }, offeringForm(*o))
+		}
+		return nil, err
+	}
+	if err != nil || before == nil {
+		return nil, err
+	}
+	return again(d.Merchants, *before, func(x correction.Merchant) bool { return x.SubMchID == before.SubMchID }, merchantForm(*before))
+}
+
+// again completes a form with what stands now.
+func again[T comparable](all []T, want T, is func(T) bool, t correction.Typed) (correction.Typed, error) {
+	i := slices.IndexFunc(all, is)
+	if i < 0 || all[i] == want {
+		return nil, nil
+	}
+	raw, err := json.Marshal(all[i])
+	t["was"] = string(raw)
+	return t, err
+}
+
+func merchantForm(m correction.Merchant) correction.Typed {
+	return correction.Typed{"sub_mchid": m.SubMchID, "name": m.Name}
+}
+
+func offeringForm(o correction.Offering) correction.Typed {
+	t := correction.Typed{"service_id": o.ServiceID, "name": o.Name, "industry": o.Industry}
+	if o.Cap > 0 {
+		t["cap"] = o.Cap.Yuan()
+	}
+	if o.AllowZero {
+		t["allow_zero"] = "1"
+	}
+	return t
 }
 
 // catalogChange puts an edit of a merchant or service into words.

@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -72,14 +73,12 @@ var sampleNotice = correction.Notice{Field: "post_payments.1.amount", Limit: 30,
 func TestProblemText_CoversEveryCode(t *testing.T) {
 	t.Parallel()
 	for name, code := range constants(t, "Bad") {
-		_, ok := problemWords[code]
-		_, set := settingProblems[code]
-		if !ok && !set {
+		if _, ok := problemWords[code]; !ok {
 			t.Errorf("no words for %s", name)
 		}
 		n := sampleNotice
 		n.Code = code
-		bilingual(t, name, func(l Lang) string { return SettingProblem(l, n) })
+		bilingual(t, name, func(l Lang) string { return ProblemText(l, n) })
 		n.Text = ""
 		bilingual(t, name+" without a suggestion", func(l Lang) string { return ProblemText(l, n) })
 	}
@@ -369,5 +368,37 @@ func TestAlarms_CoverEveryConcernOfOneAndOfMany(t *testing.T) {
 		for _, state := range []correction.State{correction.Applied, correction.AppliedLate} {
 			bilingual(t, string(s), func(l Lang) string { return DueText(l, correction.Summary{State: state, Settled: s}) })
 		}
+	}
+}
+
+func TestSettingWords_AreComplete(t *testing.T) {
+	t.Parallel()
+	s := correction.DefaultSettings()
+	per := correction.Fen(20000)
+	s.Limits = correction.Limits{Roles: map[correction.Role]correction.Limit{correction.Agent: {Per: &per}}}
+	s.Tiers = []correction.Tier{{}, {From: 100000}}
+	for _, name := range correction.SettingNames {
+		bilingual(t, string(name), func(l Lang) string { return SettingName(string(name)).In(l) })
+		zh, en := SettingLines(ZH, name, s, nil), SettingLines(EN, name, s, nil)
+		if len(zh) == 0 || len(zh) != len(en) {
+			t.Errorf("%s: %d and %d lines", name, len(zh), len(en))
+		}
+		for i, l := range en {
+			if l.Label == "" || l.Value == "" || strings.Contains(l.Value, "%!") || l.Key != zh[i].Key || zh[i].Value == "" {
+				t.Errorf("%s: %+v", name, l)
+			}
+			if hasHan(l.Value) && name != correction.SettingReasons { // which quotes both languages
+				t.Errorf("%s: Chinese in %q", name, l.Value)
+			}
+		}
+		if changes := SettingChanges(en, en); len(changes) != 0 {
+			t.Errorf("%s: %v", name, changes)
+		}
+	}
+	was := []SettingLine{{"a", "A", "1"}, {"b", "B", "2"}}
+	now := []SettingLine{{"b", "B", "3"}, {"c", "C", "4"}}
+	want := []SettingChange{{"B", "2", "3"}, {"C", "", "4"}, {"A", "1", ""}}
+	if got := SettingChanges(was, now); !slices.Equal(got, want) {
+		t.Errorf("%v", got)
 	}
 }

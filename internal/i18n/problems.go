@@ -2,6 +2,7 @@ package i18n
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -16,7 +17,13 @@ func says(zh, en string) words {
 	return func(l Lang, _ correction.Notice) string { return l.T(zh, en) }
 }
 
-var problemWords = map[string]words{
+// both is a table of two.
+func both(a, b map[string]words) map[string]words {
+	maps.Copy(b, a)
+	return b
+}
+
+var problemWords = both(settingProblems, map[string]words{
 	correction.BadRequired: func(l Lang, n correction.Notice) string { return required(l, n.Field) },
 	correction.BadTooLong: func(l Lang, n correction.Notice) string {
 		over := n.Count - n.Limit
@@ -75,7 +82,7 @@ var problemWords = map[string]words{
 	correction.BadReasonCode:   says("这个原因不能用了，请重新选一个", "This reason is no longer in use. Choose another one"),
 	correction.BadNoteRequired: says("选了这个原因，要在备注里写清楚情况", "This reason needs a note. Say what happened"),
 	correction.BadDeviceTick:   says("补上设备编号；确实没有，就勾选“确认留空”", "Enter the device ids, or tick that they stay empty"),
-}
+})
 
 var warningWords = map[string]words{
 	correction.WarnName: func(l Lang, n correction.Notice) string {

@@ -64,15 +64,6 @@ var settingProblems = map[string]words{
 	correction.BadServiceID: says("服务 ID 是 1 到 32 个字母或数字", "A service id has 1 to 32 letters or digits"),
 	correction.BadIndustry:  says("请从列表里选行业", "Choose an industry from the list"),
 	correction.BadCap:       says("填大于 0 的金额；不知道就留空", "Enter an amount above 0, or leave it empty when it is not known"),
-	correction.BadKnown:     says("已经有了，请在列表里改", "It is there already; edit it in the list"),
-}
-
-// SettingProblem says what is wrong with a field of a setting.
-func SettingProblem(l Lang, n correction.Notice) string {
-	if w, ok := settingProblems[n.Code]; ok {
-		return w(l, n)
-	}
-	return ProblemText(l, n)
 }
 
 // Percent is thousandths as a percentage in text: 125 is "12.5%".

@@ -307,7 +307,7 @@ func TestLog_PageCountAndExportAgreeOnEveryFilter(t *testing.T) {
 	t.Logf("seed %d", logSeed)
 	rng := rand.New(rand.NewPCG(logSeed, 5))
 	s := openTest(t)
-	all, people, merchants := variety(t, s, 3000, rng)
+	all, people, merchants := variety(t, s, 1800, rng)
 	filters, pages, nonEmpty := 1000, 0, 0
 	for i := range filters {
 		if s.effort = usualEffort; i%2 == 0 { // every way to an answer is taken

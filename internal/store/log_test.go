@@ -88,7 +88,7 @@ func TestLog_PagesEqualAFilterInGo(t *testing.T) {
 			f()
 		}
 	}
-	filters, pages, nonEmpty := 300, 0, 0
+	filters, pages, nonEmpty := 120, 0, 0
 	for i := range filters {
 		f := correction.LogFilter{Scope: correction.Scope{All: true}}
 		switch rng.IntN(6) {

@@ -57,6 +57,18 @@ func (r moment) ask(ctx context.Context, text string, args ...any) (*sql.Rows, e
 	return rows, err
 }
 
+// mostShapes bounds how many texts that depend on the filter stay prepared.
+const mostShapes = 300
+
+// shaped reads with a text that depends on what kind of filter it is of.
+func (r moment) shaped(ctx context.Context, q *query) (*sql.Rows, error) {
+	text := q.text.String()
+	if _, ok := r.pool.prepared.Load(text); ok || r.pool.shapes.Add(1) <= mostShapes {
+		return r.query(ctx, text, q.args...)
+	}
+	return r.ask(ctx, text, q.args...)
+}
+
 // ids collects the ids of a query with a constant text.
 func (r moment) ids(ctx context.Context, text string, args ...any) ([]int64, error) {
 	rows, err := r.query(ctx, text, args...)
@@ -92,6 +104,8 @@ type plan struct {
 	from, to int64 // ids; to is exclusive
 	// Between these ids, the dates hold for certain.
 	sureFrom, sureTo int64
+
+	only map[string][]int64 // kind → facets that the filter leaves; none listed: all
 
 	match   string  // of the search index
 	loose   bool    // what it finds must be looked at
@@ -129,6 +143,7 @@ func newPlan(ctx context.Context, r moment, d *directory, n narrowed) (*plan, er
 	one := func(kind, value string, lasting bool) {
 		if number, ok := d.facets[kind][value]; ok {
 			p.facets = append(p.facets, alternatives{[]int64{number}, lasting})
+			p.restrict(kind, []int64{number})
 		} else {
 			p.none = true
 		}
@@ -153,6 +168,7 @@ func newPlan(ctx context.Context, r moment, d *directory, n narrowed) (*plan, er
 			p.none = true
 		case !lasting || len(a.any) < len(d.facets[kind]): // every correction has one of each lasting kind
 			p.facets = append(p.facets, a)
+			p.restrict(kind, a.any)
 		}
 	}
 	if n.AuthorID != 0 {
@@ -201,6 +217,18 @@ func newPlan(ctx context.Context, r moment, d *directory, n narrowed) (*plan, er
 	}
 	p.text(d)
 	return p, nil
+}
+
+// restrict notes that a correction has one of these facets of a kind.
+func (p *plan) restrict(kind string, numbers []int64) {
+	if p.only == nil {
+		p.only = map[string][]int64{}
+	}
+	if had, ok := p.only[kind]; ok {
+		numbers = slices.DeleteFunc(slices.Clone(numbers), func(n int64) bool { return !slices.Contains(had, n) })
+		p.none = p.none || len(numbers) == 0
+	}
+	p.only[kind] = numbers
 }
 
 // lists looks up what few corrections have.
@@ -389,14 +417,18 @@ func (p *plan) text(d *directory) {
 				return has(zh, en)
 			},
 		} {
-			found := 0
+			only, restricted := p.only[kind]
+			found, of := 0, 0
 			for value, number := range d.facets[kind] {
-				if text(value) {
+				if restricted && !slices.Contains(only, number) {
+					continue
+				}
+				if of++; text(value) {
 					numbers = append(numbers, number)
 					found++
 				}
 			}
-			always = always || found > 0 && found == len(d.facets[kind])
+			always = always || found > 0 && found == of
 		}
 		if id, err := strconv.ParseInt(word, 10, 64); err == nil && id > 0 && strconv.FormatInt(id, 10) == word {
 			p.numbers = append(p.numbers, id)
@@ -441,6 +473,7 @@ type window struct {
 	lo, hi      int64 // blocks, hi exclusive
 	ids, unsure []bitset
 	layer       []bitset
+	facetsOnly  bool // rows tell of the measures
 }
 
 func (w *window) has(id int64) (found, unsure bool) {
@@ -509,6 +542,9 @@ func (w *window) load(ctx context.Context, r moment, p *plan, lo, hi int64) erro
 		}
 	}
 	measures := p.measures
+	if w.facetsOnly {
+		measures = nil
+	}
 	if first && len(measures) == 0 { // all that exist
 		m := measured{key: measureMoney}
 		for code := 1; code < 256; code++ {

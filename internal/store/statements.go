@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"modernc.org/sqlite"
@@ -31,11 +32,12 @@ func refused(err error) bool {
 }
 
 // pool is a database handle with statements that stay prepared. Only constant
-// texts go through it.
+// texts go through it, and so many that depend on a filter.
 type pool struct {
 	db       *sql.DB
 	prepared sync.Map    // text → *sql.Stmt
 	note     func(error) // is told each error of the database
+	shapes   atomic.Int64
 }
 
 func (p *pool) stmt(ctx context.Context, query string) (*sql.Stmt, error) {

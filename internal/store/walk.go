@@ -113,6 +113,7 @@ func (w *window) each(from, to int64, ascending bool, yield func(int64, bool) bo
 func (w *walker) matching(from, to int64, ascending bool) found {
 	return func(yield func(int64, bool) bool) {
 		from, to := max(from, w.from), min(to, w.to)
+		w.window = window{facetsOnly: true}
 		at, done := w.stream(from, to, ascending, len(w.facets)+len(w.measures) > 0 || w.listed, yield)
 		if done || w.err != nil {
 			return
@@ -123,7 +124,12 @@ func (w *walker) matching(from, to int64, ascending bool) found {
 		} else {
 			to = at
 		}
-		if w.err = w.window.load(w.ctx, w.moment, w.plan, from/span, (min(to, w.ceiling())-1)/span+1); w.err != nil {
+		to = min(to, w.ceiling())
+		if w.err != nil || from >= to {
+			return
+		}
+		w.window = window{}
+		if w.err = w.window.load(w.ctx, w.moment, w.plan, from/span, (to-1)/span+1); w.err != nil {
 			return
 		}
 		if w.window.count() <= w.few {
@@ -154,7 +160,7 @@ func (w *walker) stream(from, to int64, ascending, impatient bool, yield func(in
 		return 0, true
 	}
 	defer rows.Close()
-	more := len(w.facets) > 0 || len(w.measures) > 0 || w.listed
+	more := len(w.facets) > 0 || len(w.measures) > 0 && !w.window.facetsOnly || w.listed
 	blocks := int64(1)
 	for n := 0; rows.Next(); n++ {
 		var id int64
@@ -167,7 +173,7 @@ func (w *walker) stream(from, to int64, ascending, impatient bool, yield func(in
 			}
 			return id + 1, false
 		}
-		unsure := w.loose || id < w.sureFrom || id >= w.sureTo
+		unsure := w.loose || id < w.sureFrom || id >= w.sureTo || len(w.measures) > 0 && w.window.facetsOnly
 		if more {
 			if b := id / span; b < w.window.lo || b >= w.window.hi || len(w.window.ids) == 0 {
 				lo, hi := max(0, b+1-blocks), b+1
@@ -285,7 +291,7 @@ func (w *walker) check(ids []int64) (map[int64]bool, error) {
 	q := &query{}
 	q.add(`SELECT c.id FROM json_each(?) found CROSS JOIN correction c ON c.id = found.value`+filterJoins+` WHERE TRUE`, jsonIDs(ids))
 	w.conditions(q)
-	rows, err := w.ask(w.ctx, q.text.String(), q.args...)
+	rows, err := w.shaped(w.ctx, q)
 	list, err := collect(rows, err, scanID)
 	if err != nil {
 		return nil, err
@@ -312,7 +318,7 @@ func (w *walker) ordered(ids []int64, p correction.Page, limit int) ([]int64, er
 	w.conditions(q)
 	beyond(q, p)
 	q.add(` ORDER BY `+order(p)+` LIMIT ?`, limit)
-	rows, err := w.ask(w.ctx, q.text.String(), q.args...)
+	rows, err := w.shaped(w.ctx, q)
 	return collect(rows, err, scanID)
 }
 
@@ -685,6 +691,6 @@ func (w *walker) dense(p correction.Page, code, limit int) ([]int64, error) {
 	w.conditions(q)
 	beyond(q, p)
 	q.add(` ORDER BY `+order(p)+` LIMIT ?`, limit)
-	rows, err := w.ask(w.ctx, q.text.String(), q.args...)
+	rows, err := w.shaped(w.ctx, q)
 	return collect(rows, err, scanID)
 }

@@ -201,6 +201,7 @@ type CorrectionProps struct {
 	Checkpoint    Checkpoint // of the record, for print; zero when there is none
 	IsAuthor      bool
 	CanReadOrder  bool
+	Flags         []correction.Flag // why it is to be looked at, for those who read reviews
 	MayReview     bool
 	MayAnswer     bool // a question waits for the person
 	MayNote       bool

@@ -298,7 +298,7 @@ func flagLine(p layout.Page, f correction.Flag, devices []string) string {
 // Words of the thread on a correction's page.
 
 func (p CorrectionProps) talks() bool {
-	return p.MayReview || p.MayAnswer || p.MayNote || len(p.C.Words()) > 0 || p.Review.Problem == ResolutionMoved
+	return len(p.Flags) > 0 || p.MayReview || p.MayAnswer || p.MayNote || len(p.C.Words()) > 0 || p.Review.Problem == ResolutionMoved
 }
 
 func (p CorrectionProps) wordTitle(e correction.Event) string {

@@ -3,6 +3,7 @@ package pages
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,6 +81,7 @@ type CatalogChange struct {
 	Subject string
 	Key     string
 	Changes []i18n.SettingChange
+	Back    correction.Typed // form that takes it back; nil when there is none
 }
 
 var settingTabs = []string{string(correction.SettingReasons), string(correction.SettingLimits), string(correction.SettingTiers),
@@ -96,7 +98,7 @@ func by(p layout.Page, name string) string {
 func problemText(p layout.Page, problems []correction.Notice, field string) string {
 	for _, n := range problems {
 		if n.Field == field {
-			return i18n.SettingProblem(p.Lang, n)
+			return i18n.ProblemText(p.Lang, n)
 		}
 	}
 	return ""
@@ -106,7 +108,7 @@ func problemText(p layout.Page, problems []correction.Notice, field string) stri
 func settingItems(p layout.Page, problems []correction.Notice, label func(field string) string) []components.SummaryItem {
 	var out []components.SummaryItem
 	for _, n := range problems {
-		text := i18n.SettingProblem(p.Lang, n)
+		text := i18n.ProblemText(p.Lang, n)
 		if l := label(n.Field); l != "" {
 			text = l + i18n.Mark(p.Lang, "：", ": ") + text
 		}
@@ -408,5 +410,7 @@ func (p CatalogProps) title() string {
 }
 
 func editURL(name, key string) string { return SettingURL(name) + "?edit=" + key + "#edit" }
+
+func sortedFields(t correction.Typed) []string { return slices.Sorted(maps.Keys(t)) }
 
 func fieldAt(format string, args ...any) string { return fmt.Sprintf(format, args...) }
