@@ -255,9 +255,6 @@ func (e *settingEdit) limit(at string) Limit {
 	return l
 }
 
-// limitParts are the fields of a limit.
-var limitParts = []string{"per", "percent", "day", "count"}
-
 // limits: a person without the tick has the limit of their role.
 func (e *settingEdit) limits(b Basis) Limits {
 	out := Limits{Roles: map[Role]Limit{}, People: map[string]Limit{}}
