@@ -470,8 +470,10 @@ func Reindex(ctx context.Context, tx *sql.Tx) error {
 	if err == nil {
 		err = x.run(ctx)
 	}
-	if err == nil {
-		_, err = tx.ExecContext(ctx, `INSERT INTO search (search, rank) VALUES ('hashsize', 1048576)`)
+	for _, statement := range []string{`INSERT INTO search (search) VALUES ('optimize')`, `INSERT INTO search (search, rank) VALUES ('hashsize', 1048576)`} {
+		if err == nil {
+			_, err = tx.ExecContext(ctx, statement)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("make the search index: %w", err)

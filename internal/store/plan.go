@@ -501,6 +501,9 @@ func zeroed(list []bitset, n int64) []bitset {
 	return list
 }
 
+// fewerThan is the part of the rows of a measure that as many rows of corrections cost.
+const fewerThan = 4
+
 // load reads the blocks from lo to hi.
 func (w *window) load(ctx context.Context, r moment, p *plan, lo, hi int64) error {
 	w.lo, w.hi = lo, hi
@@ -553,6 +556,10 @@ func (w *window) load(ctx context.Context, r moment, p *plan, lo, hi int64) erro
 		measures = []measured{m}
 	}
 	for i := range measures {
+		if !first && w.count() <= int(hi-lo)*perSpan/fewerThan { // cheaper to look at the rows
+			copy(w.unsure, w.ids)
+			break
+		}
 		if err := w.measure(ctx, r, &measures[i], first); err != nil {
 			return err
 		}
