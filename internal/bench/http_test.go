@@ -217,7 +217,8 @@ func BenchmarkOrderPage(b *testing.B) {
 }
 
 // BenchmarkLogPage compares the change log's page of 50 rows with a bare handler
-// that renders the same markup. Target: at least 0.7 of its rate.
+// that asks the same of the database and renders the same markup. Target: at least 0.8
+// of its rate.
 func BenchmarkLogPage(b *testing.B) {
 	a := apptest.Start(b, apptest.Options{})
 	fill(b, a, 400)
@@ -244,7 +245,18 @@ func BenchmarkLogPage(b *testing.B) {
 	}
 	cookie := cookies(b, a, zhou)
 	page := zhou.Get("/corrections")
-	compare(b, a, cookie, "/corrections", func() templ.Component { return pages.Log(props) })
+	all := correction.LogFilter{Scope: correction.Scope{All: true}}
+	compare(b, a, cookie, "/corrections", func() templ.Component { // the same SQL, nothing else
+		props := props
+		var err error
+		if props.Rows, _, err = a.Store.Log(ctx, all, correction.Page{Limit: 50}); err != nil {
+			panic(err)
+		}
+		if props.Total, props.MoreThanTotal, err = a.Store.Count(ctx, all, correction.MaxTotal); err != nil {
+			panic(err)
+		}
+		return pages.Log(props)
+	})
 	b.ReportMetric(float64(zipped(page.Body)), "gzip-bytes")
 }
 

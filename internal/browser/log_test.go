@@ -60,6 +60,8 @@ func TestScreenshots_Log(t *testing.T) {
 				t.Errorf("%s: the open menu scrolls sideways", name)
 			}
 			tab.Screenshot("log-export." + name)
+			tab.Eval(`document.querySelector('.exports a[href^="/corrections.csv"]').click()`)
+			tab.WaitText("[data-export-progress]", "导出") // a browser without a screen may keep no files: then it says that it was cut off
 		}
 		tab.Goto(a.URL + last)
 		look("log-correction")

@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -485,5 +487,42 @@ func TestExport_CutOffHasNoEnd(t *testing.T) {
 		if other := a.As("qian").Get("/corrections/exports/" + token); other.Status != http.StatusNotFound {
 			t.Errorf("somebody else's export: %d", other.Status)
 		}
+	}
+}
+
+// How far an export is can be asked with the token of its page, and its end is on record.
+func TestExport_TellsHowFarItIs(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t, apptest.Options{})
+	manyCorrections(t, a, 30)
+	zhou := a.As("zhou")
+	const token = "0123456789abcdef"
+	if res := zhou.Get("/corrections/exports/" + token); res.Status != http.StatusNotFound {
+		t.Errorf("an export that there is not: %d", res.Status)
+	}
+	if res := zhou.Get("/corrections.csv?state=applied&token=" + token); res.Status != http.StatusOK {
+		t.Fatal(res.Status)
+	}
+	var got struct {
+		State, Text string
+		Rows        int
+	}
+	if err := json.Unmarshal([]byte(zhou.Get("/corrections/exports/"+token).Body), &got); err != nil {
+		t.Fatal(err)
+	}
+	if want := len(idsOf(t, zhou, "state=applied")); got.State != "done" || got.Rows != want || got.Text != fmt.Sprintf("导出完成，共 %d 条", want) {
+		t.Errorf("%+v, want %d rows", got, want)
+	}
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(a.Data, "console.db")+"?mode=ro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var begun, ended string
+	if err := db.QueryRow(`SELECT (SELECT detail FROM audit WHERE action = 'export'), (SELECT detail FROM audit WHERE action = 'export.end')`).Scan(&begun, &ended); err != nil {
+		t.Fatal(err)
+	}
+	if begun != "csv?state=applied" || ended != fmt.Sprintf("%d rows: csv?state=applied", got.Rows) {
+		t.Errorf("on record: %q, %q", begun, ended)
 	}
 }

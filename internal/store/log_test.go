@@ -83,6 +83,7 @@ func TestLog_PagesEqualAFilterInGo(t *testing.T) {
 	rng := rand.New(rand.NewPCG(logSeed, 1))
 	s := openTest(t)
 	all, people, merchants := history(t, s, 500, rng)
+	all = named(t, s, all)
 	sometimes := func(f func()) {
 		if rng.IntN(4) == 0 {
 			f()
@@ -145,7 +146,7 @@ func TestLog_PagesEqualAFilterInGo(t *testing.T) {
 		}
 		var exported []correction.Summary
 		must(t, s.Export(t.Context(), f, correction.ByTime, func(r correction.Summary) error {
-			exported = append(exported, r)
+			exported = append(exported, asListed(t, s, r))
 			return nil
 		}))
 		if !slices.Equal(exported, want) {
