@@ -341,6 +341,7 @@ func TestLog_PageCountAndExportAgreeOnEveryFilter(t *testing.T) {
 		}
 		var exported []correction.Summary
 		must(t, s.Export(t.Context(), f, sort, func(r correction.Summary) error {
+			r.Flags, r.Devices = "", "" // which pages do not show
 			exported = append(exported, r)
 			return nil
 		}))
