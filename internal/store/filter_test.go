@@ -194,7 +194,7 @@ func (w *writeTx) vary(ctx context.Context, rng *rand.Rand, author auth.User, bo
 			return x, err
 		}
 		if to == correction.Approved || to == correction.Declined || to == correction.Returned {
-			x.ApproverID, x.approver = boss.ID, boss.Username
+			x.ApproverID, x.ApproverName, x.approver = boss.ID, boss.Name, boss.Username
 		}
 	}
 	if state.Final() {

@@ -48,19 +48,20 @@ func history(t testing.TB, s *Store, n int, rng *rand.Rand) (rows []correction.S
 		}
 		id := prepare(t, s, c)
 		walk(t, s, id, r, at, pathTo[state]...)
-		approver := int64(0)
+		approver, name := int64(0), ""
 		switch state {
 		case correction.Approved, correction.Declined, correction.Returned:
-			approver = 9998
+			approver, name = 9998, "Supervisor"
 		}
 		rows = append(rows, correction.Summary{
-			ApproverID: approver,
-			ID:         id, Ref: r, MerchantName: names[r.SubMchID], ServiceName: "Service",
+			ApproverID: approver, ApproverName: name,
+			ID: id, Ref: r, MerchantName: names[r.SubMchID], ServiceName: "Service",
 			AuthorID: author.ID, AuthorLogin: author.Username, AuthorName: author.Name,
 			Reason: c.Reason, Outgoing: c.Reason.Outgoing, Ticket: c.Ticket, Note: c.Note, BaseTotal: c.Base.Total, Target: c.Target,
 			State: state, PreparedAt: at, ChangedAt: at.Add(time.Duration(len(pathTo[state])) * time.Second), ConfirmUntil: c.ConfirmUntil,
 		})
 	}
+	s.directories.forget() // people were added past the store
 	slices.Reverse(rows)
 	return rows, people, merchants
 }

@@ -161,16 +161,13 @@ func (w *walker) stream(from, to int64, ascending, impatient bool, yield func(in
 	}
 	defer rows.Close()
 	more := len(w.facets) > 0 || len(w.measures) > 0 && !w.window.facetsOnly || w.listed
-	blocks, patience := int64(1), w.patience
-	if len(w.measures) > 0 { // of each a row is looked at
-		patience /= 4
-	}
+	blocks := int64(1)
 	for n := 0; rows.Next(); n++ {
 		var id int64
 		if w.err = rows.Scan(&id); w.err != nil {
 			return 0, true
 		}
-		if impatient && n >= patience {
+		if impatient && n >= w.patience {
 			if ascending {
 				return id, false
 			}

@@ -210,13 +210,6 @@ func fill(ctx context.Context, db *sql.DB, n int, seed uint64, tell func(string,
 			return err
 		}
 	}
-	// What a trigger on correction would have written.
-	_, err = tx.ExecContext(ctx, `
-		INSERT INTO rollup_span (block, first_ms, last_ms)
-		SELECT id >> 10, min(prepared_ms), max(prepared_ms) FROM correction NOT INDEXED GROUP BY id >> 10`)
-	if err != nil {
-		return err
-	}
 	if err := store.Reindex(ctx, tx); err != nil {
 		return err
 	}
