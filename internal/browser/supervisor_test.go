@@ -157,3 +157,31 @@ func TestDay_OfASupervisor(t *testing.T) {
 		})
 	}
 }
+
+// The two sheets that are printed, the slip of a correction and the close of a day, hold
+// no controls and fit an A4 page.
+func TestScreenshots_Print(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t, apptest.Options{})
+	lin := a.Who("lin")
+	c := a.Propose(lin, a.Order("YS-PRINT-1", 50000), 21000)
+	if err := a.Confirm(lin, c); err != nil {
+		t.Fatal(err)
+	}
+	day := a.Service.DayTime(a.Clock.Now()).Format(time.DateOnly)
+	for name, language := range map[string]string{"zh": "zh-CN", "en": "en"} {
+		b := browser.Start(t)
+		signIn(b.Open(browser.Desktop), a, "zhou")
+		tab := b.Open(browser.View{Width: 794, Height: 1123, Language: language, Print: true})
+		for page, path := range map[string]string{"print-slip": fmt.Sprintf("/corrections/%d", c.ID), "print-day": "/review/days/" + day} {
+			tab.Goto(a.URL + path)
+			if n := browser.Value[int](tab, `[...document.querySelectorAll("button, input:not([type=hidden]), textarea, nav, .topbar")].filter((e) => e.getClientRects().length > 0).length`); n > 0 {
+				t.Errorf("%s: %s prints %d controls", name, page, n)
+			}
+			if tab.ScrollsSideways() {
+				t.Errorf("%s: %s is wider than the sheet", name, page)
+			}
+			tab.Screenshot(page + "." + name)
+		}
+	}
+}

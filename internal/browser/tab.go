@@ -29,6 +29,7 @@ type View struct {
 	Touch         bool
 	Dark          bool   // prefers-color-scheme: dark, otherwise light
 	NoScript      bool   // JavaScript off
+	Print         bool   // as it is printed
 	Language      string // Accept-Language, such as "zh-CN" or "en"
 }
 
@@ -78,7 +79,12 @@ func (b *Browser) Open(v View) *Tab {
 	if v.Touch {
 		size = append(size, chromedp.EmulateMobile, chromedp.EmulateTouch)
 	}
+	media := ""
+	if v.Print {
+		media = "print"
+	}
 	tab.step("set up the view", chromedp.EmulateViewport(int64(v.Width), int64(v.Height), size...), command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Media: media,
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 	}))
 	if v.NoScript {
