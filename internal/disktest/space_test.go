@@ -131,7 +131,7 @@ func TestFullDisk_GoesOnByItself(t *testing.T) {
 	var refused atomic.Int64
 	many(t, 15, 250, func(random *rand.Rand, folder string) error {
 		disk := filepath.Join(folder, "disk")
-		if err := mount(disk, "-t", "tmpfs", "-o", fmt.Sprintf("size=%dk", 1600+4*random.IntN(300)), "disktest"); err != nil {
+		if err := mount(disk, "-t", "tmpfs", "-o", fmt.Sprintf("size=%dk", 2400+4*random.IntN(300)), "disktest"); err != nil {
 			return err
 		}
 		defer unmount(disk)
