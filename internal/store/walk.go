@@ -451,16 +451,26 @@ func (w *walker) inOrder(p correction.Page, has func(id int64) (bool, bool), pat
 			w.err = rows.Err()
 			return w.err == nil
 		}
+		// The walk begins and ends at the bounds of the filter: what lies beyond them may be
+		// most of the record.
+		least, most := int64(1), int64(1<<62)
+		if w.MinReduction != nil {
+			least = max(least, int64(*w.MinReduction))
+		}
+		if w.MaxReduction != nil {
+			most = int64(*w.MaxReduction)
+		}
 		const from = `SELECT id FROM correction INDEXED BY correction_reduction WHERE base_total - target_total `
+		edge := int64(p.Edge)
 		switch {
 		case p.After > 0:
-			_ = run(from+`= ? AND id > ? ORDER BY id ASC`, int64(p.Edge), p.After) &&
-				run(from+`> ? ORDER BY base_total - target_total ASC, id ASC`, int64(p.Edge))
+			_ = (edge < least || edge > most || run(from+`= ? AND id > ? ORDER BY id ASC`, edge, p.After)) &&
+				run(from+`BETWEEN ? AND ? ORDER BY base_total - target_total ASC, id ASC`, max(edge+1, least), most)
 		case p.Before > 0:
-			_ = run(from+`= ? AND id < ? ORDER BY id DESC`, int64(p.Edge), p.Before) &&
-				run(from+`< ? ORDER BY base_total - target_total DESC, id DESC`, int64(p.Edge))
+			_ = (edge < least || edge > most || run(from+`= ? AND id < ? ORDER BY id DESC`, edge, p.Before)) &&
+				run(from+`BETWEEN ? AND ? ORDER BY base_total - target_total DESC, id DESC`, least, min(edge-1, most))
 		default:
-			run(from + `> 0 ORDER BY base_total - target_total DESC, id DESC`)
+			run(from+`BETWEEN ? AND ? ORDER BY base_total - target_total DESC, id DESC`, least, most)
 		}
 	}, gaveUp
 }
