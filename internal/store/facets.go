@@ -224,17 +224,28 @@ func (w *writeTx) regroup(ctx context.Context) error {
 		}
 		rest = rest[n:]
 		for _, x := range []struct {
-			text string
-			args []any
+			when, text string // text changes something only if when finds a row
+			args       []any
 		}{
-			{`INSERT INTO stretch (block, n, since_ms, reach_ms) VALUES (?1, ?4,
+			{``, `INSERT INTO stretch (block, n, since_ms, reach_ms) VALUES (?1, ?4,
 				min(?2, COALESCE((SELECT since_ms FROM stretch WHERE block > ?1 ORDER BY block LIMIT 1), ?2)),
 				max(?3, COALESCE((SELECT reach_ms FROM stretch WHERE block < ?1 ORDER BY block DESC LIMIT 1), ?3)))
 			ON CONFLICT (block) DO UPDATE SET n = n + ?4, since_ms = min(since_ms, ?2), reach_ms = max(reach_ms, ?3)`, []any{block, since, reach, n}},
-			// A clock was set back, or an old correction came from the journal.
-			{`UPDATE stretch SET since_ms = ?2 WHERE since_ms > ?2 AND block < ?1`, []any{block, since}},
-			{`UPDATE stretch SET reach_ms = ?2 WHERE reach_ms < ?2 AND block > ?1`, []any{block, reach}},
+			// A clock was set back, or an old correction came from the journal. Both times grow
+			// from block to block: the neighbour tells whether there is anything to do.
+			{`SELECT 1 FROM (SELECT since_ms FROM stretch WHERE block < ?1 ORDER BY block DESC LIMIT 1) WHERE since_ms > ?2`,
+				`UPDATE stretch SET since_ms = ?2 WHERE since_ms > ?2 AND block < ?1`, []any{block, since}},
+			{`SELECT 1 FROM (SELECT reach_ms FROM stretch WHERE block > ?1 ORDER BY block LIMIT 1) WHERE reach_ms < ?2`,
+				`UPDATE stretch SET reach_ms = ?2 WHERE reach_ms < ?2 AND block > ?1`, []any{block, reach}},
 		} {
+			if x.when != "" {
+				var n int
+				if err := w.row(ctx, x.when, x.args...).Scan(&n); errors.Is(err, sql.ErrNoRows) {
+					continue
+				} else if err != nil {
+					return fmt.Errorf("regroup: %w", err)
+				}
+			}
 			if _, err := w.exec(ctx, x.text, x.args...); err != nil {
 				return fmt.Errorf("regroup: %w", err)
 			}

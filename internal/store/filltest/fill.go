@@ -89,7 +89,7 @@ func Copy(tb testing.TB, n int) string {
 	if _, err := to.ReadFrom(from); err != nil {
 		tb.Fatal(err)
 	}
-	if err := to.Close(); err != nil {
+	if err := errors.Join(to.Sync(), to.Close()); err != nil { // or its pages would be written while somebody measures
 		tb.Fatal(err)
 	}
 	return path
