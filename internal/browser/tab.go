@@ -84,7 +84,7 @@ func (b *Browser) Open(v View) *Tab {
 		media = "print"
 	}
 	tab.step("set up the view", chromedp.EmulateViewport(int64(v.Width), int64(v.Height), size...), command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Media: media,
+		Media:    media,
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 	}))
 	if v.NoScript {
