@@ -22,7 +22,7 @@ func TestCorrection_ShowsASupervisorTheWholeExchange(t *testing.T) {
 		if page.Status != http.StatusOK {
 			t.Fatalf("%s: %d", login, page.Status)
 		}
-		for _, part := range []string{`id="versions-h"`, `id="acted-h"`, `id="exchange-h"`, `id="flags-h"`, "降幅 ", "127.0.0.1", "签名时间", "Go-http-client"} {
+		for _, part := range []string{`id="versions-h"`, `id="acted-h"`, `id="exchange-h"`, "降幅 ", "127.0.0.1", "签名时间", "Go-http-client"} {
 			if got := strings.Contains(page.Body, part); got != sees {
 				t.Errorf("%s sees %s: %v, want %v", login, part, got, sees)
 			}
