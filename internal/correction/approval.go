@@ -110,6 +110,7 @@ func (s *Service) submit(ctx context.Context, a Actor, c Correction, over []Over
 	case errors.Is(err, ErrMoved):
 		return fail(Conflict, CodeTokenUsed, err)
 	case err != nil:
+		s.watch.open(c, Awaiting) // it may be on record all the same
 		return fail(Unavailable, CodeNoRecord, err)
 	}
 	step("submitted")

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -500,6 +501,11 @@ func (s *Service) Insights(ctx context.Context, a Actor, from, to time.Time) (In
 	// The two periods beside each other: each takes half of the time of the page.
 	before := make(chan error, 1)
 	go func() {
+		defer func() { // the page fails, and nothing else
+			if r := recover(); r != nil {
+				before <- fmt.Errorf("panic: %v", r)
+			}
+		}()
 		before <- s.Store.Facts(ctx, in.PriorFrom, from, false, func(b *FactBlock) { prior.sum(b) })
 	}()
 	err := s.Store.Facts(ctx, from, to, true, t.add)

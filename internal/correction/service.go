@@ -764,7 +764,10 @@ func (s *Service) Confirm(ctx context.Context, a Actor, id int64, token, typedTo
 		if own, err = s.Standing(ctx, a); err != nil {
 			return err
 		}
-		return s.submit(ctx, a, c, own.Check(c.Base.Total, c.Target), own.Today, typedTotal)
+		if over = own.Check(c.Base.Total, c.Target); len(over) == 0 { // suffices again by now: its page lets try again
+			return fail(Conflict, CodeTokenUsed, nil)
+		}
+		return s.submit(ctx, a, c, over, own.Today, typedTotal)
 	case errors.Is(err, ErrTaken):
 		return s.taken(ctx, c)
 	case errors.Is(err, ErrMoved):

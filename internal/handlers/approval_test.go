@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -310,12 +311,15 @@ func TestApproval_SelfApprovalMatrix(t *testing.T) {
 		now := a.Record(c.ID)
 		e := correction.Event{State: correction.Approved, At: a.Clock.Now(), ActorID: zhou.UserID, Detail: correction.Detail{BodySHA256: hex.EncodeToString(c.BodySHA256[:])}}
 		claim := correction.Event{State: correction.Claimed, At: a.Clock.Now(), ActorID: zhou.UserID}
-		if err := a.Store.Approve(ctx, c.ID, now.Last().N, e, claim); err == nil {
-			t.Errorf("the database takes an approval of %s", name)
+		if err := a.Store.Approve(ctx, c.ID, now.Last().N, e, claim); !errors.Is(err, correction.ErrMoved) {
+			t.Errorf("the database answers an approval of %s with %v", name, err)
 		}
 		e.ActorID, e.Detail.BodySHA256 = qian.UserID, strings.Repeat("0", 64)
-		if err := a.Store.Approve(ctx, c.ID, now.Last().N, e, claim); err == nil {
-			t.Errorf("the database takes an approval of other bytes than %s", name)
+		if err := a.Store.Approve(ctx, c.ID, now.Last().N, e, claim); !errors.Is(err, correction.ErrMoved) {
+			t.Errorf("the database answers an approval of other bytes than %s with %v", name, err)
+		}
+		if got := a.Record(c.ID); got.State != correction.Awaiting || got.Last().N != now.Last().N {
+			t.Errorf("what was refused of %s is on record: %+v", name, got.Last())
 		}
 	}
 }

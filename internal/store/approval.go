@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -53,7 +54,9 @@ func (s *Store) Submit(ctx context.Context, id int64, ref correction.Ref, e corr
 }
 
 // Approve appends the events approved and claimed to a correction that waits for
-// approval with the event n as its newest, in one transaction.
+// approval with the event n as its newest, in one transaction. ErrMoved when it does not
+// wait any more, and when the guards of the schema do not let that person approve it: a
+// limit may have been edited at the same moment.
 func (s *Store) Approve(ctx context.Context, id int64, n int, approved, claimed correction.Event) error {
 	if n < 1 {
 		return fmt.Errorf("approve correction %d: %w", id, correction.ErrMoved)
@@ -64,6 +67,9 @@ func (s *Store) Approve(ctx context.Context, id int64, n int, approved, claimed 
 		}
 		return w.follow(ctx, id, correction.Approved, n+1, claimed, nil)
 	})
+	if refused(err) {
+		err = errors.Join(correction.ErrMoved, err)
+	}
 	if err != nil {
 		return fmt.Errorf("approve correction %d: %w", id, err)
 	}

@@ -182,15 +182,7 @@ func (p ApprovalsProps) ownLimit() string {
 }
 
 func (p ApprovalsProps) textProblem() string {
-	switch p.Form.Problem {
-	case ResolutionEmpty:
-		return p.Page.T("写一句理由，申请人要看到", "Say why: the agent reads it")
-	case ResolutionLong:
-		return p.Page.F("最多 %d 字", "At most %d characters", correction.MaxText)
-	case ResolutionText:
-		return p.Page.T("有不能用的字符，请重新输入", "It holds characters that cannot be used; type it again")
-	}
-	return ""
+	return wordsProblem(p.Page, p.Form.Problem, p.Page.T("写一句理由，申请人要看到", "Say why: the agent reads it"))
 }
 
 func (p ApprovalsProps) totalProblem() string {

@@ -330,18 +330,11 @@ func (p CorrectionProps) markNote(mark string) string {
 }
 
 func (p CorrectionProps) reviewProblem() string {
-	switch p.Review.Problem {
-	case ResolutionEmpty:
-		if p.MayAnswer {
-			return p.Page.T("写上你的回答", "Write your answer")
-		}
-		return p.Page.T("写几句：问什么、哪里有误，或者备注的内容", "Write what you ask, what is wrong, or the note")
-	case ResolutionLong:
-		return p.Page.F("最多 %d 字", "At most %d characters", correction.MaxText)
-	case ResolutionText:
-		return p.Page.T("里面有不能用的字符，去掉再提交", "It holds characters that are not taken; remove them")
+	empty := p.Page.T("写几句：问什么、哪里有误，或者备注的内容", "Write what you ask, what is wrong, or the note")
+	if p.MayAnswer {
+		empty = p.Page.T("写上你的回答", "Write your answer")
 	}
-	return ""
+	return wordsProblem(p.Page, p.Review.Problem, empty)
 }
 
 func (p CorrectionProps) noMark() string { return p.Page.T("选一个结论", "Choose one") }

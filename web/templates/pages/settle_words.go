@@ -206,13 +206,19 @@ func (p CorrectionProps) rulingNote(r correction.Ruling) string {
 }
 
 func (p CorrectionProps) resolutionProblem() string {
-	switch p.Resolution.Problem {
+	return wordsProblem(p.Page, p.Resolution.Problem, p.Page.T("写一句话，说明依据", "Write a sentence: what it rests on"))
+}
+
+// wordsProblem says why a person's words were not taken; empty is what to write when
+// there were none.
+func wordsProblem(p layout.Page, problem ResolutionProblem, empty string) string {
+	switch problem {
 	case ResolutionEmpty:
-		return p.Page.T("写一句话，说明依据", "Write a sentence: what it rests on")
+		return empty
 	case ResolutionLong:
-		return p.Page.F("最多 %d 个字，请缩短", "At most %d characters; shorten it", correction.MaxText)
+		return p.F("最多 %d 个字，请缩短", "At most %d characters; shorten it", correction.MaxText)
 	case ResolutionText:
-		return p.Page.T("里面有不能用的字符，例如看不见的控制符，请删掉", "It holds characters that cannot be used, such as invisible ones; remove them")
+		return p.T("里面有不能用的字符，例如看不见的控制符，请删掉", "It holds characters that cannot be used, such as invisible ones; remove them")
 	}
 	return ""
 }
