@@ -465,3 +465,35 @@ func TestLimits_AtTheirBounds(t *testing.T) {
 		t.Errorf("the second one after midnight: %s", got)
 	}
 }
+
+// unsure is the store whose answer to a submission gets lost after it was written.
+type unsure struct{ correction.Store }
+
+func (s unsure) Submit(ctx context.Context, id int64, ref correction.Ref, e correction.Event) error {
+	return errors.Join(correction.ErrCommitUnknown, s.Store.Submit(ctx, id, ref, e))
+}
+
+// A submission that is on record although its commit failed waits like any other: it is
+// looked after, and never sent by itself.
+func TestApproval_SubmissionWhoseCommitIsUnknown(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t, apptest.Options{})
+	a.AgentLimit(correction.Limit{Per: fen(0)})
+	lin := a.Who("lin")
+	ctx := context.Background()
+	must(t, a.Service.StartWatch(ctx))
+	c := a.Propose(lin, a.Order("UNSURE", 100000), 50000)
+	a.Service.Store = unsure{a.Store}
+	if err := a.Confirm(lin, c); correction.KindOf(err) != correction.Unavailable {
+		t.Fatalf("answered %v", err)
+	}
+	if got := a.Record(c.ID); got.State != correction.Awaiting || a.Sim.Posts("UNSURE") != 0 {
+		t.Fatalf("it is %s", got.State)
+	}
+	a.Order("UNSURE", 90000)
+	a.Clock.Advance(2 * correction.AwaitingEvery)
+	a.Service.RunDue(ctx)
+	if got := a.Record(c.ID); got.State != correction.Stale || a.Sim.Posts("UNSURE") != 0 {
+		t.Errorf("looked after: %s", got.State)
+	}
+}
