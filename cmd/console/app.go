@@ -75,6 +75,7 @@ type app struct {
 	service *correction.Service
 	machine *machine
 	publish *publisher
+	mark    *highWater
 	notify  *notify.Notifier // nil: nobody is told
 	server  *http.Server
 	log     *slog.Logger
@@ -85,6 +86,8 @@ type appOptions struct {
 	gateway way
 	demoURL string
 	log     *slog.Logger
+	// acceptRollback puts on record that part of the record is lost.
+	acceptRollback bool
 }
 
 // newApp puts the parts together. The caller closes the store; run closes the rest.
@@ -109,12 +112,23 @@ func newApp(st *store.Store, cfg config.Config, o appOptions) (*app, error) {
 	if err := behind(context.Background(), st, cfg.Journal); err != nil {
 		return nil, err
 	}
+	if err := rolledBack(context.Background(), st, cfg, signer.VerifierKey(), o.acceptRollback, o.log); err != nil {
+		return nil, err
+	}
+	lacks, err := journalLacks(context.Background(), st, cfg.Journal)
+	if err != nil {
+		return nil, err
+	}
+	if lacks {
+		o.log.Error("alarm", "kind", correction.JournalMissing, "folder", cfg.Journal)
+	}
 	second, err := journal.Open(cfg.Journal, time.Now)
 	if err != nil {
 		return nil, usageError{fmt.Errorf("CONSOLE_JOURNAL=%q: %w", cfg.Journal, err)}
 	}
 	publish := newPublisher(cfg, st, o.log)
 	machine := newMachine(cfg, st, o.gateway, publish)
+	machine.journalLacks = lacks
 	service := &correction.Service{
 		Store: st, Gateway: o.gateway, Journal: second, Policy: policyOf(cfg), Key: keys.Confirm, Now: time.Now, Log: o.log, Machine: machine.now, Zone: cfg.Zone,
 	}
@@ -135,7 +149,7 @@ func newApp(st *store.Store, cfg config.Config, o appOptions) (*app, error) {
 		second.Close()
 		return nil, usageError{fmt.Errorf("CONSOLE_PUBLIC_URL: %w", err)}
 	}
-	return &app{cfg: cfg, store: st, journal: second, service: service, machine: machine, publish: publish, notify: tell, server: handlers.NewHTTPServer(handler, o.log, handlers.AnswerWithin(cfg.Timeout)), log: o.log}, nil
+	return &app{cfg: cfg, store: st, journal: second, service: service, machine: machine, publish: publish, mark: newHighWater(st, cfg.Journal, o.log), notify: tell, server: handlers.NewHTTPServer(handler, o.log, handlers.AnswerWithin(cfg.Timeout)), log: o.log}, nil
 }
 
 // newNotifier tells the robot of the settings about approvals; nil when there is none.
@@ -263,6 +277,7 @@ func (a *app) run(ctx context.Context, l net.Listener) error {
 			a.tidy(ctx)
 		case <-disk.C:
 			a.machine.look()
+			a.mark.write(ctx)
 			if refuses := a.service.Refuses(); (refuses != "") != low {
 				low = refuses != ""
 				a.log.Error("alarm", "kind", refuses, "on", low, "free", a.machine.free.Load())
@@ -278,6 +293,9 @@ func (a *app) run(ctx context.Context, l net.Listener) error {
 	}
 }
 
+// lastCheckpoint is how long a stop waits for the last checkpoint to leave.
+const lastCheckpoint = 3 * time.Second
+
 // stop finishes what is under way: a confirmation's outcome must be recorded.
 func (a *app) stop() error {
 	drain, cancel := context.WithTimeout(context.Background(), handlers.AnswerWithin(a.cfg.Timeout))
@@ -286,6 +304,11 @@ func (a *app) stop() error {
 	if perr := a.service.RecordPending(context.Background()); perr != nil {
 		a.log.Error("outcomes are not on record", "err", perr)
 	}
+	// What a copy made after the stop is compared with.
+	last, cancel := context.WithTimeout(context.Background(), lastCheckpoint)
+	defer cancel()
+	a.mark.write(last)
+	a.publish.publish(last)
 	return err
 }
 
@@ -358,6 +381,14 @@ func warnPlain(cfg config.Config, at net.Addr, log *slog.Logger) {
 	tcp, ok := at.(*net.TCPAddr)
 	if ok && !tcp.IP.IsLoopback() && !cfg.Secure() {
 		log.Warn("plain http on a network address: set CONSOLE_TLS_CERT_FILE, or CONSOLE_PUBLIC_URL to the https address of a proxy", "address", at.String())
+	}
+}
+
+// warnBlind warns when nothing could tell that an older copy of the data folder took its
+// place.
+func warnBlind(cfg config.Config, log *slog.Logger) {
+	if rollbackBlind(cfg) {
+		log.Warn("an older copy of the data folder would not be noticed: put CONSOLE_JOURNAL or CONSOLE_CHECKPOINT_FOLDER elsewhere", "data", cfg.Data)
 	}
 }
 

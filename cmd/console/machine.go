@@ -28,11 +28,14 @@ type machine struct {
 	free    atomic.Int64
 	size    atomic.Int64
 	same    bool
+	// journalLacks: corrections were sent that the journal did not know at the start.
+	journalLacks bool
+	blind        bool
 }
 
 func newMachine(cfg config.Config, st *store.Store, w way, p *publisher) *machine {
 	m := &machine{cfg: cfg, started: time.Now(), store: st, way: w, publish: p}
-	m.same = sameDisk(cfg.Data, cfg.Journal)
+	m.same, m.blind = sameDisk(cfg.Data, cfg.Journal), rollbackBlind(cfg)
 	m.look()
 	return m
 }
@@ -70,7 +73,7 @@ func (m *machine) now() correction.Machine {
 		Host:    h.Host, OnBackup: h.OnBackup, Switched: h.Since, Skew: h.Skew, SkewAt: h.SkewAt,
 		LastAnswer: h.LastAnswer, LastFailure: h.LastFailure, LastFailureCode: h.LastFailureCode,
 		Free: m.free.Load(), MinFree: m.cfg.MinFree, Database: m.size.Load(), StoreBroken: m.store.Broken(),
-		JournalFolder: m.cfg.Journal, JournalSame: m.same,
+		JournalFolder: m.cfg.Journal, JournalSame: m.same, JournalLacks: m.journalLacks, RollbackBlind: m.blind,
 	}
 	out.CheckpointTo, out.PublishedAt, out.PublishFault = m.publish.state()
 	return out

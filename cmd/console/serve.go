@@ -15,6 +15,7 @@ import (
 type serveCommand struct {
 	dataFolder
 	config.Settings
+	AcceptRollback bool `name:"accept-rollback" help:"Start on a record that is older than its checkpoints, once, and put the loss on record. Only a flag; with a journal, use console recover."`
 }
 
 func (s *serveCommand) Run() error {
@@ -37,7 +38,7 @@ func (s *serveCommand) Run() error {
 		return err
 	}
 	defer st.Close()
-	a, err := newApp(st, cfg, appOptions{gateway: gw, log: log})
+	a, err := newApp(st, cfg, appOptions{gateway: gw, log: log, acceptRollback: s.AcceptRollback})
 	if err != nil {
 		return err
 	}
@@ -46,6 +47,7 @@ func (s *serveCommand) Run() error {
 		return err
 	}
 	warnPlain(cfg, l.Addr(), log)
+	warnBlind(cfg, log)
 	log.Info("listening", "address", l.Addr().String(), "version", version, "api_host", cfg.APIHost, "trusted_proxies", cfg.TrustedProxies, "https", cfg.Secure())
 	return a.run(ctx, l)
 }

@@ -19,10 +19,12 @@ const (
 	LowDisk       Concern = "low_disk"     // corrections are refused
 	StoreFailed   Concern = "store_failed" // corrections are refused
 	JournalFailed Concern = "journal_failed"
-	ClockOff      Concern = "clock"         // warned of
-	ClockRefused  Concern = "clock_refused" // corrections are refused
-	OnBackup      Concern = "backup_host"
-	Unpublished   Concern = "unpublished" // checkpoints do not leave the machine
+	// JournalMissing: at the start the journal did not know corrections that were sent.
+	JournalMissing Concern = "journal_missing"
+	ClockOff       Concern = "clock"         // warned of
+	ClockRefused   Concern = "clock_refused" // corrections are refused
+	OnBackup       Concern = "backup_host"
+	Unpublished    Concern = "unpublished" // checkpoints do not leave the machine
 )
 
 // Alarm is a concern with how much of it there is.

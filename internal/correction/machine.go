@@ -21,6 +21,11 @@ type Machine struct {
 
 	JournalFolder string
 	JournalSame   bool // it is on the same disk as the database
+	JournalLacks  bool // at the start it did not know corrections that were sent
+
+	// RollbackBlind: journal and checkpoints are in the data folder, so that an older copy
+	// of it would not be noticed.
+	RollbackBlind bool
 
 	CheckpointTo string    // folder or address; empty when they stay here
 	PublishedAt  time.Time // when the newest one left; zero when none has
@@ -53,6 +58,9 @@ func (m Machine) alarms(now time.Time) []Alarm {
 		if skew := m.Skew.Abs(); skew >= WarnSkew && skew < RefuseSkew {
 			out = append(out, Alarm{Concern: ClockOff})
 		}
+	}
+	if m.JournalLacks {
+		out = append(out, Alarm{Concern: JournalMissing, Since: m.Started})
 	}
 	if m.OnBackup {
 		out = append(out, Alarm{Concern: OnBackup, Since: m.Switched})

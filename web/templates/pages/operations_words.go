@@ -32,7 +32,7 @@ func (p OperationsProps) checks() []check {
 	if !p.KnowsMachine {
 		return nil
 	}
-	out := []check{p.answers(), p.hosts(), p.clock(), p.disk(), p.database(), p.journal(), p.checkpoints(), p.results(), p.aftermath()}
+	out := []check{p.answers(), p.hosts(), p.clock(), p.disk(), p.database(), p.journal(), p.checkpoints(), p.olderCopies(), p.results(), p.aftermath()}
 	slices.SortStableFunc(out, func(a, b check) int { return int(a.level - b.level) })
 	return out
 }
@@ -152,6 +152,9 @@ func (p OperationsProps) journal() check {
 	case p.JournalFailed:
 		c.level, c.now = levelBad, p.Page.F("%s 写不进去", "%s cannot be written", p.Machine.JournalFolder)
 		c.fix = t("检查这个目录所在的磁盘和权限。写不进去时不发改价。", "Check its disk and permissions. Nothing is sent that cannot be written there.")
+	case p.Machine.JournalLacks:
+		c.level, c.now = levelBad, p.Page.F("%s 里没有已经发出的改价", "%s does not know corrections that were sent", p.Machine.JournalFolder)
+		c.fix = t("原来的目录不见了，或者换成了旧的。把它放回去，再重启；找不到就留着这个，从现在起它又是全的。", "The former folder is missing, or an older one took its place. Put it back and restart; if it is gone, go on with this one, which is whole from now on.")
 	case p.Machine.JournalSame:
 		c.level = levelWarn
 		c.now = p.Page.F("%s，和数据库在同一块磁盘", "%s, on the same disk as the database", p.Machine.JournalFolder)
@@ -176,6 +179,17 @@ func (p OperationsProps) checkpoints() check {
 		c.level, c.now = levelUnknown, t("还没有送出过", "none has left yet")
 	default:
 		c.now = p.Page.F("上次 %s", "last one at %s", p.Page.Stamp(m.PublishedAt))
+	}
+	return c
+}
+
+// olderCopies tells whether the start would notice an older copy of the data folder.
+func (p OperationsProps) olderCopies() check {
+	t := p.Page.T
+	c := check{level: levelOK, name: t("换成旧副本", "Older copies"), now: t("启动时会被发现", "noticed at the start")}
+	if p.Machine.RollbackBlind {
+		c.level, c.now = levelWarn, t("整个数据目录换成旧的，启动时看不出来", "an older copy of the whole data folder would not be noticed")
+		c.fix = t("把 CONSOLE_JOURNAL 或 CONSOLE_CHECKPOINT_FOLDER 设到数据目录以外，最好在另一块磁盘。", "Set CONSOLE_JOURNAL or CONSOLE_CHECKPOINT_FOLDER to a place outside the data folder, best on another disk.")
 	}
 	return c
 }
