@@ -211,6 +211,9 @@ func gateway(cfg config.Config, known []config.Problem) (*wechat.Gateway, []conf
 		w.CA, err = wechat.LoadCA(cfg.CAFile)
 		note("CONSOLE_WECHAT_CA_FILE", cfg.CAFile, err)
 	}
+	ownKey, ownCertificate := w.OwnKeys()
+	note("CONSOLE_WECHAT_PUBLIC_KEY_FILE", cfg.PublicKeyFile, ownKey)
+	note("CONSOLE_WECHAT_PLATFORM_CERT_FILES", strings.Join(cfg.PlatformCertFiles, ","), ownCertificate)
 	if len(problems) > 0 || len(known) > 0 {
 		return nil, problems
 	}
@@ -278,6 +281,7 @@ func (a *app) run(ctx context.Context, l net.Listener) error {
 		case <-disk.C:
 			a.machine.look()
 			a.mark.write(ctx)
+			a.machine.distrust(a.log)
 			if refuses := a.service.Refuses(); (refuses != "") != low {
 				low = refuses != ""
 				a.log.Error("alarm", "kind", refuses, "on", low, "free", a.machine.free.Load())

@@ -134,7 +134,12 @@ func (s Settings) Check(dataDir string) (Config, []Problem) {
 	return c, k.problems
 }
 
-var serialPattern = regexp.MustCompile(`^[0-9A-Fa-f]{1,64}$`)
+// The forms of what the merchant platform shows: a serial number of 40 hexadecimal digits,
+// and the id of WeChat Pay's public key.
+var (
+	serialPattern      = regexp.MustCompile(`^[0-9A-Fa-f]{40}$`)
+	publicKeyIDPattern = regexp.MustCompile(`^PUB_KEY_ID_[0-9A-Za-z]{1,64}$`)
+)
 
 type checker struct{ problems []Problem }
 
@@ -194,7 +199,7 @@ func (k *checker) wechat(c *Config, s Settings) {
 		k.add("CONSOLE_WECHAT_MCHID", s.MchID, "write the service provider's merchant number, digits only")
 	}
 	if !serialPattern.MatchString(s.CertSerial) {
-		k.add("CONSOLE_WECHAT_CERT_SERIAL", s.CertSerial, "write the serial number of the API certificate, hexadecimal")
+		k.add("CONSOLE_WECHAT_CERT_SERIAL", s.CertSerial, "write the serial number of the merchant's API certificate: 40 hexadecimal digits, without colons")
 	}
 	if s.PrivateKeyFile == "" {
 		k.add("CONSOLE_WECHAT_PRIVATE_KEY_FILE", "", "name the file of the API certificate's private key")
@@ -207,6 +212,9 @@ func (k *checker) wechat(c *Config, s Settings) {
 		k.add("CONSOLE_WECHAT_PUBLIC_KEY_FILE", "", "name the public key that CONSOLE_WECHAT_PUBLIC_KEY_ID belongs to")
 	case s.PublicKeyFile != "" && s.PublicKeyID == "":
 		k.add("CONSOLE_WECHAT_PUBLIC_KEY_ID", "", "write the id that belongs to the public key, PUB_KEY_ID_…")
+	}
+	if s.PublicKeyID != "" && !publicKeyIDPattern.MatchString(s.PublicKeyID) {
+		k.add("CONSOLE_WECHAT_PUBLIC_KEY_ID", s.PublicKeyID, "write the id as the merchant platform shows it: PUB_KEY_ID_ and digits")
 	}
 	k.file("CONSOLE_WECHAT_PUBLIC_KEY_FILE", s.PublicKeyFile)
 	for _, f := range s.PlatformCertFiles {

@@ -19,6 +19,8 @@ const (
 	LowDisk       Concern = "low_disk"     // corrections are refused
 	StoreFailed   Concern = "store_failed" // corrections are refused
 	JournalFailed Concern = "journal_failed"
+	// WeChatSettings: WeChat does not accept our credentials, or its signatures do not hold.
+	WeChatSettings Concern = "wechat_settings"
 	// JournalMissing: at the start the journal did not know corrections that were sent.
 	JournalMissing Concern = "journal_missing"
 	ClockOff       Concern = "clock"         // warned of

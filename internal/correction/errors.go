@@ -25,8 +25,9 @@ type Error struct {
 	Code string
 	Err  error // cause, for the log only; may be nil
 
-	Holder *Holder // set with CodeBusy: who holds the order; with CodeDecided: who decided
-	Remote *Remote // set when WeChat answered
+	Concern Concern // set with CodeReadOnly: why corrections are refused
+	Holder  *Holder // set with CodeBusy: who holds the order; with CodeDecided: who decided
+	Remote  *Remote // set when WeChat answered
 }
 
 // Codes of errors that pages have words for.
@@ -48,7 +49,7 @@ const (
 	CodeNoRecord       = "no_record"       // the record cannot be written: nothing is sent
 	CodeOutcomePending = "outcome_pending" // sent; the outcome is not on record yet
 	CodeBadSettings    = "bad_settings"    // WeChat refuses our key, certificate or number
-	CodeReadOnly       = "read_only"       // corrections are refused at present: the disk is nearly full, or the record failed
+	CodeReadOnly       = "read_only"       // corrections are refused at present; Concern: why
 	CodeNeedsText      = "needs_text"      // a text is missing, too long, or holds what it may not
 	CodeSecondPerson   = "second_person"   // needs a person who has had no part in it yet
 	CodeDecided        = "decided"         // somebody decided about the approval already; Holder: who and when

@@ -1220,10 +1220,10 @@ func (s *Service) Refuses() Concern {
 
 // writable refuses while no record can be made: no record, no action.
 func (s *Service) writable() error {
-	if s.Refuses() == "" {
-		return nil
+	if why := s.Refuses(); why != "" {
+		return &Error{Kind: Unavailable, Code: CodeReadOnly, Concern: why}
 	}
-	return fail(Unavailable, CodeReadOnly, nil)
+	return nil
 }
 
 // SaveDraft keeps a form that was typed and not submitted, one for each person and

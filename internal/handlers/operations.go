@@ -73,6 +73,7 @@ func (s *server) metrics(c echo.Context) error {
 			value("console_disk_free_bytes", "gauge", "Free bytes on the disk of the database.", m.Free)
 		}
 		value("console_database_bytes", "gauge", "Bytes of the database and its log.", m.Database)
+		value("console_wechat_settings_wrong", "gauge", "1 while WeChat's answers show that the settings for it are wrong.", one(m.Settings.Kind != ""))
 		value("console_on_backup_host", "gauge", "1 while WeChat's backup host is used.", one(m.OnBackup))
 		if !m.SkewAt.IsZero() {
 			value("console_clock_skew_milliseconds", "gauge", "WeChat's signed time less this machine's.", m.Skew.Milliseconds())

@@ -403,7 +403,7 @@ var errorTitle = i18n.Text{ZH: "出错了", EN: "Something went wrong"}
 
 // describe fills an error page from an error of the domain.
 func (s *server) describe(p *pages.ErrorProps, e *correction.Error, c echo.Context) {
-	p.Remote, p.Holder = e.Remote, e.Holder
+	p.Remote, p.Holder, p.Concern = e.Remote, e.Holder, e.Concern
 	p.Status = map[correction.Kind]int{
 		correction.Invalid: http.StatusUnprocessableEntity, correction.NotFound: http.StatusNotFound,
 		correction.Conflict: http.StatusConflict, correction.Forbidden: http.StatusForbidden,

@@ -356,13 +356,16 @@ func TestOutcome_SaysWhatBecameOfTheOrder(t *testing.T) {
 func TestAlarms_CoverEveryConcernOfOneAndOfMany(t *testing.T) {
 	t.Parallel()
 	for _, c := range []correction.Concern{correction.Unresolved, correction.AppliedAfter, correction.LostEffect, correction.LowDisk, correction.StoreFailed,
-		correction.JournalFailed, correction.ClockOff, correction.ClockRefused, correction.OnBackup, correction.Unpublished} {
+		correction.JournalFailed, correction.ClockOff, correction.ClockRefused, correction.OnBackup, correction.Unpublished,
+		correction.WeChatSettings, correction.JournalMissing} {
 		for _, n := range []int{1, 7} {
 			bilingual(t, string(c), func(l Lang) string { return AlarmWords(l, correction.Alarm{Concern: c, Count: n, ID: 12}) })
 		}
 	}
 	for _, c := range []correction.Concern{correction.LowDisk, correction.StoreFailed, correction.ClockRefused} {
-		bilingual(t, string(c), func(l Lang) string { return ReadOnlyText(c).In(l) })
+		for _, words := range []func(correction.Concern) Text{ReadOnlyText, ReadOnlyWhy, ReadOnlyTell} {
+			bilingual(t, string(c), func(l Lang) string { return words(c).In(l) })
+		}
 	}
 	for _, s := range correction.Settlements {
 		for _, state := range []correction.State{correction.Applied, correction.AppliedLate} {

@@ -67,6 +67,7 @@ type Gateway struct {
 
 	mu     sync.Mutex
 	on     int // index of the current host
+	clock  clock
 	health Health
 }
 
@@ -103,6 +104,9 @@ func New(c Config) (*Gateway, error) {
 		return nil, errors.New("set up WeChat Pay: no private key")
 	}
 	verifier, err := c.verifier()
+	if err == nil {
+		err = errors.Join(c.OwnKeys())
+	}
 	if err != nil {
 		return nil, fmt.Errorf("set up WeChat Pay: %w", err)
 	}

@@ -243,9 +243,9 @@ func (p ErrorProps) midway() errorWords {
 		return errorWords{
 			Kind: components.NoticeWarn, Icon: "lock",
 			Title: t("改价已暂停", "Corrections are paused"),
-			What:  t("记录所在的磁盘快满了或者出错了。留不下记录，就不发给微信。", "The disk of the record is nearly full or failed. What cannot be put on record is not sent to WeChat."),
+			What:  i18n.ReadOnlyWhy(p.Concern).In(p.Page.Lang),
 			Do: []string{
-				t("告诉运维：改价已暂停，要处理磁盘。", "Tell the operator that corrections are paused because of the disk."),
+				i18n.ReadOnlyTell(p.Concern).In(p.Page.Lang),
 				t("查订单、看记录不受影响。恢复以后再改。", "Orders and the log can be read as usual. Correct the order when they are open again."),
 			},
 			Say: t("系统正在维护，现在还改不了。恢复以后我马上处理，给您回电。", "Our system is under maintenance, so it cannot be changed right now. I will see to it as soon as it is back and call you."),

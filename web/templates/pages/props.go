@@ -385,8 +385,9 @@ type ErrorProps struct {
 	Order       string             // order number it was about, if any
 	Remote      *correction.Remote // what WeChat answered, if it did
 	Holder      *correction.Holder
-	DraftKept   bool // what was typed is kept as a draft
-	NothingSent bool // say that nothing was sent and no amount changed
+	Concern     correction.Concern // why corrections are refused at present, with ErrorReadOnly
+	DraftKept   bool               // what was typed is kept as a draft
+	NothingSent bool               // say that nothing was sent and no amount changed
 	RetryURL    string
 	BackURL     string
 }
