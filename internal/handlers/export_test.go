@@ -23,5 +23,6 @@ var (
 	DecodeForm = decodeForm
 	EncodeForm = encodeForm
 	AppendCSV  = appendCSV
+	AppendXML  = appendXML
 	Renumber   = renumber
 )

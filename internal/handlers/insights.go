@@ -169,19 +169,19 @@ func (s *server) insightsCSV(c echo.Context) error {
 	var file bytes.Buffer
 	w := bufio.NewWriter(&file)
 	w.WriteString("\ufeff")
-	writeCSV(w, []string{insightsTitle.In(l.Lang), l.F("%s 至 %s", "%s to %s", p.From, p.To), l.F("时区 %s", "zone %s", s.Zone), s.stamp(s.Now())})
-	head := []string{l.T("分组", "Group"), l.T("名称", "Name"), l.T("编号", "Key"), l.T("从", "From"), l.T("到", "To")}
+	writeCSV(w, textCell(insightsTitle.In(l.Lang)), textCell(l.F("%s 至 %s", "%s to %s", p.From, p.To)), textCell(l.F("时区 %s", "zone %s", s.Zone)), valueCell(s.stamp(s.Now())))
+	head := []cell{textCell(l.T("分组", "Group")), textCell(l.T("名称", "Name")), textCell(l.T("编号", "Key")), textCell(l.T("从", "From")), textCell(l.T("到", "To"))}
 	for _, col := range insightColumns {
-		head = append(head, col.title.In(l.Lang))
+		head = append(head, textCell(col.title.In(l.Lang)))
 	}
-	writeCSV(w, head)
+	writeCSV(w, head...)
 	rows := 0
 	row := func(group, name, key string, from, to time.Time, f correction.Figures) {
-		r := []string{group, name, key, from.Format(time.DateOnly), correction.AddDays(to, -1).Format(time.DateOnly)}
+		r := []cell{textCell(group), textCell(name), textCell(key), valueCell(from.Format(time.DateOnly)), valueCell(correction.AddDays(to, -1).Format(time.DateOnly))}
 		for _, col := range insightColumns {
-			r = append(r, col.value(f))
+			r = append(r, valueCell(col.value(f)))
 		}
-		writeCSV(w, r)
+		writeCSV(w, r...)
 		rows++
 	}
 	row(l.T("合计", "Total"), "", "", in.From, in.To, in.Total)
@@ -194,9 +194,9 @@ func (s *server) insightsCSV(c echo.Context) error {
 			row(by.Title, pages.GroupName(l, g), g.Key, in.From, in.To, g.Figures)
 		}
 	}
-	end := make([]string, len(head))
-	end[0], end[1], end[2] = exportEnd.In(l.Lang), l.F("共 %d 条", "%d records", rows), cp.Note
-	writeCSV(w, end)
+	end := make([]cell, len(head))
+	end[0].text, end[1].text, end[2].text = exportEnd.In(l.Lang), l.F("共 %d 条", "%d records", rows), cp.Note
+	writeCSV(w, end...)
 	if err := w.Flush(); err != nil {
 		return err
 	}
