@@ -69,6 +69,7 @@ type Options struct {
 	Timeout time.Duration // of one call; default: the gateway's
 	Log     io.Writer     // default: nowhere
 	Data    string        // default: a new folder
+	Zone    string        // default: Asia/Shanghai
 }
 
 var hash = sync.OnceValues(func() (string, error) {
@@ -159,7 +160,10 @@ func Start(t testing.TB, o Options) *App {
 		Store: a.Store, Gateway: gateway, Journal: a.Journal, Policy: policy, Key: keys.Confirm, Now: a.Clock.Now, Log: log,
 		Machine: func() correction.Machine { return a.Machine },
 	}
-	zone, err := time.LoadLocation("Asia/Shanghai")
+	if o.Zone == "" {
+		o.Zone = "Asia/Shanghai"
+	}
+	zone, err := time.LoadLocation(o.Zone)
 	must(err)
 	a.Service.Zone = zone
 	sessions := auth.NewSessions(a.Store, keys, false, a.Clock.Now, log)

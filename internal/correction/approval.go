@@ -55,9 +55,7 @@ func (s Standing) Check(base, target Fen) []Over { return s.Limit.Check(base, ta
 
 // DayStart is the start of the day of t in the zone in which times are shown.
 func (s *Service) DayStart(t time.Time) time.Time {
-	t = s.DayTime(t)
-	y, m, d := t.Date()
-	return time.Date(y, m, d, 0, 0, 0, 0, t.Location())
+	return AddDays(s.DayTime(t), 0)
 }
 
 // Standing returns the actor's own limit and what they spent of it today.

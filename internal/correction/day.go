@@ -199,15 +199,14 @@ func (s *Service) DayOf(name string) (from, to time.Time, ok bool) {
 	if zone == nil {
 		zone = time.UTC
 	}
-	from, err := time.ParseInLocation(time.DateOnly, name, zone)
-	if err != nil || from.Year() < 2000 || from.Year() > 9000 {
+	if from, ok = ParseDay(name, zone); !ok {
 		return time.Time{}, time.Time{}, false
 	}
-	return s.DayStart(from), s.DayStart(from.Add(36 * time.Hour)), true
+	return from, AddDays(from, 1), true
 }
 
 // DayName names the day of t: 2026-11-23.
-func (s *Service) DayName(t time.Time) string { return s.DayTime(t).Format(time.DateOnly) }
+func (s *Service) DayName(t time.Time) string { return NameOfDay(s.DayTime(t)) }
 
 // Day reads a day for the actor. CodeNotFound for what is no day.
 func (s *Service) Day(ctx context.Context, a Actor, name string) (Day, error) {
@@ -232,7 +231,7 @@ func (s *Service) Day(ctx context.Context, a Actor, name string) (Day, error) {
 func (s *Service) Days(ctx context.Context, a Actor, until time.Time, n int) ([]Day, error) {
 	var out []Day
 	for i := 1; i <= n; i++ {
-		d, err := s.Day(ctx, a, s.DayName(s.DayStart(until).AddDate(0, 0, -i)))
+		d, err := s.Day(ctx, a, NameOfDay(AddDays(s.DayTime(until), -i)))
 		if err != nil {
 			return nil, err
 		}

@@ -152,7 +152,7 @@ func (s *Service) flagsOf(ctx context.Context, c Correction, own Limit) ([]Flag,
 	if e, ok := c.Find(Awaiting); ok {
 		confirmed = s.DayTime(e.At)
 	}
-	sampled := Drawn(DayKey(s.Key, s.DayTime(c.PreparedAt).Format(time.DateOnly)), c.ID, r.SamplePermille)
+	sampled := Drawn(DayKey(s.Key, s.DayName(c.PreparedAt)), c.ID, r.SamplePermille)
 	return r.Flags(c, facts, set.Hours, own, looked, confirmed, sampled), nil
 }
 

@@ -227,7 +227,7 @@ func (s *Service) ReviewList(ctx context.Context, a Actor, q ReviewQuery) ([]Rev
 // since bounds a part that does not empty by itself.
 func (s *Service) since(q ReviewQuery) ReviewQuery {
 	if q.From.IsZero() && q.Tab != TabOpen && q.Tab != TabQueried {
-		q.From = s.DayStart(s.Now()).AddDate(0, 0, -reviewDays)
+		q.From = AddDays(s.DayTime(s.Now()), -reviewDays)
 	}
 	return q
 }

@@ -44,14 +44,14 @@ func (s *server) insightsPeriod(c echo.Context, p *pages.InsightsProps) (from, t
 	p.From, p.To, p.Problems = c.QueryParam("from"), c.QueryParam("to"), map[string]pages.PeriodProblem{}
 	today := s.Corrections.DayStart(s.Now())
 	day := func(name, text string) time.Time {
-		t, err := time.ParseInLocation(time.DateOnly, text, today.Location())
+		t, ok := correction.ParseDay(text, today.Location())
 		switch {
-		case err != nil || t.Year() < 2000:
+		case !ok:
 			p.Problems[name] = pages.PeriodBadDate
 		case t.After(today):
 			p.Problems[name] = pages.PeriodAhead
 		}
-		return correction.AddDays(t, 0)
+		return t
 	}
 	last := today
 	if p.To != "" {
@@ -81,8 +81,8 @@ func (s *server) insightsPeriod(c echo.Context, p *pages.InsightsProps) (from, t
 func (s *server) presets(l layout.Page, from, to time.Time) []pages.Preset {
 	today := s.Corrections.DayStart(s.Now())
 	end := correction.AddDays(today, 1)
-	month := time.Date(today.Year(), today.Month(), 1, 0, 0, 0, 0, today.Location())
-	before := time.Date(today.Year(), today.Month()-1, 1, 0, 0, 0, 0, today.Location())
+	month := correction.StartOfDay(today.Year(), today.Month(), 1, today.Location())
+	before := correction.StartOfDay(today.Year(), today.Month()-1, 1, today.Location())
 	var out []pages.Preset
 	for _, x := range []struct {
 		text     string

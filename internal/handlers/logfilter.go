@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"errors"
 	"net/url"
 	"slices"
 	"strconv"
@@ -186,10 +187,13 @@ func (r *logReader) moment(name string, end bool) time.Time {
 	if !ok {
 		return time.Time{}
 	}
-	t, err := time.ParseInLocation(time.DateOnly, text, r.s.Zone)
-	if err == nil && end {
-		t = t.AddDate(0, 0, 1)
+	if t, ok := correction.ParseDay(text, r.s.Zone); ok {
+		if end {
+			t = correction.AddDays(t, 1)
+		}
+		return t
 	}
+	t, err := time.Time{}, errors.New("no day")
 	for i := 0; err != nil && i < len(moments); i++ {
 		t, err = time.ParseInLocation(moments[i], text, r.s.Zone)
 		if err == nil && end {
