@@ -461,7 +461,7 @@ func TestSignIn_AsksAnAddressThatFailsForPatience(t *testing.T) {
 	_, err := c.signIn(t, "somebody", "x", "192.0.2.1", "")
 	wantWait(t, err, time.Minute, false)
 	newBrowser(c).signIn(t, "li", password) // from 192.0.2.9
-	c.restart(true) // who signed in from where is read again
+	c.restart(true)                         // who signed in from where is read again
 	for i := range 21 {
 		if _, err := c.signIn(t, fmt.Sprint("anybody", i), "x", "192.0.2.9", ""); err != auth.ErrCredentials {
 			t.Fatalf("failure %d at the company: %v", i, err)

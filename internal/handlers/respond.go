@@ -297,6 +297,9 @@ var flashes = map[string]i18n.Text{
 	"unchanged":    {ZH: "没有改动，没有保存新版本。", EN: "Nothing was changed; no new version."},
 }
 
+// warnings are the flashes of what did not come about.
+var warnings = map[string]bool{"not_yours": true, "not_kept": true, "other_person": true}
+
 // takeFlash reads the message of the last request, once.
 func (s *server) takeFlash(c echo.Context, p *layout.Page) {
 	ck, err := c.Cookie(s.Sessions.Cookie(flashCookie))
@@ -308,7 +311,7 @@ func (s *server) takeFlash(c echo.Context, p *layout.Page) {
 		return
 	}
 	s.setFlash(c, "", c.Request().URL.EscapedPath(), -1)
-	p.Flash = flashes[code].In(p.Lang)
+	p.Flash, p.Warned = flashes[code].In(p.Lang), warnings[code]
 }
 
 // fail is the one place where errors become pages.

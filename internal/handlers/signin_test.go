@@ -81,7 +81,7 @@ func slowness(t *testing.T) float64 {
 		})
 	}
 	all.Wait()
-	return max(1, (time.Since(start) / 4).Seconds()/idle.Seconds())
+	return max(1, (time.Since(start)/4).Seconds()/idle.Seconds())
 }
 
 func addPeople(t *testing.T, a *apptest.App, n int) []string {
