@@ -112,7 +112,11 @@ func rowIndex(number string) (int, bool) {
 }
 
 var formFields = fields("device.start_device_id", "device.end_device_id", "device.materiel_no",
-	"total_amount", "reason_code", "reason", "ticket", "note", "base", "no_device", "from", "do")
+	"total_amount", "reason_code", "reason", "ticket", "note", "base", "no_device", "from", "do", typedBy)
+
+// typedBy is the field that says for whom the page of a form was made: its tab may stay
+// open while somebody else signs in.
+const typedBy = "typed_by"
 
 func correctionField(name string) bool {
 	if _, _, _, ok := rowField(name); ok {

@@ -24,6 +24,7 @@ func (s *server) homePage(c echo.Context, status int, find pages.FindProps) erro
 	ctx, a := c.Request().Context(), actor(c)
 	props := pages.HomeProps{Page: s.page(c, homeTitle), Find: find, CanFind: a.Can(correction.ReadOrders), All: a.Can(correction.ReadAllOf)}
 	props.Page.Nav = layout.NavMine
+	s.takeFlash(c, &props.Page)
 	if find.Problem != "" {
 		props.Page.Problems = 1
 	}

@@ -205,7 +205,7 @@ func (s *server) formProps(c echo.Context, e editor) (pages.FormProps, error) {
 		Page: s.page(c, formTitle), Base: e.base, Merchant: e.merchant, Offering: e.offering, Form: e.form,
 		Lines: editorRows(e.form.Lines, e.checked.Form.Lines, e.base.Lines), Discounts: editorRows(e.form.Discounts, e.checked.Form.Discounts, e.base.Discounts),
 		NoAmounts: noAmounts(e), Reasons: policy.Reasons, ShowProblems: e.show,
-		Draft: e.draft, Restored: e.restored, MovedSince: e.moved, From: e.from,
+		Draft: e.draft, Restored: e.restored, MovedSince: e.moved, From: e.from, TypedBy: s.Sessions.Typist(actor(c).UserID),
 		MoreLines: correction.MaxLines - len(e.form.Lines), MoreDiscounts: correction.MaxDiscounts - len(e.form.Discounts),
 		DeviceExpected: industry.Unattended, FocusField: e.focus,
 	}
@@ -311,6 +311,9 @@ func (s *server) submitForm(c echo.Context) error {
 	}
 	ctx, a := c.Request().Context(), actor(c)
 	ref := correction.Ref{SubMchID: sub, OutOrderNo: no}
+	if v.Has(typedBy) && s.Sessions.TypistOf(v.Get(typedBy)) != a.UserID {
+		return s.flashTo(c, "other_person", pages.FormURL(ref))
+	}
 	e := editor{form: decodeForm(v)}
 	e.from, _ = strconv.ParseInt(v.Get("from"), 10, 64)
 	if act := v.Get("do"); act != "" {

@@ -160,7 +160,7 @@ func (s *server) page(c echo.Context, title i18n.Text) layout.Page {
 		s.queues(c, a, &p)
 		s.alarm(c, a, &p)
 	}
-	if ck, err := c.Cookie(keysCookie); err == nil {
+	if ck, err := c.Cookie(s.Sessions.Cookie(keysCookie)); err == nil {
 		p.KeysOff = ck.Value == "off"
 	}
 	if c.Request().Method != http.MethodGet {
@@ -218,10 +218,12 @@ func (s *server) alarm(c echo.Context, a correction.Actor, p *layout.Page) {
 	}
 }
 
-// Cookies that hold preferences of a browser.
+// Cookies besides those of the sign-in; in a browser they carry the installation's name
+// (auth.Sessions.Cookie). The first two hold preferences.
 const (
-	langCookie = "lang"
-	keysCookie = "keys" // "off" turns single-key shortcuts off
+	langCookie  = "lang"
+	keysCookie  = "keys" // "off" turns single-key shortcuts off
+	flashCookie = "flash"
 )
 
 func (s *server) lang(c echo.Context) i18n.Lang {
@@ -232,17 +234,12 @@ func (s *server) lang(c echo.Context) i18n.Lang {
 	if l, ok := i18n.Parse(c.QueryParam("lang")); ok && c.Path() == "/login" {
 		return l
 	}
-	if ck, err := c.Cookie(langCookie); err == nil {
+	if ck, err := c.Cookie(s.Sessions.Cookie(langCookie)); err == nil {
 		if l, ok := i18n.Parse(ck.Value); ok {
 			return l
 		}
 	}
-	for tag := range strings.SplitSeq(c.Request().Header.Get("Accept-Language"), ",") {
-		if l, ok := i18n.Parse(strings.TrimSpace(tag)); ok {
-			return l
-		}
-	}
-	return i18n.ZH
+	return i18n.Accepted(c.Request().Header.Values("Accept-Language"))
 }
 
 // render writes a page: to a buffer first, so that a fault in a template leaves no
@@ -271,12 +268,12 @@ func seeOther(c echo.Context, path string) error { return c.Redirect(http.Status
 // other.
 func (s *server) flashTo(c echo.Context, code, path string) error {
 	at, _, _ := strings.Cut(path, "?")
-	s.flashCookie(c, code+":"+at, at, 60)
+	s.setFlash(c, code+":"+at, at, 60)
 	return seeOther(c, path)
 }
 
-func (s *server) flashCookie(c echo.Context, code, path string, age int) {
-	c.SetCookie(&http.Cookie{Name: "flash", Value: code, Path: path, HttpOnly: true, Secure: s.Secure, SameSite: http.SameSiteLaxMode, MaxAge: age})
+func (s *server) setFlash(c echo.Context, code, path string, age int) {
+	c.SetCookie(&http.Cookie{Name: s.Sessions.Cookie(flashCookie), Value: code, Path: path, HttpOnly: true, Secure: s.Secure, SameSite: http.SameSiteLaxMode, MaxAge: age})
 }
 
 var flashes = map[string]i18n.Text{
@@ -294,12 +291,18 @@ var flashes = map[string]i18n.Text{
 	"view":         {ZH: "筛选已保存，在“常用筛选”里。", EN: "The filter is kept under “Views”."},
 	"view-gone":    {ZH: "筛选已删除。", EN: "The view is deleted."},
 	"kept":         {ZH: "你填写的内容已恢复，请核对后继续。", EN: "What you typed is back. Review it and go on."},
+	"not_yours":    {ZH: "登录页上留着的内容是另一个人填的，没有带过来。请重新填写。", EN: "What the sign-in page had kept was typed by somebody else, so it was dropped. Please start again."},
+	"other_person": {ZH: "刚才的表单是另一个人登录时打开的，没有提交。", EN: "That form was opened while somebody else was signed in here. It was not submitted."},
+	"not_kept":     {ZH: "登录前填的内容没能恢复，请重新填写。", EN: "What you typed before signing in could not be restored. Please type it again."},
 	"unchanged":    {ZH: "没有改动，没有保存新版本。", EN: "Nothing was changed; no new version."},
 }
 
+// warnings are the flashes of what did not come about.
+var warnings = map[string]bool{"not_yours": true, "not_kept": true, "other_person": true}
+
 // takeFlash reads the message of the last request, once.
 func (s *server) takeFlash(c echo.Context, p *layout.Page) {
-	ck, err := c.Cookie("flash")
+	ck, err := c.Cookie(s.Sessions.Cookie(flashCookie))
 	if err != nil {
 		return
 	}
@@ -307,8 +310,8 @@ func (s *server) takeFlash(c echo.Context, p *layout.Page) {
 	if at != c.Request().URL.EscapedPath() { // of a page above this one
 		return
 	}
-	s.flashCookie(c, "", c.Request().URL.EscapedPath(), -1)
-	p.Flash = flashes[code].In(p.Lang)
+	s.setFlash(c, "", c.Request().URL.EscapedPath(), -1)
+	p.Flash, p.Warned = flashes[code].In(p.Lang), warnings[code]
 }
 
 // fail is the one place where errors become pages.
@@ -462,11 +465,6 @@ func (s *server) security(c echo.Context, action, detail string) {
 	if err := s.Audit(ctx, correction.AuditEntry{At: s.Now(), UserID: id, Action: action, Detail: strings.TrimSpace(text), IP: c.RealIP()}); err != nil {
 		s.Log.Error("audit", "err", err)
 	}
-}
-
-func ipNet(p netip.Prefix) *net.IPNet {
-	p = p.Masked()
-	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
 
 // actor is the person who asks, for the use cases.

@@ -65,7 +65,7 @@ func New(c Config) (http.Handler, error) {
 	e.HideBanner, e.HidePort = true, true
 	e.Logger.SetOutput(discard{})
 	e.HTTPErrorHandler = s.fail
-	e.IPExtractor = ipExtractor(c.Proxies)
+	e.IPExtractor = addressOf(c.Proxies)
 	e.Pre(s.frame, s.recover)
 	e.Use(middleware.GzipWithConfig(middleware.GzipConfig{Level: 6, MinLength: 1024, Skipper: skipGzip}))
 	e.Use(s.host, s.body)
@@ -78,19 +78,6 @@ func New(c Config) (http.Handler, error) {
 type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
-
-// ipExtractor believes a forwarded address only from the configured proxies; echo's
-// default believes every private network (trust.md §3.6).
-func ipExtractor(proxies []netip.Prefix) echo.IPExtractor {
-	if len(proxies) == 0 {
-		return echo.ExtractIPDirect()
-	}
-	trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
-	for _, p := range proxies {
-		trust = append(trust, echo.TrustIPRange(ipNet(p)))
-	}
-	return echo.ExtractIPFromXFFHeader(trust...)
-}
 
 // AnswerWithin is how long an answer may take, with a limit of one call to WeChat:
 // a confirmation makes one modify call and two queries, and waits for the store.

@@ -17,9 +17,8 @@ type SignInProps struct {
 	Problem  SignInProblem
 	Wait     time.Duration // with SignInLocked and SignInSlow: how long to wait
 	Next     string        // where to go after; a path of this console, or empty
-	Kept     string        // a form that was posted without a session, urlencoded; empty if none
-	KeptFor  string        // seal of the person who typed it, if known
-	KeptPath string        // where it belongs: the path it was posted to
+	Kept     string        // a form that was posted without a session, sealed for who typed it; empty if none
+	Dropped  bool          // such a form was not kept, for nobody knows who typed it
 	Expired  bool          // a session has ended
 }
 
@@ -114,6 +113,7 @@ type FormProps struct {
 	Restored                 bool      // the form was filled from a saved draft
 	MovedSince               bool      // the order changed since that draft; the base is the new order
 	From                     int64     // id of the correction it was filled from, 0 = none
+	TypedBy                  string    // stands for the person the form is made for
 	MoreLines, MoreDiscounts int       // rows that may still be added
 	DeviceExpected           bool      // unattended industry
 	FocusField               string    // field to put the cursor in, such as that of a new row; empty = none
