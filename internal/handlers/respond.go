@@ -195,6 +195,7 @@ func (s *server) alarm(c echo.Context, a correction.Actor, p *layout.Page) {
 	if refuses != "" {
 		p.ReadOnly = i18n.ReadOnlyText(refuses).In(p.Lang)
 	}
+	s.waitingEdits(c, a, p)
 	if !a.Can(correction.ReadOperations) {
 		return
 	}
@@ -294,6 +295,9 @@ var flashes = map[string]i18n.Text{
 	"view":         {ZH: "筛选已保存，在“常用筛选”里。", EN: "The filter is kept under “Views”."},
 	"view-gone":    {ZH: "筛选已删除。", EN: "The view is deleted."},
 	"kept":         {ZH: "你填写的内容已恢复，请核对后继续。", EN: "What you typed is back. Review it and go on."},
+	"waiting":      {ZH: "已提交，等另一位主管同意后生效，现在还按原来的执行。", EN: "Submitted and waiting for a second supervisor. Nothing has changed yet."},
+	"agreed":       {ZH: "已同意，现在生效。", EN: "Agreed. It is in force now."},
+	"not_agreed":   {ZH: "没有生效，设置不变。", EN: "It did not come into force. The setting stays as it is."},
 	"unchanged":    {ZH: "没有改动，没有保存新版本。", EN: "Nothing was changed; no new version."},
 }
 
@@ -420,13 +424,13 @@ func (s *server) describe(p *pages.ErrorProps, e *correction.Error, c echo.Conte
 		correction.CodeNoRecord: pages.ErrorNoRecord, correction.CodeBadSettings: pages.ErrorSettings,
 		correction.CodeNotCorrecting: pages.ErrorNotCorrectable, correction.CodeOutcomePending: pages.ErrorPending,
 		correction.CodeReadOnly: pages.ErrorReadOnly, correction.CodeRetried: pages.ErrorRetried, correction.CodeSecondPerson: pages.ErrorSecondPerson,
-		correction.CodeTokenUsed: pages.ErrorMoved, correction.CodeReviewed: pages.ErrorMoved, correction.CodeWholeScope: pages.ErrorForbidden,
+		correction.CodeTokenUsed: pages.ErrorMoved, correction.CodeReviewed: pages.ErrorMoved, correction.CodeWholeScope: pages.ErrorWholeScope,
 	}
 	if problem, ok := known[e.Code]; ok {
 		p.Problem = problem
 	}
 	p.NothingSent = e.Kind != correction.Internal && e.Code != correction.CodeOutcomePending
-	if e.Kind == correction.Forbidden && e.Code == correction.CodeForbidden {
+	if e.Kind == correction.Forbidden && (e.Code == correction.CodeForbidden || e.Code == correction.CodeWholeScope) {
 		if u, _, ok := auth.From(c); ok {
 			s.denied(c, u)
 		}

@@ -206,12 +206,12 @@ func TestSettings_OneOfManyWins(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range each {
 			wg.Go(func() {
-				typed := correction.Typed{"agent.per": fmt.Sprintf("%d.%02d", n+1, i)}
-				problems, changed, err := a.Service.EditSetting(t.Context(), who[i%2], correction.SettingLimits, n, typed, "127.0.0.1")
+				typed := correction.Typed{"agent.per": fmt.Sprintf("%d.%02d", rounds-n, i)} // lower and lower
+				problems, done, err := a.Service.EditSetting(t.Context(), who[i%2], correction.SettingLimits, n, typed, "127.0.0.1")
 				mu.Lock()
 				defer mu.Unlock()
 				switch {
-				case changed:
+				case done == correction.SavedNow:
 					won++
 				case correction.CodeOf(err) == correction.CodeEdited:
 					told++
