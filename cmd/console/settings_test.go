@@ -45,7 +45,7 @@ func TestDemo_SeedsLimitsOnce(t *testing.T) {
 	if over := agent.Check(31800, 400, correction.Spent{}); len(over) != 1 {
 		t.Errorf("its second does not: %+v", over)
 	}
-	problems, saved, err := s.EditSetting(t.Context(), a, correction.SettingLimits, 1, correction.Typed{"agent.per": "50"}, "127.0.0.1")
+	problems, saved, err := s.EditSetting(t.Context(), a, correction.SettingLimits, 1, correction.Typed{"agent.per": "50", "agent.day": "5000", "agent.count": "200"}, "127.0.0.1")
 	if err != nil || saved != correction.SavedNow || len(problems) > 0 {
 		t.Fatal(problems, saved, err)
 	}
