@@ -291,7 +291,7 @@ func (e *settingEdit) limits(b Basis) Limits {
 		known := b.Gaps(b.Settings.Tiers, b.Settings.Limits)
 		fresh := slices.DeleteFunc(b.Gaps(b.Settings.Tiers, out), func(g Gap) bool { return slices.Contains(known, g) })
 		if e.gaps(fresh, b, func(Fen) string { return "supervisor.per" }); len(fresh) == 0 {
-			e.freshlyStuck(b, b.Settings.Tiers, out, func(Fen) string { return "supervisor.per" })
+			e.freshlyStuck(b, b.Settings.Tiers, out, "supervisor.per")
 		}
 	}
 	return out
@@ -367,7 +367,7 @@ func (e *settingEdit) tiers(b Basis) []Tier {
 		field := func(from Fen) string { return fmt.Sprintf("tier.%d.who", rows[from]) }
 		gaps := b.Gaps(out, b.Settings.Limits)
 		if e.gaps(gaps, b, field); len(gaps) == 0 {
-			e.freshlyStuck(b, out, b.Settings.Limits, field)
+			e.freshlyStuck(b, out, b.Settings.Limits, field(0))
 		}
 	}
 	return out

@@ -48,13 +48,18 @@ func (s *Service) basis(ctx context.Context, a Actor) (Basis, []SettingVersion, 
 
 // Desk is everything that is set, with who changed it last.
 type Desk struct {
-	Basis
+	Basis     // its merchants are those in the actor's scope
 	Last      map[SettingName]SettingVersion
 	Offerings []Offering
 	GapsOpen  []Gap
 	Waiting   []Open // without what they would have let through
 	Services  []Open // those of Waiting that are of services
 	Nobody    bool   // no supervisor is for all merchants: nothing can be loosened
+}
+
+// gaps are those of the merchants in scope.
+func (s Scope) gaps(all []Gap) []Gap {
+	return slices.DeleteFunc(all, func(g Gap) bool { return !s.Allows(g.SubMchID) })
 }
 
 // SettingsDesk reads all settings for the page that lists them.
@@ -67,7 +72,8 @@ func (s *Service) SettingsDesk(ctx context.Context, a Actor) (Desk, error) {
 	if err != nil {
 		return d, err
 	}
-	d.Basis, d.GapsOpen = b, b.Gaps(b.Settings.Tiers, b.Settings.Limits)
+	d.Basis, d.GapsOpen = b, a.Scope.gaps(b.Gaps(b.Settings.Tiers, b.Settings.Limits))
+	d.Merchants = slices.DeleteFunc(slices.Clone(b.Merchants), func(m Merchant) bool { return !a.Scope.Allows(m.SubMchID) })
 	for _, v := range versions {
 		d.Last[v.Name] = v
 	}
@@ -101,7 +107,7 @@ func (s *Service) SettingView(ctx context.Context, a Actor, name SettingName) (S
 	if i := slices.IndexFunc(versions, func(x SettingVersion) bool { return x.Name == name }); i >= 0 {
 		v.Last = &versions[i]
 	}
-	v.GapsOpen = b.Gaps(b.Settings.Tiers, b.Settings.Limits)
+	v.GapsOpen = a.Scope.gaps(b.Gaps(b.Settings.Tiers, b.Settings.Limits))
 	open, err := s.open(ctx, b, string(name))
 	if err == nil && len(open) > 0 {
 		v.Open = &open[0]
@@ -246,7 +252,14 @@ func (s *Service) CatalogHistory(ctx context.Context, a Actor, name string) ([]C
 	if !a.MayReadSettings() {
 		return nil, fail(Forbidden, CodeForbidden, nil)
 	}
-	return s.Store.CatalogHistory(ctx, name, historyShown)
+	list, err := s.Store.CatalogHistory(ctx, name, historyShown)
+	if name == CatalogMerchants && !a.Scope.All {
+		list = slices.DeleteFunc(list, func(e CatalogEdit) bool {
+			var m Merchant
+			return json.Unmarshal(e.After, &m) != nil || !a.Scope.Allows(m.SubMchID)
+		})
+	}
+	return list, err
 }
 
 // DecidedSettings lists the proposals of a setting, or of services, that do not wait any

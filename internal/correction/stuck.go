@@ -1,8 +1,6 @@
 package correction
 
-import (
-	"slices"
-)
+import "slices"
 
 // Stuck is somebody whose correction of an amount and a merchant would need a second
 // person while nobody else could decide about it.
@@ -53,27 +51,20 @@ func (l Limit) passesOn(tiers []Tier, from Fen) bool {
 	return l.Per != nil && (i+1 >= len(tiers) || *l.Per < tiers[i+1].From-1)
 }
 
-// freshlyStuck reports what an edit would leave to nobody that is not left to nobody
-// now: what nobody at all can decide about, and people whose own corrections nobody else
-// can decide about.
-func (e *settingEdit) freshlyStuck(b Basis, tiers []Tier, limits Limits, field func(Fen) string) {
+// freshlyStuck reports the people whose own corrections an edit would leave to nobody,
+// and are not left to nobody now. What nobody at all can decide about is a gap, and those
+// are reported, or were known before.
+func (e *settingEdit) freshlyStuck(b Basis, tiers []Tier, limits Limits, field string) {
 	known := b.Stuck(b.Settings.Tiers, b.Settings.Limits)
-	everybody := b.Gaps(tiers, limits)
-	var gaps []Gap
+	gaps := append(b.Gaps(b.Settings.Tiers, b.Settings.Limits), b.Gaps(tiers, limits)...)
 	var names []string
 	for _, s := range b.Stuck(tiers, limits) {
-		switch name := personName(b.People, s.AuthorID); {
-		case slices.Contains(known, s):
-		case slices.Contains(everybody, s.Gap):
-			if !slices.Contains(gaps, s.Gap) {
-				gaps = append(gaps, s.Gap)
-			}
-		case !slices.Contains(names, name):
+		name := personName(b.People, s.AuthorID)
+		if !slices.Contains(known, s) && !slices.Contains(gaps, s.Gap) && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
-	e.gaps(gaps, b, field)
 	if len(names) > 0 {
-		e.bad(Notice{Field: field(0), Code: BadGapOwn, Names: names})
+		e.bad(Notice{Field: field, Code: BadGapOwn, Names: names})
 	}
 }

@@ -20,8 +20,9 @@ func TestParseSetting_NobodyCouldApprove(t *testing.T) {
 		code   string
 	}{
 		{"agents, with somebody for every merchant", []Person{agent, whole}, SettingLimits, Typed{"agent.per": "50"}, ""},
-		{"agents of a merchant that nobody is for", []Person{agent, narrow}, SettingLimits, Typed{"agent.per": "50"}, BadGap},
-		{"somebody for it is disabled", []Person{agent, narrow, gone}, SettingLimits, Typed{"agent.per": "50"}, BadGap},
+		{"a merchant that nobody was for before", []Person{agent, narrow}, SettingLimits, Typed{"agent.per": "50"}, ""},
+		{"the one that could is limited", []Person{agent, whole, narrow}, SettingLimits, Typed{"person.3.own": "1", "person.3.per": "50"}, BadGap},
+		{"the other one is disabled", []Person{agent, whole, gone}, SettingLimits, Typed{"supervisor.day": "50"}, BadGapOwn},
 		{"an agent for the other merchant only", []Person{{ID: 1, Role: Agent, Scope: some}, narrow}, SettingLimits, Typed{"agent.per": "50"}, ""},
 		{"the one supervisor", []Person{agent, whole}, SettingLimits, Typed{"supervisor.day": "50"}, BadGapOwn},
 		{"two of them", []Person{agent, whole, second}, SettingLimits, Typed{"supervisor.day": "50"}, ""},

@@ -500,6 +500,29 @@ func TestSettings_WholeScope(t *testing.T) {
 	if res := decide(mei, "limits", 2, "decline"); res.Status != http.StatusForbidden || agentPer(t, a) != "100" {
 		t.Errorf("declined: %d", res.Status)
 	}
+	// Nobody reads what is of merchants that they are not for.
+	he.Post("/settings/merchants", saved(formOf(t, he.Get("/settings/merchants?edit=1900022254").Body), "name", "易行租车二店"))
+	now := a.Service.DayName(a.Clock.Now())
+	c := a.Propose(a.Who("zhou"), a.Order("WS-1", 20000), 13000)
+	if err := a.Confirm(a.Who("zhou"), c); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Service.Review(t.Context(), a.Who("qian"), c.ID, correction.ReviewSaid{N: a.Record(c.ID).Last().N, Mark: string(correction.ReviewFine)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Service.CloseDay(t.Context(), a.Who("qian"), now, 0, correction.DayClosed, ""); err != nil {
+		t.Fatal(err)
+	}
+	if page := zhou.Get("/review/days/" + now).Body; !strings.Contains(page, "签署时：生效 1 笔，少收 ¥70.00") {
+		t.Error("the closing does not tell its figures")
+	}
+	for _, path := range []string{"/settings/merchants", "/settings/merchants/history", "/review/days/" + now, "/settings"} {
+		for _, c := range []*apptest.Client{mei, ning} {
+			if page := c.Get(path).Body; strings.Contains(page, "易行租车二店") || strings.Contains(page, "70.00") {
+				t.Errorf("%s tells of a merchant out of scope", path)
+			}
+		}
+	}
 	// Operators: their merchants only; services and new merchants are of all.
 	form := formOf(t, he.Get("/settings/merchants?edit="+bankMerchant).Body)
 	if res := ning.Post("/settings/merchants", saved(form, "name", "溪桥充电")); res.Status != http.StatusSeeOther {

@@ -83,7 +83,9 @@ func (s *server) settingPage(c echo.Context, status int, change func(*pages.Sett
 // settingForm reads a form of settings: what was typed, the version it started from and
 // the button.
 func settingForm(c echo.Context, name string) (t correction.Typed, n int, do string, err error) {
-	v, err := postFields(c, func(f string) bool { return f == "n" || f == "do" || f == "version" || settingFields[name].MatchString(f) }, maxSettingFields)
+	v, err := postFields(c, func(f string) bool {
+		return f == "n" || f == "do" || f == "version" || settingFields[name].MatchString(f)
+	}, maxSettingFields)
 	if err != nil {
 		return nil, 0, "", err
 	}
