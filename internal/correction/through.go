@@ -31,7 +31,7 @@ type ThroughRow struct {
 // Bounds of what is looked at and shown.
 const (
 	throughDays   = 30
-	throughLooked = 500
+	throughLooked = 200
 	throughShown  = 10
 )
 

@@ -43,6 +43,11 @@ CREATE TRIGGER proposal_delete BEFORE DELETE ON proposal
 BEGIN SELECT RAISE(ABORT, 'edits are not deleted'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
+CREATE TRIGGER proposal_end_insert BEFORE INSERT ON proposal_end
+WHEN EXISTS (SELECT 1 FROM proposal_end WHERE name = NEW.name AND n = NEW.n)
+BEGIN SELECT RAISE(ABORT, 'the edit does not wait any more'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
 CREATE TRIGGER proposal_end_update BEFORE UPDATE ON proposal_end
 BEGIN SELECT RAISE(ABORT, 'what was decided about an edit is not rewritten'); END;
 -- +goose StatementEnd
