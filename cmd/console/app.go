@@ -365,6 +365,9 @@ func (a *app) tidy(ctx context.Context) {
 	if err := a.service.RecordPending(ctx); err != nil {
 		a.log.Error("record outcomes", "err", err)
 	}
+	if err := a.service.EndWaits(ctx); err != nil {
+		a.log.Error("put into force what waited", "err", err)
+	}
 	if err := a.service.RollUp(ctx); err != nil {
 		a.log.Error("prepare figures", "err", err)
 	}

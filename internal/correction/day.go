@@ -224,6 +224,11 @@ func (s *Service) Day(ctx context.Context, a Actor, name string) (Day, error) {
 		return d, err
 	}
 	d.Records, err = s.Store.DayRecords(ctx, name)
+	if !d.Whole { // the figures of a closing are of all merchants
+		for i := range d.Records {
+			d.Records[i].Counts = DayCounts{}
+		}
+	}
 	return d, err
 }
 

@@ -65,7 +65,9 @@ const (
 	CodeDayOpen        = "day_open"    // something of the day is open
 	CodeDayClosed      = "day_closed"  // somebody closed or reopened the day meanwhile; Holder: who and when
 	CodeDayAhead       = "day_ahead"   // the day has not come
-	CodeWholeScope     = "whole_scope" // closing a day takes somebody who may see all merchants
+	CodeWholeScope     = "whole_scope" // what is of all merchants takes somebody who may touch them all
+	CodeWaiting        = "waiting"     // another edit that loosens waits for a second supervisor
+	CodeAuthorGone     = "author_gone" // who made the edit may not make it any more
 	CodeViewName       = "view_name"   // a view needs a name, short and without line breaks
 	CodeViewTaken      = "view_taken"  // the person has a view of that name already
 	CodeViewsFull      = "views_full"  // the person has MaxViews views

@@ -8,7 +8,6 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -25,7 +24,8 @@ type Store interface {
 	Offering(ctx context.Context, serviceID string) (Offering, error) // ErrNoRow
 	Offerings(ctx context.Context) ([]Offering, error)
 	// EditMerchant and EditOffering add (before is nil) or change what is still as
-	// before, on the record; ErrMoved otherwise.
+	// before, on the record; ErrMoved otherwise, ErrNoRight when the person may not. A
+	// service that becomes looser is not changed: ErrLoosens, see Propose.
 	EditMerchant(ctx context.Context, before *Merchant, m Merchant, actor int64, ip string, at time.Time) error
 	EditOffering(ctx context.Context, before *Offering, o Offering, actor int64, ip string, at time.Time) error
 	CatalogHistory(ctx context.Context, name string, limit int) ([]CatalogEdit, error)
@@ -67,8 +67,24 @@ type Store interface {
 	// Settings lists the newest version of each setting that was ever edited.
 	Settings(ctx context.Context) ([]SettingVersion, error)
 	SettingHistory(ctx context.Context, name SettingName, limit int) ([]SettingVersion, error)
-	// PutSetting makes value the version n of a setting; ErrMoved when there is one.
-	PutSetting(ctx context.Context, name SettingName, n int, value json.RawMessage, actor int64, ip string, at time.Time) error
+	// EditSetting makes a value the next version of a setting and returns its number.
+	// ErrMoved when the version in force is another one, ErrNoRight when the person is no
+	// active supervisor for all merchants.
+	EditSetting(ctx context.Context, e SettingEdit) (int, error)
+	// Propose keeps an edit that loosens until somebody decides, and returns its number;
+	// one of the same author that waits is withdrawn. ErrMoved when it does not start from
+	// what is in force, ErrTaken when somebody else's waits, ErrNoRight.
+	Propose(ctx context.Context, p Proposal, ip string) (int, error)
+	// Proposals lists what waits; Decided what does not any more, newest first.
+	Proposals(ctx context.Context) ([]Proposal, error)
+	Decided(ctx context.Context, name string, limit int) ([]Proposal, error)
+	// Decide ends a proposal and, if that is how, puts it into force, in one transaction.
+	// ErrNoRow and ErrMoved when it does not wait, or something is not as it was judged;
+	// ErrNoRight, ErrAuthorGone.
+	Decide(ctx context.Context, a Agreement) error
+	// Checked lists the corrections in scope that were prepared since a time, have been
+	// confirmed, and needed a second person or have flags: the newest first.
+	Checked(ctx context.Context, scope Scope, since time.Time, limit int) ([]int64, error)
 	// MarkSending records the one intent to send. After any error nothing may be sent;
 	// ErrCommitUnknown when the record may exist all the same.
 	MarkSending(ctx context.Context, id int64, s Signing, e Event) error
@@ -256,7 +272,8 @@ type Service struct {
 	settings  struct {
 		sync.Mutex
 		Settings
-		read time.Time
+		read    time.Time
+		waiting waitingCache
 	}
 }
 

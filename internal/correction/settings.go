@@ -30,6 +30,7 @@ type SettingVersion struct {
 	ActorID   int64 // 0 = the command line
 	ActorName string
 	Value     json.RawMessage
+	End       *ProposalEnd // how it came into force; nil: at once
 }
 
 // Settings are all settings as they are now.
@@ -131,6 +132,6 @@ func (s *Service) PolicyNow(ctx context.Context) (Policy, error) {
 // ForgetSettings makes the next look read the settings again. It follows every edit.
 func (s *Service) ForgetSettings() {
 	s.settings.Lock()
-	s.settings.N = nil
+	s.settings.N, s.settings.waiting.known = nil, false
 	s.settings.Unlock()
 }

@@ -68,6 +68,7 @@ const (
 	BadTierNobody = "setting_tier_nobody"
 	BadTierWho    = "setting_tier_who" // Text: a person who may not approve
 	BadGap        = "setting_gap"      // Amount: of the tier; Names: merchants
+	BadGapOwn     = "setting_gap_own"  // Names: people whose corrections nobody else could decide about
 	BadPair       = "setting_pair"     // one of two that go together is empty
 	BadTime       = "setting_time"     // no HH:MM
 	BadSpan       = "setting_span"     // ends before it begins
@@ -289,7 +290,9 @@ func (e *settingEdit) limits(b Basis) Limits {
 	if len(e.problems) == 0 {
 		known := b.Gaps(b.Settings.Tiers, b.Settings.Limits)
 		fresh := slices.DeleteFunc(b.Gaps(b.Settings.Tiers, out), func(g Gap) bool { return slices.Contains(known, g) })
-		e.gaps(fresh, b, func(Fen) string { return "supervisor.per" })
+		if e.gaps(fresh, b, func(Fen) string { return "supervisor.per" }); len(fresh) == 0 {
+			e.freshlyStuck(b, b.Settings.Tiers, out, "supervisor.per")
+		}
 	}
 	return out
 }
@@ -361,7 +364,11 @@ func (e *settingEdit) tiers(b Basis) []Tier {
 	}
 	slices.SortFunc(out, func(a, b Tier) int { return int(a.From - b.From) })
 	if len(e.problems) == 0 {
-		e.gaps(b.Gaps(out, b.Settings.Limits), b, func(from Fen) string { return fmt.Sprintf("tier.%d.who", rows[from]) })
+		field := func(from Fen) string { return fmt.Sprintf("tier.%d.who", rows[from]) }
+		gaps := b.Gaps(out, b.Settings.Limits)
+		if e.gaps(gaps, b, field); len(gaps) == 0 {
+			e.freshlyStuck(b, out, b.Settings.Limits, field(0))
+		}
 	}
 	return out
 }

@@ -195,6 +195,7 @@ func (s *server) alarm(c echo.Context, a correction.Actor, p *layout.Page) {
 	if refuses != "" {
 		p.ReadOnly = i18n.ReadOnlyText(refuses).In(p.Lang)
 	}
+	s.waitingEdits(c, a, p)
 	if !a.Can(correction.ReadOperations) {
 		return
 	}
@@ -294,6 +295,9 @@ var flashes = map[string]i18n.Text{
 	"not_yours":    {ZH: "登录页上留着的内容是另一个人填的，没有带过来。请重新填写。", EN: "What the sign-in page had kept was typed by somebody else, so it was dropped. Please start again."},
 	"other_person": {ZH: "刚才的表单是另一个人登录时打开的，没有提交。", EN: "That form was opened while somebody else was signed in here. It was not submitted."},
 	"not_kept":     {ZH: "登录前填的内容没能恢复，请重新填写。", EN: "What you typed before signing in could not be restored. Please type it again."},
+	"waiting":      {ZH: "已提交，等另一位主管同意后生效，现在还按原来的执行。", EN: "Submitted and waiting for a second supervisor. Nothing has changed yet."},
+	"agreed":       {ZH: "已同意，现在生效。", EN: "Agreed. It is in force now."},
+	"not_agreed":   {ZH: "没有生效，设置不变。", EN: "It did not come into force. The setting stays as it is."},
 	"unchanged":    {ZH: "没有改动，没有保存新版本。", EN: "Nothing was changed; no new version."},
 }
 
@@ -423,13 +427,13 @@ func (s *server) describe(p *pages.ErrorProps, e *correction.Error, c echo.Conte
 		correction.CodeNoRecord: pages.ErrorNoRecord, correction.CodeBadSettings: pages.ErrorSettings,
 		correction.CodeNotCorrecting: pages.ErrorNotCorrectable, correction.CodeOutcomePending: pages.ErrorPending,
 		correction.CodeReadOnly: pages.ErrorReadOnly, correction.CodeRetried: pages.ErrorRetried, correction.CodeSecondPerson: pages.ErrorSecondPerson,
-		correction.CodeTokenUsed: pages.ErrorMoved, correction.CodeReviewed: pages.ErrorMoved, correction.CodeWholeScope: pages.ErrorForbidden,
+		correction.CodeTokenUsed: pages.ErrorMoved, correction.CodeReviewed: pages.ErrorMoved, correction.CodeWholeScope: pages.ErrorWholeScope,
 	}
 	if problem, ok := known[e.Code]; ok {
 		p.Problem = problem
 	}
 	p.NothingSent = e.Kind != correction.Internal && e.Code != correction.CodeOutcomePending
-	if e.Kind == correction.Forbidden && e.Code == correction.CodeForbidden {
+	if e.Kind == correction.Forbidden && (e.Code == correction.CodeForbidden || e.Code == correction.CodeWholeScope) {
 		if u, _, ok := auth.From(c); ok {
 			s.denied(c, u)
 		}

@@ -29,6 +29,7 @@ var (
 	judges    = access{roles: []correction.Role{correction.Supervisor}}
 	reviewers = access{roles: []correction.Role{correction.Supervisor, correction.Auditor}}
 	stewards  = access{roles: []correction.Role{correction.Operator}}
+	choosers  = access{roles: []correction.Role{correction.Supervisor, correction.Operator}} // an operator only takes back what they edited
 	overseers = access{roles: []correction.Role{correction.Supervisor, correction.Operator, correction.Auditor}}
 )
 
@@ -103,28 +104,34 @@ var table = []route{
 	{http.MethodPost, "/settings/reasons", settlers, (*server).editSetting},
 	{http.MethodGet, "/settings/reasons/history", overseers, (*server).settingHistory},
 	{http.MethodPost, "/settings/reasons/restore", settlers, (*server).restoreSetting},
+	{http.MethodPost, "/settings/reasons/agreement", settlers, (*server).agree},
 	{http.MethodGet, "/settings/limits", overseers, (*server).setting},
 	{http.MethodPost, "/settings/limits", settlers, (*server).editSetting},
 	{http.MethodGet, "/settings/limits/history", overseers, (*server).settingHistory},
 	{http.MethodPost, "/settings/limits/restore", settlers, (*server).restoreSetting},
+	{http.MethodPost, "/settings/limits/agreement", settlers, (*server).agree},
 	{http.MethodGet, "/settings/tiers", overseers, (*server).setting},
 	{http.MethodPost, "/settings/tiers", settlers, (*server).editSetting},
 	{http.MethodGet, "/settings/tiers/history", overseers, (*server).settingHistory},
 	{http.MethodPost, "/settings/tiers/restore", settlers, (*server).restoreSetting},
+	{http.MethodPost, "/settings/tiers/agreement", settlers, (*server).agree},
 	{http.MethodGet, "/settings/flags", overseers, (*server).setting},
 	{http.MethodPost, "/settings/flags", settlers, (*server).editSetting},
 	{http.MethodGet, "/settings/flags/history", overseers, (*server).settingHistory},
 	{http.MethodPost, "/settings/flags/restore", settlers, (*server).restoreSetting},
+	{http.MethodPost, "/settings/flags/agreement", settlers, (*server).agree},
 	{http.MethodGet, "/settings/hours", overseers, (*server).setting},
 	{http.MethodPost, "/settings/hours", settlers, (*server).editSetting},
 	{http.MethodGet, "/settings/hours/history", overseers, (*server).settingHistory},
 	{http.MethodPost, "/settings/hours/restore", settlers, (*server).restoreSetting},
+	{http.MethodPost, "/settings/hours/agreement", settlers, (*server).agree},
 	{http.MethodGet, "/settings/merchants", overseers, (*server).catalog},
 	{http.MethodPost, "/settings/merchants", stewards, (*server).editCatalog},
 	{http.MethodGet, "/settings/merchants/history", overseers, (*server).catalogHistory},
 	{http.MethodGet, "/settings/services", overseers, (*server).catalog},
 	{http.MethodPost, "/settings/services", stewards, (*server).editCatalog},
 	{http.MethodGet, "/settings/services/history", overseers, (*server).catalogHistory},
+	{http.MethodPost, "/settings/services/agreement", choosers, (*server).agree},
 
 	{http.MethodGet, "/account", signedIn, (*server).account},
 	{http.MethodPost, "/account/preferences", signedIn, (*server).setPreferences},

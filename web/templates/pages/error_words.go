@@ -71,6 +71,13 @@ func (p ErrorProps) request() errorWords {
 			What:  t("它不在你的角色或可见范围里。", "It is not part of your role or your scope."),
 			Do:    []string{t("工作上需要的话，请主管代办，或者请运维调整你的角色。", "If your work needs it, ask a supervisor to do it, or the operator to change your role.")},
 		}
+	case ErrorWholeScope:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "lock",
+			Title: t("这要能管全部商户的人来做", "This takes somebody who is for all merchants"),
+			What:  t("它对全部商户都有影响，而你只管其中一部分。什么都没有改。", "It concerns all merchants, and you are for some of them. Nothing was changed."),
+			Do:    []string{t("请一位能管全部商户的同事来做，或者请运维调整你的商户范围。", "Ask a colleague who is for all merchants, or ask the operator to change your scope.")},
+		}
 	case ErrorMethod:
 		return errorWords{
 			Kind: components.NoticeWarn, Icon: "bar",

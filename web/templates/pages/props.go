@@ -399,6 +399,7 @@ type ErrorProblem string
 const (
 	ErrorNotFound       ErrorProblem = "not_found"
 	ErrorForbidden      ErrorProblem = "forbidden"
+	ErrorWholeScope     ErrorProblem = "whole_scope" // takes somebody who is for all merchants
 	ErrorMethod         ErrorProblem = "method"
 	ErrorBadRequest     ErrorProblem = "bad_request" // a form with unknown or repeated fields, a wrong content type
 	ErrorTooLarge       ErrorProblem = "too_large"
