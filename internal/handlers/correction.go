@@ -100,7 +100,7 @@ func (s *server) correctionPage(c echo.Context, status int, id int64, change fun
 			p.Token = s.Corrections.Token(cor)
 		}
 		if p.Over = cor.Over(); len(p.Over) == 0 && p.IsAuthor {
-			own, err := s.Corrections.Standing(ctx, a)
+			own, err := s.Corrections.Standing(ctx, a, cor.Ref, id)
 			if err != nil {
 				return err
 			}

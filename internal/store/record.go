@@ -116,19 +116,38 @@ func (w *writeTx) follow(ctx context.Context, id int64, from correction.State, n
 }
 
 // Claim takes the order for the correction and appends the event claimed, in one
-// transaction, unless the day's allowance does not suffice: ErrOverAllowance.
-func (s *Store) Claim(ctx context.Context, id int64, ref correction.Ref, e correction.Event, allow *correction.Allowance) error {
-	err := s.write(ctx, func(w *writeTx) error { return w.claim(ctx, id, ref, e, allow) })
+// transaction, and not_sent when it is no longer permitted. *correction.TooMuch, and
+// nothing on record, when its author's allowance does not suffice by now.
+func (s *Store) Claim(ctx context.Context, id int64, ref correction.Ref, e correction.Event, t *correction.Trial) error {
+	err := s.judging(ctx, func(w *writeTx) (*correction.Event, error) {
+		if t == nil {
+			return nil, w.claim(ctx, id, ref, e)
+		}
+		f, err := w.facts(ctx, id, *t)
+		if err != nil {
+			return nil, err
+		}
+		if f.State != correction.Prepared || f.overdue(e.At) {
+			return nil, correction.ErrMoved
+		}
+		breaches := f.Breaches()
+		if over := f.Over(); t.Alone && len(over) > 0 && len(breaches) == 0 {
+			return nil, &correction.TooMuch{Over: over, Today: f.Today}
+		}
+		if err := w.claim(ctx, id, ref, e); err != nil || len(breaches) == 0 {
+			return nil, err
+		}
+		f.N++
+		end, err := w.endUnpermitted(ctx, f, correction.Claimed, correction.NotSent, breaches, e.At)
+		return &end, err
+	})
 	if err != nil {
 		return fmt.Errorf("claim order for correction %d: %w", id, err)
 	}
 	return nil
 }
 
-func (w *writeTx) claim(ctx context.Context, id int64, ref correction.Ref, e correction.Event, allow *correction.Allowance) error {
-	if err := w.allowed(ctx, allow); err != nil {
-		return err
-	}
+func (w *writeTx) claim(ctx context.Context, id int64, ref correction.Ref, e correction.Event) error {
 	// First the event: a correction that was claimed before has moved, and does not
 	// stand in its own way.
 	if err := w.follow(ctx, id, correction.Prepared, 0, e, nil); err != nil {
@@ -153,10 +172,25 @@ func (w *writeTx) hold(ctx context.Context, id int64, ref correction.Ref) error 
 }
 
 // MarkSending records the one intent to send with the event sending, in one
-// transaction. ErrMoved when the correction is not claimed, and when its intent is
-// on record already.
-func (s *Store) MarkSending(ctx context.Context, id int64, sign correction.Signing, e correction.Event) error {
-	err := s.write(ctx, func(w *writeTx) error { return w.markSending(ctx, id, sign, e) })
+// transaction; not_sent instead when the correction is no longer permitted. ErrMoved when
+// it is not claimed, and when its intent is on record already.
+func (s *Store) MarkSending(ctx context.Context, id int64, sign correction.Signing, e correction.Event, t *correction.Trial) error {
+	err := s.judging(ctx, func(w *writeTx) (*correction.Event, error) {
+		if t != nil {
+			f, err := w.facts(ctx, id, *t)
+			if err != nil {
+				return nil, err
+			}
+			if f.State != correction.Claimed {
+				return nil, correction.ErrMoved
+			}
+			if breaches := f.Judge(*t); len(breaches) > 0 {
+				end, err := w.endUnpermitted(ctx, f, correction.Claimed, correction.NotSent, breaches, e.At)
+				return &end, err
+			}
+		}
+		return nil, w.markSending(ctx, id, sign, e)
+	})
 	if err != nil {
 		return fmt.Errorf("record the intent to send correction %d: %w", id, err)
 	}
