@@ -147,7 +147,7 @@ type Judgement struct {
 	Tier    Tier
 	Limit   Limit    // the person's own
 	Firsts  Firsts   // what limits and tiers are measured from
-	Breach  []Breach // with CodeUnpermitted: what no longer permits it, whoever decides
+	Breach  []Breach // what no longer permits it, whoever decides; known while it waits
 }
 
 // Judge tells whether the actor may decide about a correction that waits for approval,
@@ -162,6 +162,13 @@ func (s *Service) Judge(ctx context.Context, a Actor, c Correction) (Judgement, 
 		return j, err
 	}
 	j.Tier, j.Blind = TierOf(set.Tiers, GivenUp(j.Firsts.Anyone, c.Base.Total, c.Target))
+	if c.State == Awaiting {
+		f, err := s.facts(ctx, c)
+		if err != nil {
+			return j, err
+		}
+		j.Breach = f.Breaches()
+	}
 	switch {
 	case !a.Can(Approve) || !a.Scope.Allows(c.Ref.SubMchID):
 		j.Why = CodeForbidden
@@ -421,6 +428,7 @@ type Case struct {
 	Correction Correction
 	Judgement  Judgement
 	Since      Since
+	Author     Person    // as they are now
 	Recent     []Summary // the author's newest other corrections
 	Confirmed  int       // of the author in the last 30 days
 	Wrong      int       // of these, found wrong by a review
@@ -448,6 +456,9 @@ func (s *Service) CaseOf(ctx context.Context, a Actor, id int64) (Case, error) {
 		return out, err
 	}
 	if out.Judgement, err = s.Judge(ctx, a, out.Correction); err != nil {
+		return out, err
+	}
+	if out.Author, err = s.Store.PersonByID(ctx, c.AuthorID); err != nil {
 		return out, err
 	}
 	list, _, err := s.List(ctx, a, LogFilter{AuthorID: c.AuthorID}, Page{Limit: recentShown + 1})

@@ -130,6 +130,15 @@ func (p Person) barred(do Action, subMchID, disabled, role, scope string) string
 	return ""
 }
 
+// MayCorrect is nil when the person may correct orders of a merchant, ErrBarred
+// otherwise.
+func (p Person) MayCorrect(subMchID string) error {
+	if code := p.barred(Correct, subMchID, AuthorDisabled, AuthorRole, AuthorScope); code != "" {
+		return fmt.Errorf("%s: %w", code, ErrBarred)
+	}
+	return nil
+}
+
 // Over are the bounds of the author's allowance that the correction is above.
 func (f Facts) Over() []Over {
 	st := Standing{Limit: f.Settings.Limits.Of(f.Author.ID, f.Author.Role), Today: f.Today, First: f.Firsts.Author}
@@ -228,9 +237,30 @@ func (f Facts) MayApprove() error {
 	return nil
 }
 
+// facts reads what a correction is judged by, for people to see. What counts is what the
+// store reads in the transaction that carries it on.
+func (s *Service) facts(ctx context.Context, c Correction) (Facts, error) {
+	f := Facts{ID: c.ID, N: c.Last().N, State: c.State, Ref: c.Ref, Base: c.Base.Total, Target: c.Target, Listed: c.Events[0].Detail.Listed}
+	var err error
+	if f.Author, err = s.Store.PersonByID(ctx, c.AuthorID); err != nil {
+		return f, err
+	}
+	o, err := s.Store.Offering(ctx, c.Ref.ServiceID)
+	if err == nil {
+		f.Offering = &o
+	} else if !errors.Is(err, ErrNoRow) {
+		return f, err
+	}
+	_, err = s.Store.Merchant(ctx, c.Ref.SubMchID)
+	f.Merchant = err == nil
+	if errors.Is(err, ErrNoRow) {
+		err = nil
+	}
+	return f, err
+}
+
 // stopped does what follows from an event with which the store ended a correction in the
-// transaction that was to carry it on. n is the number of the newest event that this
-// process knows of; the event came after the claim, if it was not sent.
+// transaction that was to carry it on.
 func (s *Service) stopped(ctx context.Context, c Correction, u *Unpermitted) {
 	e := u.Event
 	s.Log.Info("correction", "correction", c.ID, "state", e.State, "cause", e.Detail.Cause)

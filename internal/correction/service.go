@@ -40,7 +40,8 @@ type Store interface {
 	DeleteDraft(ctx context.Context, userID int64, ref Ref) error
 
 	// Prepare stores the correction with its first event and returns its id.
-	// ErrMoved when RetryOf has been tried again already.
+	// ErrMoved when RetryOf has been tried again already, ErrBarred when its author may not
+	// correct orders of the merchant by now.
 	Prepare(ctx context.Context, c Correction) (int64, error)
 	// Claim takes the order for the correction and appends the event claimed, in one
 	// transaction. ErrTaken when another correction holds the order, ErrMoved when the
@@ -185,6 +186,7 @@ var (
 	ErrTaken         = errors.New("the order is held by another correction")
 	ErrMoved         = errors.New("the correction is no longer in that state")
 	ErrOverAllowance = errors.New("the allowance does not suffice")
+	ErrBarred        = errors.New("the person may not do that any more")
 	ErrFull          = errors.New("there are as many as there may be")
 	ErrCommitUnknown = errors.New("it is not known whether the record was written")
 )
@@ -551,6 +553,9 @@ func (s *Service) Prepare(ctx context.Context, a Actor, ref Ref, f Form, from in
 		return r, err
 	}
 	r.ID, err = s.Store.Prepare(context.WithoutCancel(ctx), c)
+	if errors.Is(err, ErrBarred) {
+		return r, fail(Forbidden, CodeForbidden, err)
+	}
 	if errors.Is(err, ErrMoved) { // somebody else tried it again at the same moment
 		return r, fail(Conflict, CodeRetried, err)
 	}

@@ -99,13 +99,13 @@ func (s *Store) Approve(ctx context.Context, id int64, n int, approved, claimed 
 
 // Awaiting lists what waits for approval in the scope, oldest first.
 func (s *Store) Awaiting(ctx context.Context, scope correction.Scope, limit int) ([]correction.Summary, error) {
-	return s.inQueue(ctx, scope, `w.state = 'awaiting_approval'`, `page.at_ms, page.id`, limit, 0)
+	return s.inQueue(ctx, scope, `me.state = 'awaiting_approval'`, `page.at_ms, page.id`, limit, 0)
 }
 
 // Voided lists what waited for approval and lapsed since a time, newest first.
 func (s *Store) Voided(ctx context.Context, scope correction.Scope, since time.Time, limit int) ([]correction.Summary, error) {
-	return s.inQueue(ctx, scope, `w.state IN ('stale', 'expired', 'void') AND w.at_ms >= ?4
-		AND EXISTS (SELECT 1 FROM event e WHERE e.correction_id = w.correction_id AND e.n = 2 AND e.state = 'awaiting_approval')`,
+	return s.inQueue(ctx, scope, `me.state IN ('stale', 'expired', 'void') AND me.at_ms >= ?4
+		AND EXISTS (SELECT 1 FROM event e WHERE e.correction_id = me.correction_id AND e.n = 2 AND e.state = 'awaiting_approval')`,
 		`page.at_ms DESC, page.id DESC`, limit, millis(since))
 }
 
@@ -115,13 +115,21 @@ func (s *Store) inQueue(ctx context.Context, scope correction.Scope, which, orde
 		return nil, fmt.Errorf("list approvals: %w", err)
 	}
 	rows, err := s.reader.query(ctx, `
-		SELECT `+summaryColumns+` FROM (
-			SELECT w.correction_id AS id, w.at_ms FROM correction_now w INDEXED BY correction_now_state
-			JOIN correction c ON c.id = w.correction_id
-			WHERE `+which+` AND (?1 OR c.sub_mchid IN (SELECT value FROM json_each(?2))) AND ?4 >= 0
+		SELECT `+summaryColumns+`, page.first FROM (
+			SELECT me.correction_id AS id, me.at_ms, COALESCE((
+				SELECT max(c.base_total) FROM correction c INDEXED BY correction_order JOIN correction_now w ON w.correction_id = c.id
+				WHERE c.out_order_no = mine.out_order_no AND c.sub_mchid = mine.sub_mchid AND c.id <> mine.id AND `+tookEffect+`), 0) AS first
+			FROM correction_now me INDEXED BY correction_now_state
+			JOIN correction mine ON mine.id = me.correction_id
+			WHERE `+which+` AND (?1 OR mine.sub_mchid IN (SELECT value FROM json_each(?2))) AND ?4 >= 0
 		) page CROSS JOIN correction c ON c.id = page.id`+summaryJoins+`
 		ORDER BY `+order+` LIMIT ?3`, scope.All, string(list), limit, since)
-	out, err := collect(rows, err, scanSummary)
+	out, err := collect(rows, err, func(r scanner) (correction.Summary, error) {
+		var first correction.Fen
+		row, err := scanSummary(more(r, &first))
+		row.First = first
+		return row, err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list approvals: %w", err)
 	}

@@ -179,6 +179,7 @@ var pathTo = map[correction.State][]correction.State{
 	correction.Returned:    {correction.Awaiting, correction.Returned},
 	correction.Declined:    {correction.Awaiting, correction.Declined},
 	correction.Claimed:     {correction.Claimed},
+	correction.Void:        {correction.Void},
 	correction.Stale:       {correction.Claimed, correction.Stale},
 	correction.Sending:     {correction.Claimed, correction.Sending},
 	correction.Applied:     {correction.Claimed, correction.Sending, correction.Applied},

@@ -15,7 +15,7 @@ import (
 
 // Prepare stores a correction with its first event, in one transaction. It refuses
 // one whose hashes are not those of its bytes. ErrMoved when RetryOf has been
-// retried already.
+// retried already, ErrBarred when its author may not correct orders of the merchant by now.
 func (s *Store) Prepare(ctx context.Context, c correction.Correction) (id int64, err error) {
 	base, hash := c.Base.Snapshot()
 	if hash != c.BaseSHA256 || sha256.Sum256(c.Body) != c.BodySHA256 {
@@ -37,6 +37,13 @@ func (s *Store) Prepare(ctx context.Context, c correction.Correction) (id int64,
 	first.Origin = originFrom(c, base, warnings)
 	made := make(chan int64, 1) // the work may outlast an answer that is not known
 	err = s.write(ctx, func(w *writeTx) error {
+		author, err := readPerson(ctx, w.row, c.AuthorID)
+		if err == nil {
+			err = author.MayCorrect(c.Ref.SubMchID)
+		}
+		if err != nil {
+			return err
+		}
 		id, err := w.insert(ctx, 0, first)
 		if err == nil {
 			made <- id
