@@ -173,7 +173,7 @@ func (s *Store) putOffering(ctx context.Context, o correction.Offering, by corre
 			o.ServiceID, o.Name, o.Industry, o.Cap, o.AllowZero); err != nil {
 			return err
 		}
-		if err := w.voidPending(ctx, 0, o.ServiceID, by.At); err != nil {
+		if _, err := w.voidPending(ctx, 0, o.ServiceID, by.At); err != nil {
 			return err
 		}
 		return w.auditEdit(ctx, by, "service.put", edit{Before: orNil(now), After: o})

@@ -78,7 +78,7 @@ const tookEffect = `(w.state IN ('sending', 'unknown', 'applied', 'applied_late'
 // effect or may have, one apart: an amount only goes down, so that is the largest.
 const firsts = `
 	SELECT COALESCE(max(c.base_total) FILTER (WHERE c.author = ?4), 0),
-		COALESCE(max(c.base_total) FILTER (WHERE c.author = ?5 OR w.approver = ?5), 0), COALESCE(max(c.base_total), 0)
+		COALESCE(max(c.base_total) FILTER (WHERE ?5 <> 0 AND (c.author = ?5 OR w.approver = ?5)), 0), COALESCE(max(c.base_total), 0)
 	FROM correction c INDEXED BY correction_order JOIN correction_now w ON w.correction_id = c.id
 	WHERE c.out_order_no = ?1 AND c.sub_mchid = ?2 AND c.id <> ?3 AND ` + tookEffect
 
@@ -218,21 +218,22 @@ func (s *Store) Pending(ctx context.Context, now time.Time) ([]correction.Facts,
 
 // voidPending voids what waits of an author (0: of all) or of a service ("": of all) and
 // is no longer permitted as things are in this transaction. It follows every edit of a
-// person and of a rule.
-func (w *writeTx) voidPending(ctx context.Context, author int64, serviceID string, now time.Time) error {
+// person and of a rule, and returns how many it were.
+func (w *writeTx) voidPending(ctx context.Context, author int64, serviceID string, now time.Time) (n int, err error) {
 	rows, err := w.query(ctx, pending, author, serviceID)
 	list, err := collect(rows, err, scanJudged)
 	if err != nil {
-		return fmt.Errorf("list what waits: %w", err)
+		return 0, fmt.Errorf("list what waits: %w", err)
 	}
 	for _, f := range inTime(list, now) {
 		if breaches := f.Breaches(); len(breaches) > 0 {
 			if _, err := w.endUnpermitted(ctx, f, f.State, correction.Void, breaches, now); err != nil {
-				return fmt.Errorf("void correction %d: %w", f.ID, err)
+				return n, fmt.Errorf("void correction %d: %w", f.ID, err)
 			}
+			n++
 		}
 	}
-	return nil
+	return n, nil
 }
 
 // Void voids a correction that waits and is no longer permitted: the error is

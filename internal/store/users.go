@@ -197,7 +197,8 @@ func (s *Store) administer(ctx context.Context, action, username string, revoke 
 		if err := w.row(ctx, update, args...).Scan(&id); err != nil {
 			return noUser(err)
 		}
-		if err := w.voidPending(ctx, id, "", now); err != nil {
+		void, err := w.voidPending(ctx, id, "", now)
+		if err != nil {
 			return err
 		}
 		var revoked int64
@@ -210,7 +211,8 @@ func (s *Store) administer(ctx context.Context, action, username string, revoke 
 		return w.auditAdmin(ctx, now, action, struct {
 			Username string `json:"username"`
 			Revoked  int64  `json:"revoked_sessions"`
-		}{username, revoked})
+			Void     int    `json:"void,omitempty"` // corrections that they may not make any more
+		}{username, revoked, void})
 	})
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", action, username, err)

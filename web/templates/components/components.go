@@ -90,8 +90,6 @@ func stateLook(s correction.State) (class, icon string) {
 		return "state--unknown", "warn"
 	case correction.Resolved:
 		return "state--settled", "check"
-	case correction.Void:
-		return "state--mute", "lock"
 	}
 	return "state--mute", "bar"
 }
