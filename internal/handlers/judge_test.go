@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -43,7 +44,25 @@ func (g *atQuery) Query(ctx context.Context, ref correction.Ref) (correction.Rea
 	return g.Gateway.Query(ctx, ref)
 }
 
-// service is the one that the orders of the tests belong to.
+// letting lets something else begin just when the order was read again under the claim, or
+// when the POST begins.
+type letting struct {
+	correction.Gateway
+	read, post func()
+}
+
+func (g *letting) Query(ctx context.Context, ref correction.Ref) (correction.Reading, error) {
+	r, err := g.Gateway.Query(ctx, ref)
+	g.read()
+	return r, err
+}
+
+func (g *letting) Modify(ctx context.Context, ref correction.Ref, body []byte, s correction.Signing) correction.Answer {
+	g.post()
+	return g.Gateway.Modify(ctx, ref, body, s)
+}
+
+// serviceOf is the one that the orders of the tests belong to.
 func serviceOf(t *testing.T, a *apptest.App) correction.Offering {
 	t.Helper()
 	o, err := a.Store.Offering(t.Context(), a.Order("SERVICE-OF", 100).ServiceID)
@@ -269,11 +288,12 @@ func TestJudge_DisabledAtTheVeryMoment(t *testing.T) {
 	t.Parallel()
 	rounds := 120
 	if testing.Short() {
-		rounds = 16
+		rounds = 24
 	}
 	a := apptest.Start(t, apptest.Options{})
 	lin, zhou, ctx := a.Who("lin"), a.Who("zhou"), t.Context()
-	sent := 0
+	rng := seeded(t)
+	sent, gateway := [3]int{}, a.Service.Gateway
 	for i := range rounds {
 		no := fmt.Sprintf("AT-ONCE-%d", i)
 		a.AgentLimit(correction.Limit{})
@@ -294,21 +314,39 @@ func TestJudge_DisabledAtTheVeryMoment(t *testing.T) {
 			o := before
 			o.Cap = 1
 			edit = func() error { return a.Store.PutOffering(ctx, o) }
-			defer func() { must(t, a.Store.PutOffering(context.Background(), before)) }()
 		}
-		var wg sync.WaitGroup
+		// The edit begins with the act, when the order was read again, or with the POST.
+		moment, ahead, behind := i/4%3, rng.IntN(300), rng.IntN(300)
 		start := make(chan struct{})
+		begin := sync.OnceFunc(func() { close(start) })
+		hooks := [3]func(){func() {}, func() {}, func() {}}
+		hooks[moment] = func() {
+			begin()
+			for range behind {
+				runtime.Gosched()
+			}
+		}
+		a.Service.Gateway = &letting{gateway, hooks[1], hooks[2]}
+		var wg sync.WaitGroup
 		var acted, edited error
-		wg.Go(func() { <-start; acted = act() })
-		wg.Go(func() { <-start; edited = edit() })
-		close(start)
+		wg.Go(func() { hooks[0](); acted = act(); begin() })
+		wg.Go(func() {
+			<-start
+			for range ahead {
+				runtime.Gosched()
+			}
+			edited = edit()
+		})
 		wg.Wait()
+		a.Service.Gateway = gateway
 		must(t, edited)
 		got, posts := a.Record(c.ID), a.Sim.Posts(no)
 		_, intent := got.Find(correction.Sending)
 		switch {
 		case got.State == correction.Applied && posts == 1 && intent:
-			sent++
+			sent[moment]++
+		case moment == 2:
+			t.Fatalf("round %d: %s, although the POST had begun: %v", i, got.State, acted)
 		case (got.State == correction.Void || got.State == correction.NotSent) && posts == 0 && !intent:
 		default:
 			t.Fatalf("round %d: %s with %d POSTs, %v", i, got.State, posts, acted)
@@ -324,7 +362,7 @@ func TestJudge_DisabledAtTheVeryMoment(t *testing.T) {
 		o.Cap = 0
 		must(t, a.Store.PutOffering(ctx, o))
 	}
-	t.Logf("%d rounds, %d sent", rounds, sent)
+	t.Logf("%d rounds, sent by the moment of the edit: %v", rounds, sent)
 	checkRecord(t, a)
 }
 
