@@ -1254,7 +1254,7 @@ func caseCard(p ApprovalsProps) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = factItem(p.Page.T("这笔订单之前的改价", "Earlier corrections of this order")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var61), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = factItem(p.Page.T("之前的改价", "Lowered before")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var61), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
