@@ -130,11 +130,11 @@ func (p Person) barred(do Action, subMchID, disabled, role, scope string) string
 	return ""
 }
 
-// MayCorrect is nil when the person may correct orders of a merchant, ErrBarred
-// otherwise.
-func (p Person) MayCorrect(subMchID string) error {
-	if code := p.barred(Correct, subMchID, AuthorDisabled, AuthorRole, AuthorScope); code != "" {
-		return fmt.Errorf("%s: %w", code, ErrBarred)
+// MayPrepare is ErrBarred when the person was disabled meanwhile. Role and scope are
+// judged with the claim, with everything else.
+func (p Person) MayPrepare() error {
+	if p.Disabled {
+		return fmt.Errorf("%s: %w", AuthorDisabled, ErrBarred)
 	}
 	return nil
 }

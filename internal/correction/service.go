@@ -40,8 +40,8 @@ type Store interface {
 	DeleteDraft(ctx context.Context, userID int64, ref Ref) error
 
 	// Prepare stores the correction with its first event and returns its id.
-	// ErrMoved when RetryOf has been tried again already, ErrBarred when its author may not
-	// correct orders of the merchant by now.
+	// ErrMoved when RetryOf has been tried again already, ErrBarred when its author is
+	// disabled by now.
 	Prepare(ctx context.Context, c Correction) (int64, error)
 	// Claim takes the order for the correction and appends the event claimed, in one
 	// transaction. ErrTaken when another correction holds the order, ErrMoved when the

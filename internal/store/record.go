@@ -15,7 +15,7 @@ import (
 
 // Prepare stores a correction with its first event, in one transaction. It refuses
 // one whose hashes are not those of its bytes. ErrMoved when RetryOf has been
-// retried already, ErrBarred when its author may not correct orders of the merchant by now.
+// retried already, ErrBarred when its author is disabled by now.
 func (s *Store) Prepare(ctx context.Context, c correction.Correction) (id int64, err error) {
 	base, hash := c.Base.Snapshot()
 	if hash != c.BaseSHA256 || sha256.Sum256(c.Body) != c.BodySHA256 {
@@ -39,7 +39,7 @@ func (s *Store) Prepare(ctx context.Context, c correction.Correction) (id int64,
 	err = s.write(ctx, func(w *writeTx) error {
 		author, err := readPerson(ctx, w.row, c.AuthorID)
 		if err == nil {
-			err = author.MayCorrect(c.Ref.SubMchID)
+			err = author.MayPrepare()
 		}
 		if err != nil {
 			return err
