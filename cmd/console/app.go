@@ -321,6 +321,7 @@ func (a *app) stop() error {
 func (a *app) lookAfter(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := a.service.Recover(context.WithoutCancel(ctx)) // a stop meanwhile is no fault
+		a.void(context.WithoutCancel(ctx))
 		if err == nil {
 			err = a.service.StartWatch(ctx)
 		}
@@ -357,11 +358,19 @@ const (
 	keepLooks    = 48 * time.Hour
 )
 
+// void voids what waits and is no longer permitted, whoever edited what.
+func (a *app) void(ctx context.Context) {
+	if err := a.service.VoidUnpermitted(ctx); err != nil {
+		a.log.Error("void corrections", "err", err)
+	}
+}
+
 // tidy does what has to be done now and then.
 func (a *app) tidy(ctx context.Context) {
 	if err := a.service.ExpireOverdue(ctx); err != nil {
 		a.log.Error("expire corrections", "err", err)
 	}
+	a.void(ctx)
 	if err := a.service.RecordPending(ctx); err != nil {
 		a.log.Error("record outcomes", "err", err)
 	}

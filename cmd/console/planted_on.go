@@ -46,14 +46,14 @@ type intent struct {
 	event correction.Event
 }
 
-func (s *afterwards) MarkSending(_ context.Context, id int64, sign correction.Signing, e correction.Event) error {
+func (s *afterwards) MarkSending(_ context.Context, id int64, sign correction.Signing, e correction.Event, _ *correction.Trial) error {
 	s.intents.Store(id, intent{sign, e})
 	return nil
 }
 
 func (s *afterwards) Append(ctx context.Context, id int64, from correction.State, n int, e correction.Event) error {
 	if i, ok := s.intents.LoadAndDelete(id); ok {
-		if err := s.Store.MarkSending(ctx, id, i.(intent).sign, i.(intent).event); err != nil {
+		if err := s.Store.MarkSending(ctx, id, i.(intent).sign, i.(intent).event, nil); err != nil {
 			return err
 		}
 	}

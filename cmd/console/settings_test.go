@@ -80,7 +80,7 @@ func TestNotifier_TellsOfTheQueue(t *testing.T) {
 	cfg.WebhookURL, cfg.WebhookFormat = robot.URL, "wecom"
 	n := newNotifier(cfg, b.st, quietLog())
 	c := b.prepare(1, "lin", "A1")
-	b.ok(b.st.Submit(t.Context(), c.ID, c.Ref, correction.Event{N: 2, State: correction.Awaiting, At: b.tick(), ActorID: 1, ActorName: "lin"}))
+	b.ok(b.st.Submit(t.Context(), c.ID, c.Ref, correction.Event{N: 2, State: correction.Awaiting, At: b.tick(), ActorID: 1, ActorName: "lin"}, nil))
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	go n.Run(ctx)

@@ -70,9 +70,9 @@ func (a *App) Put(p Past) int64 {
 		case correction.Claimed:
 			must(a.Store.Claim(ctx, id, ref, e, nil))
 		case correction.Awaiting:
-			must(a.Store.Submit(ctx, id, ref, e))
+			must(a.Store.Submit(ctx, id, ref, e, nil))
 		case correction.Sending:
-			must(a.Store.MarkSending(ctx, id, correction.Signing{At: e.At.Truncate(time.Second), Nonce: fmt.Sprint("nonce", id)}, e))
+			must(a.Store.MarkSending(ctx, id, correction.Signing{At: e.At.Truncate(time.Second), Nonce: fmt.Sprint("nonce", id)}, e, nil))
 		default:
 			must(a.Store.Append(ctx, id, from, n, e))
 		}

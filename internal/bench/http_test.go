@@ -329,7 +329,7 @@ func fill(b *testing.B, a *apptest.App, n int) {
 			continue
 		}
 		must(b, a.Store.Claim(ctx, id, c.Ref, correction.Event{State: correction.Claimed, At: time.Now(), ActorID: c.AuthorID}, nil))
-		must(b, a.Store.MarkSending(ctx, id, correction.NewSigning(time.Now()), correction.Event{State: correction.Sending, At: time.Now()}))
+		must(b, a.Store.MarkSending(ctx, id, correction.NewSigning(time.Now()), correction.Event{State: correction.Sending, At: time.Now()}, nil))
 		final := []correction.State{correction.Applied, correction.Applied, correction.Applied, correction.Rejected}[i%4]
 		must(b, a.Store.Append(ctx, id, correction.Sending, 3, correction.Event{State: final, At: time.Now(), Detail: correction.Detail{RequestID: "08F7C2A9D1-" + strconv.Itoa(i)}}))
 	}

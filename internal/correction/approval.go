@@ -16,21 +16,17 @@ const ApproveWithin = 24 * time.Hour
 // again: one that moved voids it.
 const AwaitingEvery = 5 * time.Minute
 
-// Allowance is what a person may still give up alone on a day. A claim is refused when
-// it does not suffice for Reduction.
-type Allowance struct {
-	AuthorID  int64
-	Limit     Limit
-	Since     time.Time // start of the day
-	Reduction Fen
-}
-
-// Standing is a person's limit with what they spent of it today.
+// Standing is a person's limit with what they spent of it today, and on an order.
 type Standing struct {
 	Limit Limit
 	Today Spent
 	Since time.Time // start of the day
+	First Fen       // what the order amounted to before their first correction of it, 0 when there was none
 }
+
+// Lowered is by how much an order that amounts to now was lowered since the person's
+// first correction of it.
+func (s Standing) Lowered(now Fen) Fen { return max(0, s.First-now) }
 
 // Left is what may still be given up today; nil when that has no bound.
 func (s Standing) Left() *Fen {
@@ -51,15 +47,18 @@ func (s Standing) LeftCount() *int {
 }
 
 // Check returns every bound that a change from base to target is above.
-func (s Standing) Check(base, target Fen) []Over { return s.Limit.Check(base, target, s.Today) }
+func (s Standing) Check(base, target Fen) []Over {
+	return s.Limit.CheckOf(s.First, base, target, s.Today)
+}
 
 // DayStart is the start of the day of t in the zone in which times are shown.
 func (s *Service) DayStart(t time.Time) time.Time {
 	return AddDays(s.DayTime(t), 0)
 }
 
-// Standing returns the actor's own limit and what they spent of it today.
-func (s *Service) Standing(ctx context.Context, a Actor) (Standing, error) {
+// Standing returns the actor's own limit and what they spent of it today, and on the
+// order, the correction with the id apart.
+func (s *Service) Standing(ctx context.Context, a Actor, ref Ref, id int64) (Standing, error) {
 	set, err := s.Settings(ctx)
 	if err != nil {
 		return Standing{}, err
@@ -68,7 +67,11 @@ func (s *Service) Standing(ctx context.Context, a Actor) (Standing, error) {
 	if st.Limit.Unlimited() {
 		return st, nil
 	}
-	st.Today, err = s.Store.Spent(ctx, a.UserID, st.Since)
+	if st.Today, err = s.Store.Spent(ctx, a.UserID, st.Since); err != nil {
+		return st, err
+	}
+	f, err := s.Store.Firsts(ctx, ref, id, a.UserID, 0)
+	st.First = f.Author
 	return st, err
 }
 
@@ -101,8 +104,12 @@ func (c Correction) Decision() (Event, bool) {
 func (s *Service) submit(ctx context.Context, a Actor, c Correction, over []Over, today Spent, typed string) error {
 	e := Event{State: Awaiting, At: s.Now(), ActorID: a.UserID, ActorName: a.Name, SessionID: a.SessionID,
 		Detail: Detail{Typed: typed, Over: over, Before: &today}}
-	err := s.storing(ctx, func(ctx context.Context) error { return s.Store.Submit(ctx, c.ID, c.Ref, e) })
+	err := s.storing(ctx, func(ctx context.Context) error { return s.Store.Submit(ctx, c.ID, c.Ref, e, &Trial{}) })
+	var end *Unpermitted
 	switch {
+	case errors.As(err, &end): // its page tells why
+		s.stopped(ctx, c, end)
+		return nil
 	case errors.Is(err, ErrTaken):
 		return s.taken(ctx, c)
 	case errors.Is(err, ErrMoved):
@@ -136,7 +143,9 @@ type Judgement struct {
 	Why     string // a Code of errors: why not
 	Blind   bool   // the approver enters the new total without seeing it
 	Tier    Tier
-	Limit   Limit // the person's own
+	Limit   Limit    // the person's own
+	Firsts  Firsts   // what limits and tiers are measured from
+	Breach  []Breach // what no longer permits it, whoever decides; known while it waits
 }
 
 // Judge tells whether the actor may decide about a correction that waits for approval,
@@ -147,7 +156,17 @@ func (s *Service) Judge(ctx context.Context, a Actor, c Correction) (Judgement, 
 		return Judgement{}, err
 	}
 	j := Judgement{Limit: set.Limits.Of(a.UserID, a.Role)}
-	j.Tier, j.Blind = TierOf(set.Tiers, c.Reduction())
+	if j.Firsts, err = s.Store.Firsts(ctx, c.Ref, c.ID, c.AuthorID, a.UserID); err != nil {
+		return j, err
+	}
+	j.Tier, j.Blind = TierOf(set.Tiers, GivenUp(j.Firsts.Anyone, c.Base.Total, c.Target))
+	if c.State == Awaiting {
+		f, err := s.facts(ctx, c)
+		if err != nil {
+			return j, err
+		}
+		j.Breach = f.Breaches()
+	}
 	switch {
 	case !a.Can(Approve) || !a.Scope.Allows(c.Ref.SubMchID):
 		j.Why = CodeForbidden
@@ -157,7 +176,7 @@ func (s *Service) Judge(ctx context.Context, a Actor, c Correction) (Judgement, 
 		j.Why = CodeDecided
 	case !j.Tier.Admits(a.UserID):
 		j.Why = CodeOtherTier
-	case len(j.Limit.One(c.Base.Total, c.Target)) > 0:
+	case len(j.Limit.OneOf(j.Firsts.Approver, c.Base.Total, c.Target)) > 0:
 		j.May, j.Why = true, CodeOverOwnLimit
 	default:
 		j.May, j.Approve = true, true
@@ -202,7 +221,7 @@ func (s *Service) Approve(ctx context.Context, a Actor, id int64, bodySHA256, ty
 	}
 	defer s.inFlight.Delete(id)
 
-	flags, err := s.flagsOf(ctx, c, Limit{})
+	flags, err := s.flagsOf(ctx, c, Standing{})
 	if err != nil {
 		return err
 	}
@@ -210,8 +229,16 @@ func (s *Service) Approve(ctx context.Context, a Actor, id int64, bodySHA256, ty
 		Detail: Detail{BodySHA256: hash, Typed: typedTotal}}
 	claim := Event{State: Claimed, At: approved.At, ActorID: a.UserID, ActorName: a.Name, SessionID: a.SessionID, Detail: Detail{Flags: flags}}
 	n := c.Last().N
-	err = s.storing(ctx, func(ctx context.Context) error { return s.Store.Approve(ctx, id, n, approved, claim) })
+	trial := Trial{Approver: a.UserID}
+	err = s.storing(ctx, func(ctx context.Context) error { return s.Store.Approve(ctx, id, n, approved, claim, &trial) })
+	var end *Unpermitted
 	switch {
+	case errors.As(err, &end): // its page tells why
+		s.stopped(ctx, c, end)
+		return nil
+	case KindOf(err) == Forbidden: // since the page was shown
+		s.ForgetSettings()
+		return err
 	case errors.Is(err, ErrMoved):
 		return s.decided(ctx, a, id)
 	case err != nil:
@@ -223,7 +250,7 @@ func (s *Service) Approve(ctx context.Context, a Actor, id int64, bodySHA256, ty
 	s.watch.note(Watched{ID: c.ID, Ref: c.Ref, State: Claimed, Entered: claim.At}, Awaiting, claim)
 	s.Log.Info("correction", "correction", id, "state", Approved, "user", a.UserID)
 	step("claimed")
-	return s.send(ctx, c)
+	return s.send(ctx, c, trial)
 }
 
 // Decline ends a correction that waits for approval; ReturnForEdit ends it so that its
@@ -399,6 +426,7 @@ type Case struct {
 	Correction Correction
 	Judgement  Judgement
 	Since      Since
+	Author     Person    // as they are now
 	Recent     []Summary // the author's newest other corrections
 	Confirmed  int       // of the author in the last 30 days
 	Wrong      int       // of these, found wrong by a review
@@ -426,6 +454,9 @@ func (s *Service) CaseOf(ctx context.Context, a Actor, id int64) (Case, error) {
 		return out, err
 	}
 	if out.Judgement, err = s.Judge(ctx, a, out.Correction); err != nil {
+		return out, err
+	}
+	if out.Author, err = s.Store.PersonByID(ctx, c.AuthorID); err != nil {
 		return out, err
 	}
 	list, _, err := s.List(ctx, a, LogFilter{AuthorID: c.AuthorID}, Page{Limit: recentShown + 1})

@@ -307,10 +307,10 @@ func (c *Checked) total(f Form, base Order, svc Offering, amountsRead bool) {
 			code = BadUnchanged
 		}
 		c.bad(Notice{Field: at, Code: code, Amount: base.Total})
-	case c.Total == 0 && !svc.AllowZero:
-		c.bad(Notice{Field: at, Code: BadZero})
-	case svc.Cap > 0 && c.Total > svc.Cap:
-		c.bad(Notice{Field: at, Code: BadOverCap, Amount: svc.Cap})
+	default:
+		if b, ok := svc.Judge(c.Total); !ok {
+			c.bad(b.Notice(at))
+		}
 	}
 }
 

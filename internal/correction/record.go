@@ -127,7 +127,7 @@ type Detail struct {
 	Class     Class    `json:"class,omitempty"`   // of WeChat's answer
 	Finding   Finding  `json:"finding,omitempty"` // of the reading that decided
 	Obstacle  Obstacle `json:"obstacle,omitempty"`
-	Cause     string   `json:"cause,omitempty"` // a Cause* code: why nothing was sent, or why the answer is uncertain
+	Cause     string   `json:"cause,omitempty"` // a Cause* code, or that of a Breach: why nothing was sent, or why the answer is uncertain
 	Alarm     string   `json:"alarm,omitempty"` // an Alarm* code
 	Status    int      `json:"status,omitempty"`
 	Code      string   `json:"code,omitempty"`
@@ -158,6 +158,11 @@ type Detail struct {
 	// Over are the bounds of the author's allowance that the correction is above, known
 	// when it was prepared or submitted for approval. Then it needs a second person.
 	Over []Over `json:"over,omitempty"`
+	// Listed is set when the service was registered as the correction was prepared.
+	Listed bool `json:"listed,omitempty"`
+	// Breaches are the rules that ended it before anything was sent; Cause is the code of
+	// the first.
+	Breaches []Breach `json:"breaches,omitempty"`
 	// Before is what the author had given up that day when it was submitted.
 	Before *Spent `json:"before,omitempty"`
 	// BodySHA256 is the hash of the bytes that are approved, in hex.
@@ -251,6 +256,7 @@ type Summary struct {
 	ApproverID   int64 // who approved, declined or returned it; 0 = nobody
 	Flagged      bool  // some flag is set, perhaps only FlagSampled
 	ApproverName string
+	First        Fen // what the order amounted to before anybody's first correction of it; known in the queue only
 
 	// Known in exports and after Complete only.
 	Flags       string    // codes, separated by blanks
@@ -260,6 +266,10 @@ type Summary struct {
 
 // Reduction is what the correction gives up, or would.
 func (s Summary) Reduction() Fen { return s.BaseTotal - s.Target }
+
+// GivenUp is what the order is lowered by in all with the correction, where First is
+// known: that decides about its tier.
+func (s Summary) GivenUp() Fen { return GivenUp(s.First, s.BaseTotal, s.Target) }
 
 // LogFilter selects corrections for the change log. Zero fields do not filter.
 // Scope always does.

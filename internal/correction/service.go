@@ -40,17 +40,31 @@ type Store interface {
 	DeleteDraft(ctx context.Context, userID int64, ref Ref) error
 
 	// Prepare stores the correction with its first event and returns its id.
-	// ErrMoved when RetryOf has been tried again already.
+	// ErrMoved when RetryOf has been tried again already, ErrBarred when its author is
+	// disabled by now.
 	Prepare(ctx context.Context, c Correction) (int64, error)
 	// Claim takes the order for the correction and appends the event claimed, in one
 	// transaction. ErrTaken when another correction holds the order, ErrMoved when the
-	// correction is no longer prepared, ErrOverAllowance when allow does not suffice.
-	Claim(ctx context.Context, id int64, ref Ref, e Event, allow *Allowance) error
-	// Submit is Claim with the event awaiting approval.
-	Submit(ctx context.Context, id int64, ref Ref, e Event) error
+	// correction is no longer prepared, *TooMuch when its author's allowance does not
+	// suffice. It is judged in that transaction, by t (nil: it is not): one that is no
+	// longer permitted is not sent, which is on record with the error *Unpermitted.
+	Claim(ctx context.Context, id int64, ref Ref, e Event, t *Trial) error
+	// Submit is Claim with the event awaiting approval; what is no longer permitted is void.
+	Submit(ctx context.Context, id int64, ref Ref, e Event, t *Trial) error
 	// Approve appends approved and claimed in one transaction, if the correction waits
-	// for approval with the newest event n; ErrMoved otherwise.
-	Approve(ctx context.Context, id int64, n int, approved, claimed Event) error
+	// for approval with the newest event n; ErrMoved otherwise. Judged as in Claim; a
+	// person who may not approve it any more gets an error of kind Forbidden, and it goes
+	// on waiting.
+	Approve(ctx context.Context, id int64, n int, approved, claimed Event, t *Trial) error
+	// Pending lists what waits to be confirmed or approved and is not over time, with what
+	// it is judged by. Void voids one that is no longer permitted, with *Unpermitted.
+	Pending(ctx context.Context, now time.Time) ([]Facts, error)
+	Void(ctx context.Context, id int64, now time.Time) error
+	// Firsts are what an order amounted to before the first corrections of it that took
+	// effect or may have, the one with the id apart.
+	Firsts(ctx context.Context, ref Ref, id, author, approver int64) (Firsts, error)
+	// PersonByID is somebody as they are now; ErrNoRow.
+	PersonByID(ctx context.Context, id int64) (Person, error)
 	Awaiting(ctx context.Context, scope Scope, limit int) ([]Summary, error)
 	// AwaitingCount counts what came to wait for approval after a time.
 	AwaitingCount(ctx context.Context, scope Scope, after time.Time) (int, error)
@@ -86,8 +100,8 @@ type Store interface {
 	// confirmed, and needed a second person or have flags: the newest first.
 	Checked(ctx context.Context, scope Scope, since time.Time, limit int) ([]int64, error)
 	// MarkSending records the one intent to send. After any error nothing may be sent;
-	// ErrCommitUnknown when the record may exist all the same.
-	MarkSending(ctx context.Context, id int64, s Signing, e Event) error
+	// ErrCommitUnknown when the record may exist all the same. Judged as in Claim.
+	MarkSending(ctx context.Context, id int64, s Signing, e Event, t *Trial) error
 	// Append adds an event if the correction is still in state from, whose newest
 	// event has number n; ErrMoved otherwise. It releases the order when the new state
 	// does not hold it. For states after sending it also checks that the correction
@@ -187,7 +201,8 @@ var (
 	ErrNoRow         = errors.New("no such record")
 	ErrTaken         = errors.New("the order is held by another correction")
 	ErrMoved         = errors.New("the correction is no longer in that state")
-	ErrOverAllowance = errors.New("the allowance of the day does not suffice")
+	ErrOverAllowance = errors.New("the allowance does not suffice")
+	ErrBarred        = errors.New("the person may not do that any more")
 	ErrFull          = errors.New("there are as many as there may be")
 	ErrCommitUnknown = errors.New("it is not known whether the record was written")
 )
@@ -544,12 +559,20 @@ func (s *Service) Prepare(ctx context.Context, a Actor, ref Ref, f Form, from in
 	if c.RetryOf, err = s.retryOf(ctx, a, from, c.Ref); err != nil {
 		return r, err
 	}
-	own, err := s.Standing(ctx, a)
+	own, err := s.Standing(ctx, a, c.Ref, 0)
 	if err != nil {
 		return r, err
 	}
 	c.Events[0].Detail.Over = own.Check(c.Base.Total, c.Target)
+	if _, err := s.Store.Offering(ctx, c.Ref.ServiceID); err == nil {
+		c.Events[0].Detail.Listed = true
+	} else if !errors.Is(err, ErrNoRow) {
+		return r, err
+	}
 	r.ID, err = s.Store.Prepare(context.WithoutCancel(ctx), c)
+	if errors.Is(err, ErrBarred) {
+		return r, fail(Forbidden, CodeForbidden, err)
+	}
 	if errors.Is(err, ErrMoved) { // somebody else tried it again at the same moment
 		return r, fail(Conflict, CodeRetried, err)
 	}
@@ -585,7 +608,7 @@ func (s *Service) retryOf(ctx context.Context, a Actor, from int64, ref Ref) (in
 	if err != nil {
 		return 0, err
 	}
-	if !tail.State.Undone() && tail.State != Stale && tail.State != Expiry && tail.State != Withdrawn && tail.State != Returned && tail.State != Declined {
+	if !tail.State.Undone() && tail.State != Stale && tail.State != Expiry && tail.State != Withdrawn && tail.State != Void && tail.State != Returned && tail.State != Declined {
 		return 0, nil // it stands for itself
 	}
 	return id, nil
@@ -646,13 +669,7 @@ func (s *Service) Correction(ctx context.Context, a Actor, id int64) (Correction
 }
 
 func (s *Service) overdue(c Correction) bool {
-	switch c.State {
-	case Prepared:
-		return !s.Now().Before(c.ConfirmUntil)
-	case Awaiting:
-		return !s.Now().Before(c.ApproveUntil())
-	}
-	return false
+	return Overdue(c.State, c.ConfirmUntil, c.Entered().At, s.Now())
 }
 
 // correctionFor is the one place where a correction is read for a person: what is
@@ -758,7 +775,7 @@ func (s *Service) Confirm(ctx context.Context, a Actor, id int64, token, typedTo
 	}
 	defer s.inFlight.Delete(id)
 
-	own, err := s.Standing(ctx, a)
+	own, err := s.Standing(ctx, a, c.Ref, c.ID)
 	if err != nil {
 		return err
 	}
@@ -770,21 +787,21 @@ func (s *Service) Confirm(ctx context.Context, a Actor, id int64, token, typedTo
 	if len(over) > 0 {
 		return s.submit(ctx, a, c, over, own.Today, typedTotal)
 	}
-	flags, err := s.flagsOf(ctx, c, own.Limit)
+	flags, err := s.flagsOf(ctx, c, own)
 	if err != nil {
 		return err
 	}
 	claim := Event{State: Claimed, At: s.Now(), ActorID: a.UserID, ActorName: a.Name, SessionID: a.SessionID, Detail: Detail{Typed: typedTotal, Flags: flags}}
-	allow := &Allowance{AuthorID: a.UserID, Limit: own.Limit, Since: own.Since, Reduction: c.Reduction()}
-	switch err := s.storing(ctx, func(ctx context.Context) error { return s.Store.Claim(ctx, id, c.Ref, claim, allow) }); {
-	case errors.Is(err, ErrOverAllowance): // spent by another one at the same moment
-		if own, err = s.Standing(ctx, a); err != nil {
-			return err
-		}
-		if over = own.Check(c.Base.Total, c.Target); len(over) == 0 { // suffices again by now: its page lets try again
-			return fail(Conflict, CodeTokenUsed, nil)
-		}
-		return s.submit(ctx, a, c, over, own.Today, typedTotal)
+	trial := Trial{Alone: true, Since: own.Since}
+	var much *TooMuch
+	var end *Unpermitted
+	switch err := s.storing(ctx, func(ctx context.Context) error { return s.Store.Claim(ctx, id, c.Ref, claim, &trial) }); {
+	case errors.As(err, &much): // spent by another one, or a limit was edited, at the same moment
+		s.ForgetSettings()
+		return s.submit(ctx, a, c, much.Over, much.Today, typedTotal)
+	case errors.As(err, &end): // its page tells why
+		s.stopped(ctx, c, end)
+		return nil
 	case errors.Is(err, ErrTaken):
 		return s.taken(ctx, c)
 	case errors.Is(err, ErrMoved):
@@ -796,13 +813,13 @@ func (s *Service) Confirm(ctx context.Context, a Actor, id int64, token, typedTo
 	c.State, claim.N = Claimed, c.Last().N+1
 	c.Events = append(c.Events, claim)
 	step("claimed")
-	err = s.send(ctx, c)
+	err = s.send(ctx, c, trial)
 	step("page")
 	return err
 }
 
-// send carries out a claimed correction.
-func (s *Service) send(ctx context.Context, c Correction) error {
+// send carries out a claimed correction, which is judged by t once more with the intent.
+func (s *Service) send(ctx context.Context, c Correction, t Trial) error {
 	n := c.Last().N
 	now, err := s.read(ctx, c.Ref)
 	if err != nil {
@@ -822,7 +839,12 @@ func (s *Service) send(ctx context.Context, c Correction) error {
 
 	sign := NewSigning(s.Now())
 	intent := Event{N: n + 1, State: Sending, At: s.Now(), Detail: Detail{SignMS: sign.At.UnixMilli(), SkewMS: now.Skew.Milliseconds()}}
-	err = s.storing(ctx, func(ctx context.Context) error { return s.Store.MarkSending(ctx, c.ID, sign, intent) })
+	err = s.storing(ctx, func(ctx context.Context) error { return s.Store.MarkSending(ctx, c.ID, sign, intent, &t) })
+	var end *Unpermitted
+	if errors.As(err, &end) { // its page tells why
+		s.stopped(ctx, c, end)
+		return nil
+	}
 	if errors.Is(err, ErrMoved) { // its page tells how it stands; nothing is sent
 		return fail(Conflict, CodeTokenUsed, err)
 	}

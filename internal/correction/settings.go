@@ -82,6 +82,16 @@ func (s *Service) Settings(ctx context.Context) (Settings, error) {
 	if err != nil {
 		return Settings{}, err
 	}
+	out, err := ParseSettings(versions)
+	if err != nil {
+		return Settings{}, err
+	}
+	s.settings.Settings, s.settings.read = out, time.Now()
+	return out, nil
+}
+
+// ParseSettings reads the settings from the newest version of each that was ever edited.
+func ParseSettings(versions []SettingVersion) (Settings, error) {
 	out := DefaultSettings()
 	for _, v := range versions {
 		if err := out.set(v.Name, v.Value); err != nil {
@@ -89,7 +99,6 @@ func (s *Service) Settings(ctx context.Context) (Settings, error) {
 		}
 		out.N[v.Name] = v.N
 	}
-	s.settings.Settings, s.settings.read = out, time.Now()
 	return out, nil
 }
 

@@ -568,7 +568,7 @@ func (in *installation) compare(rec *record) error {
 		switch {
 		case c.state.InForce() != (sent && post.Applied):
 			fault("correction %d of %s is %s; sent %t, took effect %t", c.id, c.order, c.state, sent, post.Applied)
-		case (c.state == correction.Stale || c.state == correction.Prepared || c.state == correction.Expiry) && sent:
+		case (c.state == correction.Stale || c.state == correction.Prepared || c.state == correction.Expiry || c.state == correction.Void) && sent:
 			fault("correction %d of %s is %s and was sent", c.id, c.order, c.state)
 		}
 		if c.state.InForce() {

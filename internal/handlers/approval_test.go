@@ -311,11 +311,11 @@ func TestApproval_SelfApprovalMatrix(t *testing.T) {
 		now := a.Record(c.ID)
 		e := correction.Event{State: correction.Approved, At: a.Clock.Now(), ActorID: zhou.UserID, Detail: correction.Detail{BodySHA256: hex.EncodeToString(c.BodySHA256[:])}}
 		claim := correction.Event{State: correction.Claimed, At: a.Clock.Now(), ActorID: zhou.UserID}
-		if err := a.Store.Approve(ctx, c.ID, now.Last().N, e, claim); !errors.Is(err, correction.ErrMoved) {
+		if err := a.Store.Approve(ctx, c.ID, now.Last().N, e, claim, nil); !errors.Is(err, correction.ErrMoved) {
 			t.Errorf("the database answers an approval of %s with %v", name, err)
 		}
 		e.ActorID, e.Detail.BodySHA256 = qian.UserID, strings.Repeat("0", 64)
-		if err := a.Store.Approve(ctx, c.ID, now.Last().N, e, claim); !errors.Is(err, correction.ErrMoved) {
+		if err := a.Store.Approve(ctx, c.ID, now.Last().N, e, claim, nil); !errors.Is(err, correction.ErrMoved) {
 			t.Errorf("the database answers an approval of other bytes than %s with %v", name, err)
 		}
 		if got := a.Record(c.ID); got.State != correction.Awaiting || got.Last().N != now.Last().N {
@@ -469,8 +469,8 @@ func TestLimits_AtTheirBounds(t *testing.T) {
 // unsure is the store whose answer to a submission gets lost after it was written.
 type unsure struct{ correction.Store }
 
-func (s unsure) Submit(ctx context.Context, id int64, ref correction.Ref, e correction.Event) error {
-	return errors.Join(correction.ErrCommitUnknown, s.Store.Submit(ctx, id, ref, e))
+func (s unsure) Submit(ctx context.Context, id int64, ref correction.Ref, e correction.Event, trial *correction.Trial) error {
+	return errors.Join(correction.ErrCommitUnknown, s.Store.Submit(ctx, id, ref, e, trial))
 }
 
 // A submission that is on record although its commit failed waits like any other: it is

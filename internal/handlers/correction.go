@@ -99,19 +99,21 @@ func (s *server) correctionPage(c echo.Context, status int, id int64, change fun
 		if p.CanConfirm {
 			p.Token = s.Corrections.Token(cor)
 		}
-		if p.Over = cor.Over(); len(p.Over) == 0 && p.IsAuthor {
-			own, err := s.Corrections.Standing(ctx, a)
-			if err != nil {
+		p.Over = cor.Over()
+		if p.IsAuthor {
+			if p.Own, err = s.Corrections.Standing(ctx, a, cor.Ref, id); err != nil {
 				return err
 			}
-			p.Over = own.Check(cor.Base.Total, cor.Target)
+			if len(p.Over) == 0 {
+				p.Over = p.Own.Check(cor.Base.Total, cor.Target)
+			}
 		}
 	case correction.Awaiting:
 		p.CanWithdraw, p.MayDecide = mayAct, a.Can(correction.Approve) && !p.IsAuthor
 	case correction.Unknown, correction.Sending, correction.Claimed:
 		p.CanCheck = a.Can(correction.Correct)
 		p.QuietUntil = s.Corrections.QuietUntil(cor)
-	case correction.Stale, correction.Expiry, correction.Withdrawn, correction.Returned, correction.Declined, correction.NotSent, correction.NotApplied, correction.Rejected:
+	case correction.Stale, correction.Expiry, correction.Withdrawn, correction.Void, correction.Returned, correction.Declined, correction.NotSent, correction.NotApplied, correction.Rejected:
 		p.CanRedo, p.RedoURL = p.MayRedo && !taken(p.RetriedBy), again
 	}
 	entered := cor.Entered()
@@ -167,7 +169,7 @@ func taken(r *pages.Related) bool {
 		return false
 	}
 	switch r.State {
-	case correction.Stale, correction.Expiry, correction.Withdrawn, correction.Returned, correction.Declined:
+	case correction.Stale, correction.Expiry, correction.Withdrawn, correction.Void, correction.Returned, correction.Declined:
 		return false
 	}
 	return !r.State.Undone()

@@ -93,7 +93,7 @@ func manyCorrections(t *testing.T, a *apptest.App, n int) time.Time {
 			claimed.Detail.Flags = []correction.Flag{{Code: correction.FlagCodes[i%len(correction.FlagCodes)], Found: 600, Limit: 500}}
 		}
 		must(a.Store.Claim(ctx, id, c.Ref, claimed, nil))
-		must(a.Store.MarkSending(ctx, id, correction.NewSigning(at), correction.Event{State: correction.Sending, At: at.Add(time.Minute)}))
+		must(a.Store.MarkSending(ctx, id, correction.NewSigning(at), correction.Event{State: correction.Sending, At: at.Add(time.Minute)}, nil))
 		final := []correction.State{correction.Applied, correction.Applied, correction.Rejected}[i%3]
 		must(a.Store.Append(ctx, id, correction.Sending, 3, correction.Event{State: final, At: at.Add(2 * time.Minute), Detail: correction.Detail{RequestID: "08F7-" + strconv.Itoa(i)}}))
 	}

@@ -196,7 +196,7 @@ func (s *server) formProps(c echo.Context, e editor) (pages.FormProps, error) {
 	if err != nil {
 		return pages.FormProps{}, err
 	}
-	own, err := s.Corrections.Standing(ctx, actor(c))
+	own, err := s.Corrections.Standing(ctx, actor(c), correction.Ref{SubMchID: e.base.SubMchID, ServiceID: e.base.ServiceID, OutOrderNo: e.base.OutOrderNo}, 0)
 	if err != nil {
 		return pages.FormProps{}, err
 	}

@@ -44,6 +44,7 @@ var outcomeWords = map[correction.State]func(l Lang, c correction.Correction, wh
 	correction.NotSent:     notSentOutcome,
 	correction.NotApplied:  notAppliedOutcome,
 	correction.Stale:       staleOutcome,
+	correction.Void:        voidOutcome,
 	correction.Resolved:    resolvedOutcome,
 	correction.AppliedLate: appliedOutcome,
 	correction.Expiry: func(l Lang, c correction.Correction, _ string) OutcomeWords {
@@ -55,7 +56,7 @@ var outcomeWords = map[correction.State]func(l Lang, c correction.Correction, wh
 			}
 		}
 		return OutcomeWords{
-			Title: l.T("没有按时确认，已作废", "Not confirmed in time"),
+			Title: l.T("没有按时确认，已过期", "Not confirmed in time"),
 			Money: l.T("没有发给微信，这次没有改动金额。", "Nothing was sent to WeChat. This correction changed nothing."),
 			Next:  []string{l.T("还要改的话，重新改一次。刚才填的内容会带过去。", "To go on, start again. What you entered is carried over.")},
 		}
@@ -336,7 +337,10 @@ func notSentOutcome(l Lang, c correction.Correction, _ string) OutcomeWords {
 		Next:  []string{l.T("还要改的话，重新改一次。刚才填的内容会带过去。", "To go on, start again. What you entered is carried over.")},
 		Say:   l.T("刚才的修改还没有提交上去，我现在重新处理，请您稍等。", "The change has not been submitted yet. I am seeing to it now; one moment, please."),
 	}
-	if cause := d.Cause; cause != "" {
+	if len(d.Breaches) > 0 {
+		w.Title = l.T("现在的规则或权限不允许，没有发给微信", "A rule or a person no longer permits it; it was not sent to WeChat")
+		w.Money, w.Next = causeOf(l, d)+Mark(l, "", " ")+l.T("这次没有改动金额。", "This correction changed nothing."), nextOf(l, d.Breaches)
+	} else if cause := d.Cause; cause != "" {
 		w.Money = CauseText(cause).In(l)
 		if cause == correction.CauseNoRecord || cause == correction.CauseUnreachable || cause == correction.CauseQueryFailed {
 			w.Next = append(w.Next, l.T("还是这样，就请运维看一下。", "If it happens again, ask the operator."))
@@ -533,6 +537,7 @@ var eventTitles = map[correction.State]Text{
 	correction.Stale:       {"订单已变化，没有发出", "The order changed; not sent"},
 	correction.Expiry:      {"没有按时确认，已过期", "Not confirmed in time"},
 	correction.Withdrawn:   {"撤回", "Withdrawn"},
+	correction.Void:        {"已作废", "Void"},
 	correction.Resolved:    {"两人核对，已处理", "Settled by two people"},
 	correction.AppliedLate: {"发现已经生效", "Found to be in force"},
 }
@@ -652,8 +657,8 @@ func EventNotes(l Lang, c correction.Correction, e correction.Event) []string {
 			add(l.F("重新读取订单：总额 %s，状态 %s。", "Read again: %s, %s.", d.Reading.Total, StateCodes(*d.Reading)))
 		}
 	}
-	if d.Cause != "" && d.Settled == "" {
-		add(CauseText(d.Cause).In(l))
+	if d.Settled == "" {
+		add(causeOf(l, d))
 	}
 	add(answer(l, d))
 	if d.Finding != "" && d.Reading != nil {

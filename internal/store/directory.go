@@ -249,6 +249,9 @@ func (w *writeTx) storeOffering(ctx context.Context, now *correction.Offering, o
 		o.ServiceID, o.Name, o.Industry, o.Cap, o.AllowZero); err != nil {
 		return err
 	}
+	if _, err := w.voidPending(ctx, 0, o.ServiceID, by.At); err != nil {
+		return err
+	}
 	if _, err := w.exec(ctx, `
 		INSERT INTO proposal_end (name, n, at_ms, actor, how)
 		SELECT p.name, p.n, ?, ?, 'overtaken' FROM proposal p WHERE p.name = ? AND p.key = ?

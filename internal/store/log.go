@@ -312,8 +312,8 @@ func (s *Store) Attention(ctx context.Context, f correction.LogFilter, viewer in
 			UNION ALL
 			SELECT w.correction_id FROM correction_now w INDEXED BY correction_now_undone
 			CROSS JOIN correction c ON c.id = w.correction_id
-			WHERE w.state IN ('stale', 'not_sent', 'rejected', 'not_applied', 'returned', 'declined') AND w.at_ms >= ?2
-				AND (w.state NOT IN ('returned', 'declined') OR c.author = ?7)
+			WHERE w.state IN ('stale', 'not_sent', 'rejected', 'not_applied', 'returned', 'declined', 'void') AND w.at_ms >= ?2
+				AND (w.state NOT IN ('returned', 'declined', 'void') OR c.author = ?7)
 				AND NOT EXISTS (SELECT 1 FROM correction later INDEXED BY correction_order
 					WHERE later.out_order_no = c.out_order_no AND later.sub_mchid = c.sub_mchid AND later.id > c.id)
 		) page CROSS JOIN correction c ON c.id = page.id`+summaryJoins+`

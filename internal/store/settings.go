@@ -26,11 +26,14 @@ func scanSetting(r scanner) (correction.SettingVersion, error) {
 	return v, err
 }
 
+// currentSettings are the newest versions of the settings that were ever edited.
+const currentSettings = `
+	SELECT ` + settingColumns + ` FROM setting s` + settingJoins + `
+	WHERE s.n = (SELECT max(n) FROM setting WHERE name = s.name) ORDER BY s.name`
+
 // Settings lists the newest version of each setting that was ever edited.
 func (s *Store) Settings(ctx context.Context) ([]correction.SettingVersion, error) {
-	rows, err := s.reader.query(ctx, `
-		SELECT `+settingColumns+` FROM setting s`+settingJoins+`
-		WHERE s.n = (SELECT max(n) FROM setting WHERE name = s.name) ORDER BY s.name`)
+	rows, err := s.reader.query(ctx, currentSettings)
 	list, err := collect(rows, err, scanSetting)
 	if err != nil {
 		return nil, fmt.Errorf("read settings: %w", err)

@@ -198,7 +198,7 @@ func (s *Store) ResetPassword(ctx context.Context, username, phc string) error {
 }
 
 // SetDisabled shuts the user out, sessions and all, or lets them in again, on the
-// record. ErrNoUser.
+// record. What they have prepared or submitted for approval is void. ErrNoUser.
 func (s *Store) SetDisabled(ctx context.Context, username string, disabled bool) error {
 	action := "user.enable"
 	if disabled {
@@ -208,13 +208,18 @@ func (s *Store) SetDisabled(ctx context.Context, username string, disabled bool)
 }
 
 // administer changes a user by an UPDATE that returns the id, and revokes the
-// user's sessions when asked to, in one transaction with its record.
+// user's sessions when asked to, in one transaction with its record and with what
+// becomes of the corrections that the user may not make any more.
 func (s *Store) administer(ctx context.Context, action, username string, revoke bool, update string, args ...any) error {
 	err := s.write(ctx, func(w *writeTx) error {
 		now := s.now()
 		var id int64
 		if err := w.row(ctx, update, args...).Scan(&id); err != nil {
 			return noUser(err)
+		}
+		void, err := w.voidPending(ctx, id, "", now)
+		if err != nil {
+			return err
 		}
 		var revoked int64
 		if revoke {
@@ -226,7 +231,8 @@ func (s *Store) administer(ctx context.Context, action, username string, revoke 
 		return w.auditAdmin(ctx, now, action, struct {
 			Username string `json:"username"`
 			Revoked  int64  `json:"revoked_sessions"`
-		}{username, revoked})
+			Void     int    `json:"void,omitempty"` // corrections that they may not make any more
+		}{username, revoked, void})
 	})
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", action, username, err)

@@ -53,7 +53,7 @@ func (p ApprovalsProps) blind() bool {
 
 // hides reports whether a row of the queue keeps its new total from who decides.
 func (p ApprovalsProps) hides(s correction.Summary) bool {
-	_, top := correction.TierOf(p.Tiers, s.Reduction())
+	_, top := correction.TierOf(p.Tiers, s.GivenUp())
 	return top && s.State == correction.Awaiting
 }
 
@@ -94,6 +94,49 @@ func (p ApprovalsProps) applicant() string {
 	s := p.Page.F("%s，30 天改了 %d 笔", "%s, %d in 30 days", c.Correction.AuthorName, c.Confirmed)
 	if c.Wrong > 0 {
 		s += p.Page.F("，复核有误 %d 笔", ", %d found wrong", c.Wrong)
+	}
+	return s
+}
+
+// author says how the agent's account stands now, when that is not as it should be.
+func (p ApprovalsProps) author() string {
+	a := p.Case.Author
+	switch {
+	case a.Disabled:
+		return p.Page.T("账号已停用", "The account is disabled")
+	case !(correction.Actor{Role: a.Role}).Can(correction.Correct):
+		return p.Page.F("现在的角色是%s，不能改价", "Now %s, who may not correct", i18n.RoleWord(a.Role).In(p.Page.Lang))
+	case !a.Scope.Allows(p.Case.Correction.Ref.SubMchID):
+		return p.Page.T("已不再负责这家商户", "No longer responsible for this merchant")
+	}
+	return ""
+}
+
+// forbidden says what no longer permits the correction; empty when nothing does.
+func (p ApprovalsProps) forbidden() string {
+	if !p.waits() {
+		return ""
+	}
+	return i18n.BreachTexts(p.Page.Lang, p.Case.Judgement.Breach)
+}
+
+// mayApprove reports whether approving is offered.
+func (p ApprovalsProps) mayApprove() bool { return p.Case.Judgement.Approve && p.forbidden() == "" }
+
+// lowered says by how much the order was lowered before, where that decides about limits
+// and tiers; empty when it was not.
+func (p ApprovalsProps) lowered() string {
+	c, f := p.Case.Correction, p.Case.Judgement.Firsts
+	before := max(0, f.Anyone-c.Base.Total)
+	if before == 0 {
+		return ""
+	}
+	if p.blind() {
+		return p.Page.F("这笔订单之前已少收 %s，分档从第一次改价前的 %s 算起", "The order was lowered by %s before; tiers count from %s, before its first correction", before, f.Anyone)
+	}
+	s := p.Page.F("这笔订单之前已少收 %s，连这次一共 %s，分档按一共的算", "The order was lowered by %s before, %s with this one; tiers go by the sum", before, correction.GivenUp(f.Anyone, c.Base.Total, c.Target))
+	if own := max(0, f.Approver-c.Base.Total); own > 0 {
+		s += p.Page.F("；从你第一次经手起是 %s，你的上限按这个算", "; %s since the first one that you made or approved, which counts for your limit", correction.GivenUp(f.Approver, c.Base.Total, c.Target))
 	}
 	return s
 }
@@ -201,8 +244,11 @@ func (p ApprovalsProps) problems() []components.SummaryItem {
 
 // lapsedText says why an approval lapsed.
 func (p ApprovalsProps) lapsedText(s correction.Summary) string {
-	if s.State == correction.Expiry {
+	switch s.State {
+	case correction.Expiry:
 		return p.Page.F("%s 过了 24 小时", "after 24 hours, at %s", p.Page.Clock(s.ChangedAt))
+	case correction.Void:
+		return p.Page.F("%s 起规则或权限不允许", "no longer permitted, since %s", p.Page.Clock(s.ChangedAt))
 	}
 	return p.Page.F("%s 发现订单变了", "the order changed, seen at %s", p.Page.Clock(s.ChangedAt))
 }

@@ -101,6 +101,8 @@ func (p CorrectionProps) look() (kind, icon string) {
 		return "bad", "cross"
 	case correction.Stale:
 		return "warn", "warn"
+	case correction.Void:
+		return "warn", "lock"
 	}
 	return "", "bar"
 }
@@ -303,6 +305,8 @@ func eventLook(c correction.Correction, e correction.Event) (class, icon string)
 		return "timeline__mark timeline__mark--warn", "warn"
 	case correction.Rejected, correction.NotApplied, correction.NotSent:
 		return "timeline__mark", "cross"
+	case correction.Void:
+		return "timeline__mark timeline__mark--warn", "lock"
 	}
 	return "timeline__mark", "bar"
 }

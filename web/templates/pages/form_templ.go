@@ -3957,7 +3957,7 @@ func allowance(p FormProps) templ.Component {
 			templ_7745c5c3_Var210 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		if left := i18n.LeftTexts(p.Page.Lang, p.Summary.Own); len(left) > 0 {
+		if left := i18n.LeftTexts(p.Page.Lang, p.Summary.Own, p.Summary.Current); len(left) > 0 {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 301, "<div class=\"card__body\"><h3 class=\"facts__label\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

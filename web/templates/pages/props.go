@@ -169,7 +169,8 @@ type CorrectionProps struct {
 	CanConfirm       bool
 	CanWithdraw      bool
 	Token            string
-	Over             []correction.Over // why it needs an approval; empty when it does not
+	Over             []correction.Over   // why it needs an approval; empty when it does not
+	Own              correction.Standing // of its author who looks at it, while it waits to be confirmed
 	TypedTotal       string
 	TypedProblem     bool               // the typed total was missing or different
 	Busy             *correction.Holder // somebody else holds the order

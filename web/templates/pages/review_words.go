@@ -386,7 +386,7 @@ func (p DayProps) figures() []dayFigure {
 		{p.Page.T("要退差价", "Refunds due"), c.Refunds, c.RefundSum.String(), ""},
 	}
 	for _, s := range []correction.State{
-		correction.Declined, correction.Returned, correction.Rejected, correction.NotSent, correction.NotApplied, correction.Stale, correction.Expiry, correction.Withdrawn, correction.Resolved,
+		correction.Declined, correction.Returned, correction.Rejected, correction.NotSent, correction.NotApplied, correction.Stale, correction.Expiry, correction.Withdrawn, correction.Void, correction.Resolved,
 	} {
 		if f := states(s); f.n > 0 || s == correction.Declined || s == correction.NotApplied {
 			out = append(out, f)
