@@ -30,9 +30,13 @@ func (s *server) order(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.Corrections.ReadOrder(c.Request().Context(), actor(c), correction.Ref{SubMchID: sub, OutOrderNo: no})
-	if err != nil {
+	if err := s.opens(c, no); err != nil {
 		return err
+	}
+	ref := correction.Ref{SubMchID: sub, OutOrderNo: no}
+	v, err := s.Corrections.ReadOrder(c.Request().Context(), actor(c), ref)
+	if err != nil {
+		return s.unread(c, ref, err)
 	}
 	return s.render(c, http.StatusOK, pages.Order(s.orderProps(c, v)))
 }
@@ -81,9 +85,12 @@ func (s *server) form(c echo.Context) error {
 	}
 	ctx, a := c.Request().Context(), actor(c)
 	ref := correction.Ref{SubMchID: sub, OutOrderNo: no}
+	if err := s.opens(c, no); err != nil {
+		return err
+	}
 	v, err := s.Corrections.OpenForm(ctx, a, ref)
 	if err != nil {
-		return err
+		return s.unread(c, ref, err)
 	}
 	if !v.CanEdit {
 		return seeOther(c, pages.OrderURL(ref)) // that page says why not
