@@ -69,6 +69,7 @@ type Options struct {
 	Timeout time.Duration // of one call; default: the gateway's
 	Log     io.Writer     // default: nowhere
 	Data    string        // default: a new folder
+	Lookups int           // a person has in a minute; default: no limit
 }
 
 var hash = sync.OnceValues(func() (string, error) {
@@ -159,6 +160,7 @@ func Start(t testing.TB, o Options) *App {
 		Store: a.Store, Gateway: gateway, Journal: a.Journal, Policy: policy, Key: keys.Confirm, Now: a.Clock.Now, Log: log,
 		Machine: func() correction.Machine { return a.Machine },
 	}
+	a.Service.Lookups.PerMinute = o.Lookups
 	zone, err := time.LoadLocation("Asia/Shanghai")
 	must(err)
 	a.Service.Zone = zone

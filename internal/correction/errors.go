@@ -70,6 +70,7 @@ const (
 	CodeWholeScope     = "whole_scope" // closing a day takes somebody who may see all merchants
 	CodeViewName       = "view_name"   // a view needs a name, short and without line breaks
 	CodeViewTaken      = "view_taken"  // the person has a view of that name already
+	CodeDraftLarge     = "draft_large" // what was typed is larger than any form may be
 	CodeTooFast        = "too_fast"    // more look-ups than a person has
 	CodeTooMany        = "too_many"    // more of other acts than a person has
 	CodeSearching      = "searching"   // too many look-ups without a merchant at this moment

@@ -35,6 +35,8 @@ type Store interface {
 	SaveSnapshot(ctx context.Context, hash [32]byte, blob []byte, at time.Time) error
 	Snapshot(ctx context.Context, hash [32]byte) ([]byte, error) // ErrNoRow
 
+	// SaveDraft gives up the oldest of the person's drafts beyond MaxDrafts and
+	// MaxDraftBytes.
 	SaveDraft(ctx context.Context, d SavedDraft) error
 	Draft(ctx context.Context, userID int64, ref Ref) (SavedDraft, error) // ErrNoRow
 	DeleteDraft(ctx context.Context, userID int64, ref Ref) error
@@ -1253,10 +1255,42 @@ func (s *Service) writable() error {
 	return fail(Unavailable, CodeReadOnly, nil)
 }
 
+// Bounds of the drafts of one person. A form that can be submitted is never larger than
+// one draft may be. Of more than there may be, those that were saved longest ago are given
+// up: the one in hand is never lost, and nobody has so many orders under way.
+const (
+	MaxDraft      = 128 << 10 // bytes
+	MaxDrafts     = 200
+	MaxDraftBytes = 2 << 20 // of all together
+)
+
 // SaveDraft keeps a form that was typed and not submitted, one for each person and
-// order.
-func (s *Service) SaveDraft(ctx context.Context, a Actor, ref Ref, form string) error {
+// order. base is the hash of the order that the form was opened on: without a form that
+// this console showed to this person, of this very order, there is nothing to keep, and
+// the error has code CodeBaseUnknown. CodeDraftLarge: it is larger than any form.
+func (s *Service) SaveDraft(ctx context.Context, a Actor, ref Ref, base, form string) error {
+	if !a.Can(Correct) {
+		return fail(Forbidden, CodeForbidden, nil)
+	}
 	if _, err := s.merchantFor(ctx, a, ref); err != nil {
+		return err
+	}
+	if len(form) > MaxDraft {
+		return fail(Invalid, CodeDraftLarge, nil)
+	}
+	shown, err := s.base(ctx, base)
+	if err != nil {
+		return err
+	}
+	if shown.SubMchID != ref.SubMchID || shown.OutOrderNo != ref.OutOrderNo {
+		return fail(Conflict, CodeBaseUnknown, nil)
+	}
+	// A look is forgotten earlier than a draft.
+	if _, err := s.Store.LookedAt(ctx, a.UserID, ref); errors.Is(err, ErrNoRow) {
+		if _, err := s.Store.Draft(ctx, a.UserID, ref); err != nil {
+			return fail(Conflict, CodeBaseUnknown, err)
+		}
+	} else if err != nil {
 		return err
 	}
 	return s.Store.SaveDraft(context.WithoutCancel(ctx), SavedDraft{UserID: a.UserID, Ref: ref, Form: form, SavedAt: s.Now()})

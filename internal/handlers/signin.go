@@ -134,7 +134,8 @@ func (s *server) takeUpForm(c echo.Context, a correction.Actor, p pages.SignInPr
 			return seeOther(c, pages.FormURL(ref))
 		}
 	}
-	if err := s.Corrections.SaveDraft(ctx, a, ref, encodeForm(decodeForm(v)).Encode()); err != nil {
+	form := decodeForm(v)
+	if err := s.Corrections.SaveDraft(ctx, a, ref, form.Base, encodeForm(form).Encode()); err != nil {
 		s.Log.Warn("kept form not taken up", "id", requestID(c), "err", err)
 		return seeOther(c, "/")
 	}
