@@ -16,6 +16,9 @@ const ApproveWithin = 24 * time.Hour
 // again: one that moved voids it.
 const AwaitingEvery = 5 * time.Minute
 
+// awaitingFirst is when that is done first after it was submitted.
+const awaitingFirst = 2 * time.Second
+
 // Allowance is what a person may still give up alone on a day. A claim is refused when
 // it does not suffice for Reduction.
 type Allowance struct {

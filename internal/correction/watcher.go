@@ -127,7 +127,7 @@ func (w *watch) note(c Watched, from State, e Event) {
 	case c.State == Unknown:
 		w.add(c, w.now().Add(w.policy.Recheck))
 	case c.State == Awaiting:
-		w.add(c, w.now().Add(spread(c.ID, AwaitingEvery)))
+		w.add(c, w.now().Add(awaitingFirst)) // an approver finds a fresh reading
 	case c.State.Undone():
 		at, _ := c.nextRecheck()
 		w.add(c, at)

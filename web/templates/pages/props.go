@@ -295,18 +295,12 @@ type LogForm struct {
 	Columns  []string
 	Problems map[string]LogProblem // by parameter
 	Strange  []string              // parameters that there are not
+	Twice    bool                  // a condition is given more than once
 }
 
 // Refused reports a filter that does not say what to list: a condition that there is
 // not, or one that is given twice.
-func (f LogForm) Refused() bool {
-	for _, problem := range f.Problems {
-		if problem == LogTwice {
-			return true
-		}
-	}
-	return len(f.Strange) > 0
-}
+func (f LogForm) Refused() bool { return f.Twice || len(f.Strange) > 0 }
 
 // LogProblem is why a filter value was not used.
 type LogProblem string
