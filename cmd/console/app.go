@@ -132,6 +132,7 @@ func newApp(st *store.Store, cfg config.Config, o appOptions) (*app, error) {
 	service := &correction.Service{
 		Store: st, Gateway: o.gateway, Journal: second, Policy: policyOf(cfg), Key: keys.Confirm, Now: time.Now, Log: o.log, Machine: machine.now, Zone: cfg.Zone,
 	}
+	service.Lookups.PerMinute = cfg.LookupsPerMinute
 	tell := newNotifier(cfg, st, o.log)
 	if tell != nil {
 		service.Submitted = tell.Submitted

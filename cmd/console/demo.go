@@ -24,6 +24,7 @@ type demoCommand struct {
 	Listen    string `name:"listen" env:"CONSOLE_LISTEN" default:"127.0.0.1:8080" help:"Address to listen on."`
 	Data      string `name:"data" type:"path" help:"Folder to keep the demo's data in. Default: a temporary folder, deleted at the end."`
 	QuietTime string `name:"quiet-time" env:"CONSOLE_QUIET_TIME" default:"30s" help:"Time before \"not applied\" may be said; short, so that it can be watched."`
+	Lookups   int    `name:"lookups-per-minute" env:"CONSOLE_LOOKUPS_PER_MINUTE" default:"60" help:"Orders that a person may look up in a minute; 0 = no limit."`
 }
 
 // demoPeople are the demo's people: one a role, and a second supervisor.
@@ -52,6 +53,9 @@ func (d *demoCommand) Run() error {
 	quiet, err := time.ParseDuration(d.QuietTime)
 	if err != nil || quiet <= 0 {
 		return usageError{fmt.Errorf("CONSOLE_QUIET_TIME=%q: write a duration, such as 30s", d.QuietTime)}
+	}
+	if !config.ValidLookups(d.Lookups) {
+		return usageError{fmt.Errorf("CONSOLE_LOOKUPS_PER_MINUTE=\"%d\": %s", d.Lookups, config.LookupsFix)}
 	}
 	data := d.Data
 	if data == "" {
@@ -106,7 +110,9 @@ func (d *demoCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	a, err := newApp(st, demoConfig(d.Listen, data, zone, quiet), appOptions{
+	cfg := demoConfig(d.Listen, data, zone, quiet)
+	cfg.LookupsPerMinute = d.Lookups
+	a, err := newApp(st, cfg, appOptions{
 		gateway: gw, demoURL: "http://" + faults.Addr().String() + "/",
 		log: slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})

@@ -319,7 +319,7 @@ func TestServe_AMissingJournalIsAnAlarm(t *testing.T) {
 		c := b.prepare(1, "lin", no)
 		b.claim(&c)
 		sign := correction.NewSigning(b.tick())
-		b.ok(b.st.MarkSending(t.Context(), c.ID, sign, correction.Event{N: 3, State: correction.Sending, At: b.tick()}))
+		b.ok(b.st.MarkSending(t.Context(), c.ID, sign, correction.Event{N: 3, State: correction.Sending, At: b.tick()}, nil))
 		lacks(no == "B3")
 		b.now = b.now.Add(6 * time.Minute)
 	}

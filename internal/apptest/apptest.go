@@ -70,6 +70,7 @@ type Options struct {
 	Log     io.Writer     // default: nowhere
 	Data    string        // default: a new folder
 	Zone    string        // default: Asia/Shanghai
+	Lookups int           // a person has in a minute; default: no limit
 }
 
 var hash = sync.OnceValues(func() (string, error) {
@@ -163,6 +164,7 @@ func Start(t testing.TB, o Options) *App {
 	if o.Zone == "" {
 		o.Zone = "Asia/Shanghai"
 	}
+	a.Service.Lookups.PerMinute = o.Lookups
 	zone, err := time.LoadLocation(o.Zone)
 	must(err)
 	a.Service.Zone = zone

@@ -81,7 +81,7 @@ func (a *App) Put(p Past) int64 {
 	for _, s := range p.States {
 		at = at.Add(time.Second)
 		e := correction.Event{State: s, At: at, SessionID: 1}
-		if s == correction.Declined || s == correction.NeedsPerson {
+		if s == correction.Declined || s == correction.Returned || s == correction.NeedsPerson {
 			e.ActorID = reviewer.ID
 		}
 		add(e)

@@ -414,7 +414,7 @@ func build(b *testing.B, a *apptest.App) program {
 	must(b, a.Sim.WriteKeys(dir))
 	a.Store.Close()
 	cfg := a.Sim.Config()
-	p.env = append(os.Environ(), "CONSOLE_DATA="+a.Data, "CONSOLE_LISTEN="+p.address, "CONSOLE_WECHAT_API_HOST="+cfg.Host,
+	p.env = append(os.Environ(), "CONSOLE_DATA="+a.Data, "CONSOLE_LISTEN="+p.address, "CONSOLE_LOOKUPS_PER_MINUTE=0", "CONSOLE_WECHAT_API_HOST="+cfg.Host,
 		"CONSOLE_WECHAT_MCHID="+cfg.MchID, "CONSOLE_WECHAT_CERT_SERIAL="+cfg.CertSerial,
 		"CONSOLE_WECHAT_PRIVATE_KEY_FILE="+filepath.Join(dir, simulator.PrivateKeyFile),
 		"CONSOLE_WECHAT_PUBLIC_KEY_ID="+cfg.PublicKeyID, "CONSOLE_WECHAT_PUBLIC_KEY_FILE="+filepath.Join(dir, simulator.PublicKeyFile))

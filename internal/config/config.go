@@ -45,6 +45,8 @@ type Settings struct {
 	RecheckInterval string `name:"recheck-interval" env:"CONSOLE_RECHECK_INTERVAL" default:"1s" help:"First wait between re-queries."`
 	FollowDays      int    `name:"follow-days" env:"CONSOLE_FOLLOW_DAYS" default:"30" help:"Days for which an unpaid order is read again after its correction."`
 
+	LookupsPerMinute int `name:"lookups-per-minute" env:"CONSOLE_LOOKUPS_PER_MINUTE" default:"60" help:"Orders that a person may look up in a minute; 0 = no limit."`
+
 	Journal            string `name:"journal" env:"CONSOLE_JOURNAL" help:"Folder of the journal, the second record; best on another disk. Default: journal in the data folder."`
 	MinFree            string `name:"min-free" env:"CONSOLE_MIN_FREE" default:"512MiB" help:"Below so much free disk space corrections are refused."`
 	CheckpointKeyFile  string `name:"checkpoint-key-file" env:"CONSOLE_CHECKPOINT_KEY_FILE" help:"Key that signs the record's checkpoints. Without it one is made in the data folder."`
@@ -82,6 +84,8 @@ type Config struct {
 	Quiet             time.Duration
 	Recheck           time.Duration
 	FollowFor         time.Duration
+
+	LookupsPerMinute int // a person; 0 = no limit
 
 	Journal            string
 	MinFree            int64 // bytes
@@ -232,6 +236,13 @@ func (k *checker) wechat(c *Config, s Settings) {
 	c.Recheck = k.duration("CONSOLE_RECHECK_INTERVAL", s.RecheckInterval, time.Second, time.Hour, local)
 }
 
+// LookupsFix says what a limit of look-ups may be.
+const LookupsFix = "write a number from 1 to 10000, or 0 for no limit"
+
+// ValidLookups reports whether n is a limit of look-ups a minute. Beyond, there might as
+// well be none.
+func ValidLookups(n int) bool { return n >= 0 && n <= 10_000 }
+
 // record checks the settings of the journal and the proof.
 func (k *checker) record(c *Config, s Settings) {
 	c.Journal, c.CheckpointKeyFile, c.CheckpointFolder, c.CheckpointURL = s.Journal, s.CheckpointKeyFile, s.CheckpointFolder, s.CheckpointURL
@@ -245,6 +256,9 @@ func (k *checker) record(c *Config, s Settings) {
 		k.add("CONSOLE_FOLLOW_DAYS", strconv.Itoa(s.FollowDays), "write a number of days from 1 to 365")
 	}
 	c.FollowFor = time.Duration(s.FollowDays) * 24 * time.Hour
+	if c.LookupsPerMinute = s.LookupsPerMinute; !ValidLookups(c.LookupsPerMinute) {
+		k.add("CONSOLE_LOOKUPS_PER_MINUTE", strconv.Itoa(s.LookupsPerMinute), LookupsFix)
+	}
 	var err error
 	if c.MinFree, err = parseBytes(s.MinFree); err != nil {
 		k.add("CONSOLE_MIN_FREE", s.MinFree, "write a size, such as 512MiB or 2GiB; 0 turns the check off")

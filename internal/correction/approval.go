@@ -16,6 +16,9 @@ const ApproveWithin = 24 * time.Hour
 // again: one that moved voids it.
 const AwaitingEvery = 5 * time.Minute
 
+// awaitingFirst is when that is done first after it was submitted.
+const awaitingFirst = 2 * time.Second
+
 // Standing is a person's limit with what they spent of it today, and on an order.
 type Standing struct {
 	Limit Limit
@@ -336,6 +339,7 @@ func (s *Service) awaited(ctx context.Context, c Correction) error {
 		return err
 	}
 	if now.Order.SameMoney(c.Base) && now.Order.Completed() {
+		s.watch.saw(c.ID, now)
 		return nil
 	}
 	return s.afterwards(ctx, c, Event{State: Stale, Detail: observed(now, asked)})
@@ -343,46 +347,30 @@ func (s *Service) awaited(ctx context.Context, c Correction) error {
 
 // Since is what changed about a correction since it was submitted for approval.
 type Since struct {
-	Now        *Order // as it was just read; nil when it could not be
-	ReadAt     time.Time
-	Then       Spent // what the author had given up that day
+	Now        *Order    // as the reconciler, or somebody who asked for it, read it last; nil when nobody has yet
+	ReadAt     time.Time // of Now
+	Then       Spent     // what the author had given up that day
 	Today      Spent
-	Voided     bool // the order moved: the approval is void
-	Unreadable string
+	Unreadable string    // code of the error of the newest reading, empty when it worked
+	AskedAt    time.Time // with Unreadable
 }
 
-// Refresh reads the order of a correction that waits for approval and tells what
-// changed since. An order that moved voids the approval, which is recorded.
-func (s *Service) Refresh(ctx context.Context, a Actor, c Correction) (Correction, Since, error) {
+// sinceSubmitted tells what changed about a correction that waits for approval. It reads nothing
+// but the record and what the reconciler has seen: who looks at a case changes nothing.
+func (s *Service) sinceSubmitted(ctx context.Context, c Correction) (Since, error) {
 	var out Since
 	if e, ok := c.Find(Awaiting); ok && e.Detail.Before != nil {
 		out.Then = *e.Detail.Before
 	}
 	var err error
-	if out.Today, err = s.Store.Spent(ctx, c.AuthorID, s.DayStart(s.Now())); err != nil {
-		return c, out, err
+	if out.Today, err = s.Store.Spent(ctx, c.AuthorID, s.DayStart(s.Now())); err != nil || c.State != Awaiting {
+		return out, err
 	}
-	if c.State != Awaiting {
-		return c, out, nil
+	out.Now, out.ReadAt = s.watch.lastSeen(c.ID)
+	if o := s.Outlook(c.ID); o.Failed != "" && o.Asked.After(out.ReadAt) {
+		out.Unreadable, out.AskedAt = o.Failed, o.Asked
 	}
-	asked := s.Now()
-	now, err := s.read(ctx, c.Ref)
-	if err != nil {
-		if out.Unreadable = CodeOf(err); out.Unreadable == "" {
-			out.Unreadable = CodeUnreachable
-		}
-		return c, out, nil
-	}
-	out.Now, out.ReadAt = &now.Order, now.At
-	if now.Order.SameMoney(c.Base) && now.Order.Completed() {
-		return c, out, nil
-	}
-	out.Voided = true
-	if err := s.afterwards(context.WithoutCancel(ctx), c, Event{State: Stale, Detail: observed(now, asked)}); err != nil {
-		return c, out, err
-	}
-	c, err = s.Correction(ctx, a, c.ID)
-	return c, out, err
+	return out, nil
 }
 
 // Approvals are what waits for a second person, oldest first, and what lapsed today.
@@ -440,7 +428,7 @@ const caseDays = 30
 // recentShown is how many of an author's corrections a case shows.
 const recentShown = 5
 
-// CaseOf reads a correction that waits for approval, with its order as it is now.
+// CaseOf reads a correction that waits for approval, with its order as it was read last.
 func (s *Service) CaseOf(ctx context.Context, a Actor, id int64) (Case, error) {
 	if !a.Can(ReadReviews) {
 		return Case{}, fail(Forbidden, CodeForbidden, nil)
@@ -449,8 +437,8 @@ func (s *Service) CaseOf(ctx context.Context, a Actor, id int64) (Case, error) {
 	if err != nil {
 		return Case{}, err
 	}
-	out := Case{}
-	if out.Correction, out.Since, err = s.Refresh(ctx, a, c); err != nil {
+	out := Case{Correction: c}
+	if out.Since, err = s.sinceSubmitted(ctx, c); err != nil {
 		return out, err
 	}
 	if out.Judgement, err = s.Judge(ctx, a, out.Correction); err != nil {

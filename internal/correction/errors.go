@@ -3,6 +3,7 @@ package correction
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Kind sorts errors by what a page must answer.
@@ -17,6 +18,7 @@ const (
 	Forbidden               // 403
 	Upstream                // WeChat answered and refused: 502
 	Unavailable             // WeChat or the store cannot be reached: 503
+	TooFast                 // somebody asks for more than their share: 429, with Wait
 )
 
 // Error is an error with a kind and a stable code that pages have words for.
@@ -25,9 +27,10 @@ type Error struct {
 	Code string
 	Err  error // cause, for the log only; may be nil
 
-	Concern Concern // set with CodeReadOnly: why corrections are refused
-	Holder  *Holder // set with CodeBusy: who holds the order; with CodeDecided: who decided
-	Remote  *Remote // set when WeChat answered
+	Concern Concern       // set with CodeReadOnly: why corrections are refused
+	Holder  *Holder       // set with CodeBusy: who holds the order; with CodeDecided: who decided
+	Remote  *Remote       // set when WeChat answered
+	Wait    time.Duration // with TooFast: until one may try again
 }
 
 // Codes of errors that pages have words for.
@@ -70,6 +73,10 @@ const (
 	CodeAuthorGone     = "author_gone" // who made the edit may not make it any more
 	CodeViewName       = "view_name"   // a view needs a name, short and without line breaks
 	CodeViewTaken      = "view_taken"  // the person has a view of that name already
+	CodeDraftLarge     = "draft_large" // what was typed is larger than any form may be
+	CodeTooFast        = "too_fast"    // more look-ups than a person has
+	CodeTooMany        = "too_many"    // more of other acts than a person has
+	CodeSearching      = "searching"   // too many look-ups without a merchant at this moment
 	CodeViewsFull      = "views_full"  // the person has MaxViews views
 )
 

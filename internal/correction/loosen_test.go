@@ -226,14 +226,15 @@ func TestLooser_AgainstCorrections(t *testing.T) {
 			now := base.Add(time.Duration(r.IntN(7*24*60)) * time.Minute)
 			looked := now.Add(-time.Duration(r.IntN(4)) * time.Second)
 			approver := people[1+r.IntN(2)]
+			first := Fen(r.IntN(2)) * (c.Base.Total + Fen(r.IntN(5000))) // before earlier corrections of the order, 0: there were none
 			outcome := func(s Settings) (people int, who, hidden bool, flags int) {
-				own := s.Limits.Of(p.ID, p.Role)
+				own := Standing{Limit: s.Limits.Of(p.ID, p.Role), Today: today, First: first}
 				people = 1
-				if len(own.Check(c.Base.Total, c.Target, today)) > 0 {
-					people, own = 2, Limit{}
+				if len(own.Check(c.Base.Total, c.Target)) > 0 {
+					people, own = 2, Standing{}
 				}
-				tier, blind := TierOf(s.Tiers, c.Reduction())
-				who = tier.Admits(approver.ID) && len(s.Limits.Of(approver.ID, approver.Role).One(c.Base.Total, c.Target)) == 0
+				tier, blind := TierOf(s.Tiers, GivenUp(first, c.Base.Total, c.Target))
+				who = tier.Admits(approver.ID) && len(s.Limits.Of(approver.ID, approver.Role).OneOf(first, c.Base.Total, c.Target)) == 0
 				within := func(days, most int) int {
 					if days <= most {
 						return 1

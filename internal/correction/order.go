@@ -179,7 +179,8 @@ type Obstacle string
 // from WeChat's refusal of an earlier correction (domain.md §1.4).
 const (
 	NoObstacle   Obstacle = ""
-	NotCompleted Obstacle = "not_completed"
+	NotStarted   Obstacle = "not_started"   // the customer has not confirmed the order
+	NotCompleted Obstacle = "not_completed" // the service is running
 	Paid         Obstacle = "paid"
 	Charging     Obstacle = "charging"
 	Cancelled    Obstacle = "cancelled"
@@ -191,7 +192,7 @@ const (
 )
 
 // Obstacles lists every obstacle, for pages and tests that cover them all.
-var Obstacles = []Obstacle{NotCompleted, Paid, Charging, Cancelled, Expired, Deposit, ZeroOrder, AlreadyLower, Unrecognised}
+var Obstacles = []Obstacle{NotStarted, NotCompleted, Paid, Charging, Cancelled, Expired, Deposit, ZeroOrder, AlreadyLower, Unrecognised}
 
 // ChargingWait is how long WeChat asks to wait while it is charging the customer
 // (domain.md §1.4: 3 min).
@@ -216,8 +217,9 @@ func (o Order) WhyNot(last *Refusal, now time.Time) Obstacle {
 			return ZeroOrder
 		}
 		return Paid
-	case o.State == OrderCreated,
-		o.State == OrderDoing && o.StateDescription != MchComplete && o.Collection.State == "":
+	case o.State == OrderCreated && o.Collection.State == "":
+		return NotStarted
+	case o.State == OrderDoing && o.StateDescription != MchComplete && o.Collection.State == "":
 		return NotCompleted
 	case o.State == OrderDoing && o.StateDescription == MchComplete && o.Collection.State == "" && o.Total == 0,
 		o.Completed() && o.HasTotal && o.Total == 0:

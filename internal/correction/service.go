@@ -35,6 +35,8 @@ type Store interface {
 	SaveSnapshot(ctx context.Context, hash [32]byte, blob []byte, at time.Time) error
 	Snapshot(ctx context.Context, hash [32]byte) ([]byte, error) // ErrNoRow
 
+	// SaveDraft gives up the oldest of the person's drafts beyond MaxDrafts and
+	// MaxDraftBytes.
 	SaveDraft(ctx context.Context, d SavedDraft) error
 	Draft(ctx context.Context, userID int64, ref Ref) (SavedDraft, error) // ErrNoRow
 	DeleteDraft(ctx context.Context, userID int64, ref Ref) error
@@ -277,6 +279,8 @@ type Service struct {
 	// block. nil: nobody is told.
 	Submitted func(Correction)
 
+	Lookups Lookups // its limit is set before the service is used
+
 	inFlight  sync.Map // ids of corrections whose confirmation runs in this process
 	pending   sync.Map // id → pendingEvent: outcomes that the store did not take
 	pendingMu sync.Mutex
@@ -411,8 +415,16 @@ func (s *Service) FindOrder(ctx context.Context, a Actor, serviceID, outOrderNo 
 	}
 	ctx, cancel := context.WithTimeout(ctx, findWithin)
 	defer cancel()
+	share, done, ok := s.Lookups.guess(ctx, a.UserID)
+	if !ok {
+		return Found{}, tooFast(CodeSearching, guessesAside)
+	}
+	defer done()
 	var f Found
 	for _, m := range merchants {
+		if share(ctx) != nil {
+			return f, tooFast(CodeSearching, guessesAside)
+		}
 		r, err := s.Gateway.Query(ctx, Ref{SubMchID: m.SubMchID, ServiceID: serviceID, OutOrderNo: outOrderNo})
 		f.Asked++
 		switch {
@@ -540,6 +552,9 @@ func (s *Service) Prepare(ctx context.Context, a Actor, ref Ref, f Form, from in
 		return r, fail(Invalid, "invalid", nil)
 	}
 	if err := s.writable(); err != nil {
+		return r, err
+	}
+	if err := s.counting(a, actSubmit); err != nil {
 		return r, err
 	}
 	now, err := s.ReadOrder(ctx, a, Ref{SubMchID: ref.SubMchID, ServiceID: r.Base.ServiceID, OutOrderNo: ref.OutOrderNo})
@@ -1126,7 +1141,8 @@ func (s *Service) resume(ctx context.Context, c Correction) error {
 }
 
 // Check reads the order of an uncertain correction now and decides by the verdict
-// table. A reading that does not decide is recorded too.
+// table. A reading that does not decide is recorded too. The order of one that waits for
+// approval is read as the reconciler does: one that moved voids it.
 func (s *Service) Check(ctx context.Context, a Actor, id int64) error {
 	if !a.Can(Correct) {
 		return fail(Forbidden, CodeForbidden, nil)
@@ -1136,8 +1152,14 @@ func (s *Service) Check(ctx context.Context, a Actor, id int64) error {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	if c, err = s.resumeOpen(ctx, c); err != nil || c.State != Unknown {
+	if c, err = s.resumeOpen(ctx, c); err != nil || c.State != Unknown && c.State != Awaiting {
 		return err // decided in the meantime, or still under way: the page tells
+	}
+	if err := s.counting(a, actCheck); err != nil {
+		return err
+	}
+	if c.State == Awaiting {
+		return s.awaited(ctx, c)
 	}
 	return s.decide(ctx, c, a)
 }
@@ -1168,6 +1190,11 @@ func (s *Service) resumeOpen(ctx context.Context, c Correction) (Correction, err
 	return s.Store.Correction(ctx, c.ID)
 }
 
+// recordAgain is for how long a reading that people asked for, and that shows the same,
+// is not recorded once more: whoever presses the button again and again does not fill the
+// record.
+const recordAgain = 5 * time.Second
+
 // decide reads the order of an uncertain correction and decides by the verdict table.
 // A reading that does not decide is recorded when a person asked for it, when it
 // shows something new, and when it is the first after the quiet time.
@@ -1190,7 +1217,9 @@ func (s *Service) decide(ctx context.Context, c Correction, a Actor) error {
 	if v.Wait {
 		to = Unknown
 		news := c.Last().Detail.Finding != v.Finding || v.Finding == FoundBase && e.Age >= s.Policy.Quiet && e.QuietRead == 0
-		if a.UserID == 0 && !news {
+		last := c.Last()
+		repeats := last.Detail.Finding == v.Finding && last.ActorID != 0 && asked.Sub(last.At).Abs() < recordAgain
+		if !news && (a.UserID == 0 || repeats) {
 			return nil
 		}
 	}
@@ -1265,10 +1294,42 @@ func (s *Service) writable() error {
 	return nil
 }
 
+// Bounds of the drafts of one person. A form that can be submitted is never larger than
+// one draft may be. Of more than there may be, those that were saved longest ago are given
+// up: the one in hand is never lost, and nobody has so many orders under way.
+const (
+	MaxDraft      = 128 << 10 // bytes
+	MaxDrafts     = 200
+	MaxDraftBytes = 2 << 20 // of all together
+)
+
 // SaveDraft keeps a form that was typed and not submitted, one for each person and
-// order.
-func (s *Service) SaveDraft(ctx context.Context, a Actor, ref Ref, form string) error {
+// order. base is the hash of the order that the form was opened on: without a form that
+// this console showed to this person, of this very order, there is nothing to keep, and
+// the error has code CodeBaseUnknown. CodeDraftLarge: it is larger than any form.
+func (s *Service) SaveDraft(ctx context.Context, a Actor, ref Ref, base, form string) error {
+	if !a.Can(Correct) {
+		return fail(Forbidden, CodeForbidden, nil)
+	}
 	if _, err := s.merchantFor(ctx, a, ref); err != nil {
+		return err
+	}
+	if len(form) > MaxDraft {
+		return fail(Invalid, CodeDraftLarge, nil)
+	}
+	shown, err := s.base(ctx, base)
+	if err != nil {
+		return err
+	}
+	if shown.SubMchID != ref.SubMchID || shown.OutOrderNo != ref.OutOrderNo {
+		return fail(Conflict, CodeBaseUnknown, nil)
+	}
+	// A look is forgotten earlier than a draft.
+	if _, err := s.Store.LookedAt(ctx, a.UserID, ref); errors.Is(err, ErrNoRow) {
+		if _, err := s.Store.Draft(ctx, a.UserID, ref); err != nil {
+			return fail(Conflict, CodeBaseUnknown, err)
+		}
+	} else if err != nil {
 		return err
 	}
 	return s.Store.SaveDraft(context.WithoutCancel(ctx), SavedDraft{UserID: a.UserID, Ref: ref, Form: form, SavedAt: s.Now()})

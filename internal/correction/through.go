@@ -67,7 +67,11 @@ func (s *Service) through(ctx context.Context, b Basis, p Proposal) (Through, er
 		if err != nil {
 			return out, err
 		}
-		row := s.throughRow(SettingName(p.Name), before, after, c, role[c.AuthorID])
+		firsts, err := s.Store.Firsts(ctx, c.Ref, c.ID, c.AuthorID, 0)
+		if err != nil {
+			return out, err
+		}
+		row := s.throughRow(SettingName(p.Name), before, after, c, role[c.AuthorID], firsts)
 		if !row.Alone && !row.Shown && !row.Others && len(row.Unflagged)+len(row.Perhaps) == 0 {
 			continue
 		}
@@ -81,14 +85,16 @@ func (s *Service) through(ctx context.Context, b Basis, p Proposal) (Through, er
 }
 
 // throughRow compares what a correction met with what it would have met.
-func (s *Service) throughRow(name SettingName, before, after Settings, c Correction, role Role) ThroughRow {
+func (s *Service) throughRow(name SettingName, before, after Settings, c Correction, role Role, firsts Firsts) ThroughRow {
 	var row ThroughRow
 	if e, waited := c.Find(Awaiting); waited && e.Detail.Before != nil {
 		was, is := before.Limits.Of(c.AuthorID, role), after.Limits.Of(c.AuthorID, role)
-		row.Alone = name == SettingLimits && len(was.Check(c.Base.Total, c.Target, *e.Detail.Before)) > 0 && len(is.Check(c.Base.Total, c.Target, *e.Detail.Before)) == 0
+		above := func(l Limit) bool { return len(l.CheckOf(firsts.Author, c.Base.Total, c.Target, *e.Detail.Before)) > 0 }
+		row.Alone = name == SettingLimits && above(was) && !above(is)
 		if name == SettingTiers {
-			tier, blind := TierOf(before.Tiers, c.Reduction())
-			then, hidden := TierOf(after.Tiers, c.Reduction())
+			given := GivenUp(firsts.Anyone, c.Base.Total, c.Target)
+			tier, blind := TierOf(before.Tiers, given)
+			then, hidden := TierOf(after.Tiers, given)
 			row.Shown, row.Others = blind && !hidden, then.admitsMore(tier)
 		}
 	}

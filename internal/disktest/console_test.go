@@ -126,7 +126,7 @@ func settings(sim *simulator.Server) ([]string, error) {
 		"CONSOLE_LISTEN=127.0.0.1:0", "CONSOLE_WECHAT_API_HOST=" + cfg.Host, "CONSOLE_WECHAT_MCHID=" + cfg.MchID, "CONSOLE_WECHAT_CERT_SERIAL=" + cfg.CertSerial,
 		"CONSOLE_WECHAT_PRIVATE_KEY_FILE=" + filepath.Join(folder, simulator.PrivateKeyFile),
 		"CONSOLE_WECHAT_PUBLIC_KEY_ID=" + cfg.PublicKeyID, "CONSOLE_WECHAT_PUBLIC_KEY_FILE=" + filepath.Join(folder, simulator.PublicKeyFile),
-		"CONSOLE_QUIET_TIME=" + quiet.String(), "CONSOLE_RECHECK_INTERVAL=" + recheck.String(), "CONSOLE_MIN_FREE=0",
+		"CONSOLE_QUIET_TIME=" + quiet.String(), "CONSOLE_RECHECK_INTERVAL=" + recheck.String(), "CONSOLE_MIN_FREE=0", "CONSOLE_LOOKUPS_PER_MINUTE=0",
 	}, nil
 }
 

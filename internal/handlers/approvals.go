@@ -43,12 +43,7 @@ func (s *server) approvalsPage(c echo.Context, status int, id int64, change func
 		if err := s.openCase(ctx, a, id, &p); err != nil {
 			return err
 		}
-		if p.Case.Since.Voided { // it has just left the queue
-			if queue, err = s.Corrections.ApprovalsFor(ctx, a); err != nil {
-				return err
-			}
-			p.Page.User.Waiting = len(queue.Waiting)
-		}
+		p.CanCheck, p.CheckFailed = a.Can(correction.Correct), c.QueryParam("checked")
 	}
 	set, err := s.Corrections.Settings(ctx)
 	if err != nil {

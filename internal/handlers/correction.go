@@ -224,25 +224,37 @@ func (s *server) withdraw(c echo.Context) error {
 	return seeOther(c, pages.CorrectionURL(id))
 }
 
-// checkNow reads the order of an uncertain correction. A look that did not work
-// changes nothing; the page says so.
+// checkNow reads the order of an uncertain correction, or of one that waits for approval.
+// A look that did not work changes nothing; the page says so. back tells which page the
+// button is on.
 func (s *server) checkNow(c echo.Context) error {
 	id, err := correctionID(c)
 	if err != nil {
 		return err
 	}
-	if _, err := postForm(c, fields()); err != nil {
+	v, err := postForm(c, fields("back"))
+	if err != nil {
 		return err
+	}
+	page, mark := pages.CorrectionURL(id), "?"
+	switch v.Get("back") {
+	case "":
+	case pages.BackToApprovals:
+		if page, mark = pages.ApprovalURL(id), "&"; !actor(c).Can(correction.ReadReviews) {
+			return errBadForm
+		}
+	default:
+		return errBadForm
 	}
 	err = s.Corrections.Check(c.Request().Context(), actor(c), id)
 	switch correction.KindOf(err) {
 	case correction.Upstream, correction.Unavailable:
-		return seeOther(c, pages.CorrectionURL(id)+"?checked="+correction.CodeOf(err))
+		return seeOther(c, page+mark+"checked="+correction.CodeOf(err))
 	}
 	if err != nil {
 		return err
 	}
-	return seeOther(c, pages.CorrectionURL(id))
+	return seeOther(c, page)
 }
 
 func holderOf(err error) *correction.Holder {

@@ -26,3 +26,17 @@ var (
 	AppendXML  = appendXML
 	Renumber   = renumber
 )
+
+// Queries returns the parameters that the GET routes take, by path.
+func Queries() map[string][]string {
+	out := map[string][]string{}
+	for path, takes := range queries {
+		for _, p := range takes {
+			out[path] = append(out[path], p.name)
+		}
+	}
+	return out
+}
+
+// MachinePaths are the routes whose query does not matter.
+var MachinePaths = machinePaths

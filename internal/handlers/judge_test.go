@@ -89,7 +89,8 @@ func TestJudge_EveryRuleAtTheMomentItCounts(t *testing.T) {
 			edit(&o)
 			switch how {
 			case page:
-				must(t, a.Service.PutOffering(t.Context(), a.Who("he"), &before, o, ""))
+				_, err := a.Service.PutOffering(t.Context(), a.Who("he"), &before, o, "")
+				must(t, err)
 			case cli:
 				must(t, a.Store.PutOffering(t.Context(), o))
 			default:

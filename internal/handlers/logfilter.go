@@ -42,7 +42,7 @@ func (s *server) logFilter(v url.Values, known logChoices) (pages.LogForm, corre
 		switch {
 		case slices.Contains(logParameters, name), slices.Contains(shownParameters, name), slices.Contains(placeParameters, name):
 			if len(v[name]) > 1 && name != "columns" {
-				r.form.Problems[name] = pages.LogTwice
+				r.form.Problems[name], r.form.Twice = pages.LogTwice, true
 			}
 		default:
 			r.form.Strange = append(r.form.Strange, name)

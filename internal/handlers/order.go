@@ -30,9 +30,13 @@ func (s *server) order(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.Corrections.ReadOrder(c.Request().Context(), actor(c), correction.Ref{SubMchID: sub, OutOrderNo: no})
-	if err != nil {
+	if err := s.opens(c, no); err != nil {
 		return err
+	}
+	ref := correction.Ref{SubMchID: sub, OutOrderNo: no}
+	v, err := s.Corrections.ReadOrder(c.Request().Context(), actor(c), ref)
+	if err != nil {
+		return s.unread(c, ref, err)
 	}
 	return s.render(c, http.StatusOK, pages.Order(s.orderProps(c, v)))
 }
@@ -81,9 +85,12 @@ func (s *server) form(c echo.Context) error {
 	}
 	ctx, a := c.Request().Context(), actor(c)
 	ref := correction.Ref{SubMchID: sub, OutOrderNo: no}
+	if err := s.opens(c, no); err != nil {
+		return err
+	}
 	v, err := s.Corrections.OpenForm(ctx, a, ref)
 	if err != nil {
-		return err
+		return s.unread(c, ref, err)
 	}
 	if !v.CanEdit {
 		return seeOther(c, pages.OrderURL(ref)) // that page says why not
@@ -332,11 +339,7 @@ func (s *server) submitForm(c echo.Context) error {
 		return s.renderForm(c, http.StatusUnprocessableEntity, e)
 	}
 	// Whatever stands in the way, nothing that was typed is lost.
-	derr := s.Corrections.SaveDraft(ctx, a, ref, encodeForm(e.form).Encode())
-	c.Set(draftKept, derr == nil)
-	if derr != nil && correction.KindOf(err) != correction.NotFound {
-		s.Log.Error("save draft", "id", requestID(c), "err", derr)
-	}
+	c.Set(draftKept, s.keepDraft(c, ref, e.form) == nil)
 	if code := correction.CodeOf(err); code == correction.CodeOrderMoved || code == correction.CodeNotCorrecting {
 		moved := s.movedProps(c, r.Base, r.Now.Order, r.Now.ReadAt, r.Checked.Lines, r.Checked.Discounts, r.Checked.Total)
 		moved.Merchant, moved.Obstacle = r.Now.Merchant, r.Now.Obstacle
@@ -420,12 +423,20 @@ func (s *server) check(c echo.Context, e *editor, change func(base correction.Or
 		return err
 	}
 	ref := correction.Ref{SubMchID: e.base.SubMchID, OutOrderNo: e.base.OutOrderNo}
-	if err := s.Corrections.SaveDraft(ctx, a, ref, encodeForm(e.form).Encode()); err != nil {
-		s.Log.Error("save draft", "id", requestID(c), "err", err)
-		return nil
+	if s.keepDraft(c, ref, e.form) == nil {
+		e.draft = s.Now()
 	}
-	e.draft = s.Now()
 	return nil
+}
+
+// keepDraft keeps what was typed. That it could not be is logged when it is the
+// console's fault: the page does not say that it is kept.
+func (s *server) keepDraft(c echo.Context, ref correction.Ref, f correction.Form) error {
+	err := s.Corrections.SaveDraft(c.Request().Context(), actor(c), ref, f.Base, encodeForm(f).Encode())
+	if correction.KindOf(err) == correction.Internal && err != nil {
+		s.Log.Error("save draft", "id", requestID(c), "err", err)
+	}
+	return err
 }
 
 func (s *server) movedProps(c echo.Context, then, now correction.Order, at time.Time, lines, discounts []correction.Line, target correction.Fen) pages.MovedProps {

@@ -67,7 +67,7 @@ func (s *server) frame(next echo.HandlerFunc) echo.HandlerFunc {
 				user = u.ID
 			}
 			s.Log.LogAttrs(c.Request().Context(), slog.LevelInfo, "request",
-				slog.String("id", id), slog.String("method", c.Request().Method), slog.String("path", c.Request().URL.Path),
+				slog.String("id", id), slog.String("method", clipped(c.Request().Method)), slog.String("path", clipped(c.Request().URL.Path)),
 				slog.Int("status", c.Response().Status), slog.Int64("user", user), slog.String("ip", c.RealIP()),
 				slog.Duration("took", s.Now().Sub(start)))
 		}
@@ -327,12 +327,15 @@ func (s *server) fail(err error, c echo.Context) {
 	var he *echo.HTTPError
 	var de *correction.Error
 	var tooLarge *http.MaxBytesError
+	var unread *queryError
 	switch {
 	case errors.Is(err, auth.ErrCrossSite):
 		props.Status, props.Problem, props.NothingSent = http.StatusForbidden, pages.ErrorCrossSite, true
 		s.security(c, "cross_site", "")
 	case errors.Is(err, errBadForm):
 		props.Status, props.Problem, props.NothingSent = http.StatusBadRequest, pages.ErrorBadRequest, true
+	case errors.As(err, &unread):
+		props.Status, props.Problem, props.Query, props.Parameter = http.StatusBadRequest, pages.ErrorQuery, unread.Problem, unread.Name
 	case errors.As(err, &tooLarge):
 		props.Status, props.Problem, props.NothingSent = http.StatusRequestEntityTooLarge, pages.ErrorTooLarge, true
 	case errors.As(err, &de):
@@ -361,6 +364,9 @@ func (s *server) fail(err error, c echo.Context) {
 		_, props.Order, _ = orderParams(c)
 	}
 	props.RetryURL = retryURL(c)
+	if props.Problem == pages.ErrorQuery { // the page without what cannot be read
+		props.RetryURL, props.BackURL = "", pageWithout(c)
+	}
 	if props.Problem == pages.ErrorRetried { // the order's page tells
 		props.RetryURL = strings.TrimSuffix(props.RetryURL, "/correction")
 	}
@@ -397,6 +403,20 @@ func retryURL(c echo.Context) string {
 	return ""
 }
 
+// pageWithout is the page that a refused query was for, without any.
+func pageWithout(c echo.Context) string {
+	switch path := c.Request().URL.EscapedPath(); {
+	case c.Path() == "/orders":
+		return "/"
+	case isExport(path):
+		return pages.LogURL
+	case path == insightsCSVPath:
+		return pages.InsightsURL
+	default:
+		return path
+	}
+}
+
 // unrecorded makes an error of the store that is no other known error one that says
 // so: a full disk is not a fault of the program.
 func unrecorded(err error) error {
@@ -415,7 +435,12 @@ func (s *server) describe(p *pages.ErrorProps, e *correction.Error, c echo.Conte
 		correction.Invalid: http.StatusUnprocessableEntity, correction.NotFound: http.StatusNotFound,
 		correction.Conflict: http.StatusConflict, correction.Forbidden: http.StatusForbidden,
 		correction.Upstream: http.StatusBadGateway, correction.Unavailable: http.StatusServiceUnavailable,
+		correction.TooFast: http.StatusTooManyRequests,
 	}[e.Kind]
+	if e.Kind == correction.TooFast {
+		p.Wait = e.Wait
+		retryAfter(c, e.Wait)
+	}
 	if p.Status == 0 {
 		p.Status = http.StatusInternalServerError
 	}
@@ -427,6 +452,7 @@ func (s *server) describe(p *pages.ErrorProps, e *correction.Error, c echo.Conte
 		correction.CodeNoRecord: pages.ErrorNoRecord, correction.CodeBadSettings: pages.ErrorSettings,
 		correction.CodeNotCorrecting: pages.ErrorNotCorrectable, correction.CodeOutcomePending: pages.ErrorPending,
 		correction.CodeReadOnly: pages.ErrorReadOnly, correction.CodeRetried: pages.ErrorRetried, correction.CodeSecondPerson: pages.ErrorSecondPerson,
+		correction.CodeTooFast: pages.ErrorTooFast, correction.CodeTooMany: pages.ErrorTooMany, correction.CodeSearching: pages.ErrorSearching,
 		correction.CodeTokenUsed: pages.ErrorMoved, correction.CodeReviewed: pages.ErrorMoved, correction.CodeWholeScope: pages.ErrorWholeScope,
 	}
 	if problem, ok := known[e.Code]; ok {
@@ -438,6 +464,11 @@ func (s *server) describe(p *pages.ErrorProps, e *correction.Error, c echo.Conte
 			s.denied(c, u)
 		}
 	}
+}
+
+// retryAfter tells a program how long to wait, in whole seconds.
+func retryAfter(c echo.Context, wait time.Duration) {
+	c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(max(1, int((wait+time.Second-1)/time.Second))))
 }
 
 // logText is an error for the log: never the SDK's own text, which prints headers.
@@ -459,16 +490,44 @@ func (s *server) security(c echo.Context, action, detail string) {
 	if u, _, ok := auth.From(c); ok {
 		id = u.ID
 	}
-	s.Log.Warn("refused", "action", action, "id", requestID(c), "method", c.Request().Method, "path", c.Request().URL.Path, "user", id, "ip", c.RealIP())
-	if id == 0 {
+	path := clipped(c.Request().URL.Path)
+	s.Log.Warn("refused", "action", action, "id", requestID(c), "method", clipped(c.Request().Method), "path", path, "user", id, "ip", c.RealIP())
+	s.record(c, action, strings.TrimSpace(c.Request().Method+" "+path+" "+detail))
+}
+
+// record puts on the audit record what a signed-in person can repeat as often as they
+// like: so many rows a minute, and then that there were more.
+func (s *server) record(c echo.Context, action, detail string) {
+	u, _, ok := auth.From(c)
+	if !ok {
 		return // anybody could fill the table
+	}
+	now := s.Now()
+	missed, write := s.audits.take(u.ID, max(auditsPerMinute, 2*s.Corrections.Lookups.PerMinute), now)
+	switch {
+	case !write:
+		return
+	case missed < 0:
+		action, detail = "more", "more of this minute is not listed one by one"
+	case missed > 0:
+		detail += fmt.Sprintf(" (%d before it are not listed)", missed)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), 5*time.Second)
 	defer cancel()
-	text := c.Request().Method + " " + c.Request().URL.Path + " " + detail
-	if err := s.Audit(ctx, correction.AuditEntry{At: s.Now(), UserID: id, Action: action, Detail: strings.TrimSpace(text), IP: c.RealIP()}); err != nil {
+	if err := s.Audit(ctx, correction.AuditEntry{At: now, UserID: u.ID, Action: action, Detail: detail, IP: c.RealIP()}); err != nil {
 		s.Log.Error("audit", "err", err)
 	}
+}
+
+// maxLogged bounds what of an address or a method comes into the log and the record:
+// whoever asks chooses it.
+const maxLogged = 256
+
+func clipped(text string) string {
+	if len(text) <= maxLogged {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxLogged], "") + "…"
 }
 
 // actor is the person who asks, for the use cases.

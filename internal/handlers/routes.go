@@ -52,7 +52,8 @@ var exportPaths = []string{"/corrections.csv", "/corrections.xlsx", "/correction
 func isExport(path string) bool { return slices.Contains(exportPaths, path) }
 
 // table is the one route table. A route that is not here does not exist; a row
-// without access lets nobody in.
+// without access lets nobody in, and one whose path is not among the queries takes no
+// parameters.
 var table = []route{
 	{http.MethodGet, "/healthz", everybody, (*server).healthz},
 	{http.MethodGet, "/readyz", everybody, (*server).readyz},
@@ -152,7 +153,7 @@ func (s *server) routes(e *echo.Echo) error {
 	identify := s.Sessions.Identify
 	for _, r := range table {
 		h := func(c echo.Context) error { return r.handle(s, c) }
-		chain := []echo.MiddlewareFunc{cross, identify, s.allow(r.access)}
+		chain := []echo.MiddlewareFunc{cross, identify, s.allow(r.access), asks(r.path), s.paced(r.path)}
 		e.Add(r.method, r.path, h, chain...)
 		if r.method == http.MethodGet && !isExport(r.path) {
 			e.Add(http.MethodHead, r.path, h, chain...)

@@ -45,6 +45,8 @@ type Config struct {
 type server struct {
 	Config
 	exports exports
+	audits  auditShare
+	posts   postShare
 	newest  struct { // checkpoint that a page has printed
 		sync.Mutex
 		checkpoint correction.Checkpoint

@@ -4,9 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -128,11 +126,6 @@ func (s *server) signIn(c echo.Context) error {
 	return seeOther(c, props.Next)
 }
 
-// retryAfter tells a machine what the page tells a person, in whole seconds.
-func retryAfter(c echo.Context, wait time.Duration) {
-	c.Response().Header().Set(echo.HeaderRetryAfter, strconv.FormatInt(int64(max(1, (wait+time.Second-1)/time.Second)), 10))
-}
-
 // takeUpForm makes what was typed before the sign-in the draft of the person who typed
 // it, and returns to the form. Somebody else is told that it was dropped, and no more.
 func (s *server) takeUpForm(c echo.Context, a correction.Actor, kept string) error {
@@ -147,7 +140,8 @@ func (s *server) takeUpForm(c echo.Context, a correction.Actor, kept string) err
 		s.Log.Warn("kept form not readable", "id", requestID(c))
 		return s.flashTo(c, "not_kept", "/")
 	}
-	if err := s.Corrections.SaveDraft(c.Request().Context(), a, ref, encodeForm(decodeForm(v)).Encode()); err != nil {
+	typed := decodeForm(v)
+	if err := s.Corrections.SaveDraft(c.Request().Context(), a, ref, typed.Base, encodeForm(typed).Encode()); err != nil {
 		s.Log.Warn("kept form not taken up", "id", requestID(c), "err", err)
 		return s.flashTo(c, "not_kept", "/")
 	}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"correction-console/internal/correction"
@@ -403,5 +404,28 @@ func TestSettingWords_AreComplete(t *testing.T) {
 	want := []SettingChange{{"B", "2", "3"}, {"C", "", "4"}, {"A", "1", ""}}
 	if got := SettingChanges(was, now); !slices.Equal(got, want) {
 		t.Errorf("%v", got)
+	}
+}
+
+// Each obstacle says something of its own: an order that was only created is not one
+// whose service runs.
+func TestObstacles_SayDifferentThings(t *testing.T) {
+	t.Parallel()
+	for _, l := range []Lang{ZH, EN} {
+		said := map[string]correction.Obstacle{}
+		for _, o := range correction.Obstacles {
+			w := Obstacle(l, o, ObstacleFacts{})
+			for _, text := range []string{w.Title, w.Sentence, w.Say} {
+				if other, ok := said[text]; ok {
+					t.Errorf("%s: %s and %s both say %q", l, o, other, text)
+				}
+				said[text] = o
+			}
+		}
+	}
+	created := correction.Order{State: correction.OrderCreated}
+	running := correction.Order{State: correction.OrderDoing, StateDescription: correction.UserConfirm}
+	if a, b := created.WhyNot(nil, time.Time{}), running.WhyNot(nil, time.Time{}); a == b {
+		t.Errorf("both are %q", a)
 	}
 }

@@ -26,6 +26,20 @@ var obstacleWords = map[correction.Obstacle]func(Lang, ObstacleFacts) ObstacleWo
 	correction.Charging:     chargingWords,
 	correction.AlreadyLower: lowerWords,
 	correction.Unrecognised: unrecognisedWords,
+	correction.NotStarted: func(l Lang, _ ObstacleFacts) ObstacleWords {
+		return ObstacleWords{
+			Title: l.T("客户还没有确认这笔订单，服务没有开始", "The customer has not confirmed this order: the service has not begun"),
+			Sentence: l.T("订单只是创建了，没有产生费用，所以没有可改的金额。30 天内没有确认的订单，微信会自己关掉。",
+				"The order was only created. Nothing has been charged, so there is no amount to correct. WeChat closes an order that is not confirmed within 30 days."),
+			NextHead: l.T("下一步：核对是不是这一笔", "Next: check whether this is the order"),
+			Next: []string{
+				l.T("不用改价。", "There is nothing to correct."),
+				l.T("客户说已经用过或者已经扣款，多半是另一笔订单，请他核对订单号。", "If the customer used the service or was charged, it is most likely another order: ask for its number."),
+			},
+			Say: l.T("您这笔订单还没有确认，没有产生费用。您说的可能是另一笔，麻烦再核对一下订单号。",
+				"This order has not been confirmed, and nothing was charged. You may mean another one: could you check the order number?"),
+		}
+	},
 	correction.NotCompleted: func(l Lang, _ ObstacleFacts) ObstacleWords {
 		return ObstacleWords{
 			Title: l.T("服务还没结束，没有可改的金额", "The service is still running: there is no amount to correct"),

@@ -22,6 +22,8 @@ type ApprovalsProps struct {
 	NoAmounts              bool
 	Lowered                int // reduction in thousandths of the base
 	Form                   DecisionForm
+	CanCheck               bool   // the order may be read now
+	CheckFailed            string // code of the error of the last "check now", empty if none
 }
 
 // DecisionForm is a decision as typed.
@@ -207,8 +209,24 @@ func (p ApprovalsProps) spent(s correction.Spent) string {
 
 func (p ApprovalsProps) times(n int) string { return p.Page.F("%d 笔", "%d", n) }
 
-// unmoved reports whether the order was just read and is as it was.
-func (p ApprovalsProps) unmoved() bool { return p.Case.Since.Now != nil && !p.Case.Since.Voided }
+// unmoved reports whether the order was read since, is as it was, and no later reading
+// failed.
+func (p ApprovalsProps) unmoved() bool {
+	return p.Case.Since.Now != nil && p.Case.Since.Unreadable == ""
+}
+
+// readText says how old what is known of the order is. It is read again before anything
+// is sent.
+func (p ApprovalsProps) readText() string {
+	since := p.Case.Since
+	switch {
+	case since.Unreadable != "":
+		return p.Page.F("%s 没有读到订单，看到的是之前的样子。批准时会再读一次，变了就不会发送。", "At %s the order could not be read; this is how it was before. It is read again before anything is sent, and nothing is sent if it changed.", p.Page.Clock(since.AskedAt))
+	case since.Now == nil:
+		return p.Page.T("提交以后还没有再读过订单，系统每几分钟读一次。批准时会再读，变了就不会发送。", "The order has not been read since it was submitted; that happens every few minutes. It is read again before anything is sent, and nothing is sent if it changed.")
+	}
+	return p.Page.F("%s 读到的订单没有变化（%s前）。批准时会再读一次。", "Read at %s, %s ago: the order is as it was. It is read again before anything is sent.", p.Page.Clock(since.ReadAt), p.waited(since.ReadAt))
+}
 
 // ownLimit is what the person may approve.
 func (p ApprovalsProps) ownLimit() string {

@@ -30,7 +30,7 @@ func (p ErrorProps) backURL() string {
 // retryURL is the way to try again, or empty where trying again changes nothing.
 func (p ErrorProps) retryURL() string {
 	switch p.Problem {
-	case ErrorNotFound, ErrorForbidden, ErrorWholeScope, ErrorMethod:
+	case ErrorNotFound, ErrorForbidden, ErrorWholeScope, ErrorMethod, ErrorQuery:
 		return ""
 	}
 	return p.RetryURL

@@ -1,6 +1,10 @@
 package pages
 
 import (
+	"strings"
+	"time"
+	"unicode"
+
 	"correction-console/internal/i18n"
 	"correction-console/web/templates/components"
 )
@@ -95,6 +99,37 @@ func (p ErrorProps) request() errorWords {
 				t("还是这样的话，把下面的编号告诉运维。", "If it happens again, tell the operator the number below."),
 			},
 		}
+	case ErrorQuery:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "warn",
+			Title: t("没看懂网址里的条件", "The conditions in the address are not understood"),
+			What:  p.queryText(),
+			Do: []string{
+				t("为了不把条件漏掉，这里什么都没有列出。不带条件打开页面，再选一次。", "Nothing is shown, so that no condition is silently left out. Open the page without conditions and choose them again."),
+				t("网址是别人发来的，请他重新复制一次。", "If somebody sent you the address, ask them to copy it again."),
+			},
+		}
+	case ErrorTooFast:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "hourglass",
+			Title: t("查得太快了，歇一下再查", "That was too many look-ups; wait a moment"),
+			What:  p.Page.F("一分钟里查的订单到了上限，这一笔没有查。%s后可以再查。", "You reached the number of orders that may be looked up in a minute, so this one was not read. You can go on in %s.", WaitText(p.Page.Lang, p.Wait)),
+			Do:    []string{t("已经打开的订单和填了一半的修改不受影响，可以接着做。", "Orders and forms that are open already are not affected: you can go on with them.")},
+		}
+	case ErrorTooMany:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "hourglass",
+			Title: t("操作太快了，歇一下再来", "That was too fast; wait a moment"),
+			What:  p.Page.F("一分钟里提交的次数到了上限，这一次没有处理。%s后可以再来。", "You reached the number of times that something may be submitted in a minute, so this one was not carried out. You can go on in %s.", WaitText(p.Page.Lang, p.Wait)),
+			Do:    []string{t("退回上一页，等一会儿再提交一次。", "Go back one page, wait, and submit it once more.")},
+		}
+	case ErrorSearching:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "hourglass",
+			Title: t("现在同时查的人太多", "Too many are searching at this moment"),
+			What:  t("不选商户要一家一家去问微信，这里排着队。", "Without a merchant, WeChat has to be asked about one after the other, and there is a queue."),
+			Do:    []string{t("选好商户再查，马上就能查到。", "Choose the merchant and look again: that is answered at once.")},
+		}
 	case ErrorTooLarge:
 		return errorWords{
 			Kind: components.NoticeWarn, Icon: "warn",
@@ -121,6 +156,39 @@ func (p ErrorProps) request() errorWords {
 			t("还是这样的话，把下面的编号告诉运维。", "If it happens again, tell the operator the number below."),
 		),
 	}
+}
+
+// queryText says what in a query is not understood.
+func (p ErrorProps) queryText() string {
+	name := shortened(visible(p.Parameter))
+	switch p.Query {
+	case QueryUnknown:
+		return p.Page.F("这个页面没有“%s”这个条件。", "This page has no condition “%s”.", name)
+	case QueryTwice:
+		return p.Page.F("条件“%s”给了不止一次。", "The condition “%s” is given more than once.", name)
+	case QueryValue:
+		return p.Page.F("条件“%s”的值不对。", "The value of the condition “%s” is not right.", name)
+	}
+	return p.Page.T("问号后面的部分读不出来，可能没有复制完整，或者里面有 ; 和多余的 %。", "The part after the question mark cannot be read. It may not have been copied whole, or holds a “;” or a stray “%”.")
+}
+
+// visible leaves what can be seen of a text that somebody made up.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+}
+
+// WaitText is a time to wait, in words, rounded up to seconds.
+func WaitText(l i18n.Lang, d time.Duration) string {
+	n := max(1, int((d+time.Second-1)/time.Second))
+	if n == 1 {
+		return l.T("1 秒", "1 second")
+	}
+	return l.F("%d 秒", "%d seconds", n)
 }
 
 // afterDoubt puts a look at the log first where something may have been sent.

@@ -955,7 +955,7 @@ func obstacleIcon(o correction.Obstacle) string {
 	switch o {
 	case correction.Charging:
 		return "pause"
-	case correction.NotCompleted:
+	case correction.NotStarted, correction.NotCompleted:
 		return "hourglass"
 	case correction.Unrecognised:
 		return "question"

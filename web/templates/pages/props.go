@@ -58,8 +58,9 @@ type FindProps struct {
 	SubMchID   string
 	ServiceID  string
 	Problem    FindProblem
-	Asked      int          // merchants that were asked, with FindNowhere
-	Choices    []FindChoice // with FindSeveral
+	Asked      int           // merchants that were asked, with FindNowhere
+	Wait       time.Duration // with FindTooFast and FindSearching: until one may try again
+	Choices    []FindChoice  // with FindSeveral
 }
 
 // FindChoice is one of several orders of the same number.
@@ -80,6 +81,8 @@ const (
 	FindTooMany     FindProblem = "too_many"    // too many merchants to ask: choose one
 	FindSeveral     FindProblem = "several"
 	FindBadMerchant FindProblem = "bad_merchant" // no merchant number looks like this
+	FindTooFast     FindProblem = "too_fast"     // more look-ups than a person has; FindProps.Wait
+	FindSearching   FindProblem = "searching"    // too many look-ups without a merchant at this moment
 )
 
 // OrderProps is the page of a live order.
@@ -269,6 +272,7 @@ type LogProps struct {
 	Offerings          []correction.Offering
 	Approvers          []correction.Author
 	Reasons            []correction.Reason
+	Refused            bool // the filter does not say what to list: nothing is
 	Rows               []correction.Summary
 	Total              int    // rows that the filter finds
 	MoreThanTotal      bool   // and there are more
@@ -292,7 +296,12 @@ type LogForm struct {
 	Columns  []string
 	Problems map[string]LogProblem // by parameter
 	Strange  []string              // parameters that there are not
+	Twice    bool                  // a condition is given more than once
 }
+
+// Refused reports a filter that does not say what to list: a condition that there is
+// not, or one that is given twice.
+func (f LogForm) Refused() bool { return f.Twice || len(f.Strange) > 0 }
 
 // LogProblem is why a filter value was not used.
 type LogProblem string
@@ -389,6 +398,9 @@ type ErrorProps struct {
 	Concern     correction.Concern // why corrections are refused at present, with ErrorReadOnly
 	DraftKept   bool               // what was typed is kept as a draft
 	NothingSent bool               // say that nothing was sent and no amount changed
+	Query       QueryProblem       // with ErrorQuery
+	Parameter   string             // with ErrorQuery: which; empty when the query as a whole cannot be read
+	Wait        time.Duration      // with ErrorTooFast and ErrorSearching: until one may try again
 	RetryURL    string
 	BackURL     string
 }
@@ -404,6 +416,10 @@ const (
 	ErrorMethod         ErrorProblem = "method"
 	ErrorBadRequest     ErrorProblem = "bad_request" // a form with unknown or repeated fields, a wrong content type
 	ErrorTooLarge       ErrorProblem = "too_large"
+	ErrorQuery          ErrorProblem = "query"        // an address whose parameters are not understood
+	ErrorTooFast        ErrorProblem = "too_fast"     // more look-ups than a person has
+	ErrorTooMany        ErrorProblem = "too_many"     // more posts of a kind than a person has
+	ErrorSearching      ErrorProblem = "searching"    // too many look-ups without a merchant at this moment
 	ErrorCrossSite      ErrorProblem = "cross_site"   // an unsafe request that does not come from a page of the console
 	ErrorUnreachable    ErrorProblem = "unreachable"  // WeChat cannot be reached
 	ErrorRefused        ErrorProblem = "refused"      // WeChat answered with an error
@@ -421,4 +437,15 @@ const (
 	ErrorSecondPerson   ErrorProblem = "second_person" // needs somebody who had no part in it
 	ErrorMoved          ErrorProblem = "moved"         // the correction is no longer what the page showed
 	ErrorInternal       ErrorProblem = "internal"
+)
+
+// QueryProblem is why the parameters of an address are refused.
+type QueryProblem string
+
+// Problems of queries.
+const (
+	QueryUnreadable QueryProblem = "unreadable"
+	QueryUnknown    QueryProblem = "unknown" // a parameter that the page does not take
+	QueryTwice      QueryProblem = "twice"
+	QueryValue      QueryProblem = "value"
 )
