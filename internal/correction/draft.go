@@ -88,6 +88,12 @@ type Notice struct {
 	Amount Fen      // an amount to quote
 }
 
+// AmountUnread reports a problem that leaves the amount of a row unknown, and with it the
+// total.
+func (n Notice) AmountUnread() bool {
+	return strings.HasSuffix(n.Field, ".amount") && n.Code != BadContent && n.Code != BadAlone
+}
+
 // Codes of problems; each blocks.
 const (
 	BadRequired     = "required"
@@ -109,6 +115,7 @@ const (
 	BadTooMany      = "too_many"
 	BadNotLower     = "not_lower" // Amount: current total
 	BadNegative     = "negative"
+	BadAlone        = "discount_alone" // a discount with an amount while no line has one
 	BadZero         = "zero_not_allowed"
 	BadOverCap      = "over_cap"
 	BadOverflow     = "overflow"
@@ -179,8 +186,10 @@ func (p Policy) Check(f Form, base Order, svc Offering) Checked {
 	c.unique("post_payments", c.Lines, lineIndex)
 	c.unique("post_discounts", c.Discounts, discountIndex)
 
+	c.alone(f.Lines, discountIndex)
+
 	amounts := !slices.ContainsFunc(c.Problems, func(n Notice) bool {
-		return strings.HasSuffix(n.Field, ".amount") && n.Code != BadContent
+		return n.AmountUnread()
 	})
 	c.total(f, base, svc, amounts)
 	c.texts(p)
@@ -239,14 +248,34 @@ func (c *Checked) rows(list string, rows []FormLine) ([]FormLine, []Line, []int)
 			row.Count = ""
 		}
 		switch {
-		case list == "post_discounts" && !l.HasAmount && !amountBad:
-			c.bad(Notice{Field: field("amount"), Code: BadRequired})
+		case list == "post_discounts" && !l.HasAmount && !amountBad: // judged by alone, which knows the lines
 		case trimBlank(row.Description) == "" && !l.HasAmount && !amountBad:
 			c.bad(Notice{Field: field("amount"), Code: BadContent})
 		}
 		shown, lines, index = append(shown, row), append(lines, l), append(index, row.Index)
 	}
 	return shown, lines, index
+}
+
+// alone judges the amounts of the discounts by the lines. Where a line has an amount,
+// each discount needs one. Where none has, no discount may have one: what WeChat adds
+// up would be negative (product.md §4.18); a discount that the order has without an
+// amount is sent again as it is.
+func (c *Checked) alone(typed []FormLine, index []int) {
+	unread := slices.ContainsFunc(typed, func(l FormLine) bool { return trimBlank(l.Amount) != "" })
+	for i, d := range c.Discounts {
+		at := lineField("post_discounts", index[i], "amount")
+		bad := slices.ContainsFunc(c.Problems, func(n Notice) bool { return n.Field == at })
+		switch {
+		case bad:
+		case unread && !d.HasAmount:
+			c.bad(Notice{Field: at, Code: BadRequired})
+		case !unread && d.HasAmount:
+			c.bad(Notice{Field: at, Code: BadAlone, Amount: d.Amount})
+		case !unread && d.Description == "" && !d.HasAmount:
+			c.bad(Notice{Field: lineField("post_discounts", index[i], "description"), Code: BadRequired})
+		}
+	}
 }
 
 func lineField(list string, index int, name string) string {
@@ -482,15 +511,15 @@ func yuanCode(err error) string {
 	return BadYuan
 }
 
-// grouped is an amount with well-placed thousands separators. Elsewhere a comma may
+// groupedYuan is an amount with well-placed thousands separators. Elsewhere a comma may
 // as well stand for a point, and a wrong guess is a hundred times too much.
-var grouped = regexp.MustCompile(`^[0-9]{1,3}([,'][0-9]{3})+(\.[0-9]+)?$`)
+var groupedYuan = regexp.MustCompile(`^[0-9]{1,3}([,'][0-9]{3})+(\.[0-9]+)?$`)
 
 // suggestYuan guesses the text that a person may have meant: without separators,
 // with two decimals. Empty when there is no good guess.
 func suggestYuan(s string) string {
 	t := strings.NewReplacer(" ", "", "元", "").Replace(NormaliseYuan(s))
-	if grouped.MatchString(t) {
+	if groupedYuan.MatchString(t) {
 		t = strings.NewReplacer(",", "", "'", "").Replace(t)
 	}
 	if whole, frac, ok := strings.Cut(t, "."); ok && len(frac) > 2 && digits(frac) {

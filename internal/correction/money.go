@@ -11,8 +11,8 @@ import (
 // representation of money in the program.
 type Fen int64
 
-// MaxAmount is the largest amount that a person may type and that one line may
-// carry: ¥99,999,999.99.
+// MaxAmount is the largest amount that is read for a correction, typed and stored, of a
+// line and of an order (product.md §4.17): ¥99,999,999.99.
 const MaxAmount Fen = 9_999_999_999
 
 // Refusals of ParseYuan. Each names what a person has to change.
@@ -131,16 +131,33 @@ func (f Fen) Yuan() string {
 
 // String prints the amount for people: ¥1,234.56, with U+2212 when negative.
 func (f Fen) String() string {
-	y := f.Yuan()
-	sign := ""
-	if y[0] == '-' {
-		sign, y = "−", y[1:]
-	}
+	y, negative := strings.CutPrefix(f.Yuan(), "-")
 	whole, frac, _ := strings.Cut(y, ".")
+	return grouped(negative, whole, frac)
+}
+
+// grouped is an amount with thousands separators.
+func grouped(negative bool, whole, frac string) string {
 	for i := len(whole) - 3; i > 0; i -= 3 {
 		whole = whole[:i] + "," + whole[i:]
 	}
-	return sign + "¥" + whole + "." + frac
+	if negative {
+		return "−¥" + whole + "." + frac
+	}
+	return "¥" + whole + "." + frac
+}
+
+// WholeFen prints a whole number of fen of any size for people, as String does: amounts
+// that no Fen can hold are named, too. s is the number as digits, with a minus sign or
+// without; ok is false for anything else.
+func WholeFen(s string) (text string, ok bool) {
+	digs, negative := strings.CutPrefix(s, "-")
+	if !digits(digs) || len(digs) > 40 {
+		return "", false
+	}
+	digs = strings.TrimLeft(digs, "0")
+	digs = strings.Repeat("0", max(0, 3-len(digs))) + digs
+	return grouped(negative, digs[:len(digs)-2], digs[len(digs)-2:]), true
 }
 
 // Minus prints the amount as a reduction: −¥12.50.

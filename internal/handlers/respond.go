@@ -403,7 +403,7 @@ var errorTitle = i18n.Text{ZH: "出错了", EN: "Something went wrong"}
 
 // describe fills an error page from an error of the domain.
 func (s *server) describe(p *pages.ErrorProps, e *correction.Error, c echo.Context) {
-	p.Remote, p.Holder = e.Remote, e.Holder
+	p.Remote, p.Holder, p.Amount = e.Remote, e.Holder, e.Amount
 	p.Status = map[correction.Kind]int{
 		correction.Invalid: http.StatusUnprocessableEntity, correction.NotFound: http.StatusNotFound,
 		correction.Conflict: http.StatusConflict, correction.Forbidden: http.StatusForbidden,
@@ -417,7 +417,8 @@ func (s *server) describe(p *pages.ErrorProps, e *correction.Error, c echo.Conte
 		correction.CodeBusy: pages.ErrorBusy, correction.CodeTokenWrong: pages.ErrorTokenWrong,
 		correction.CodeBaseUnknown: pages.ErrorBaseUnknown, correction.CodeUnreachable: pages.ErrorUnreachable,
 		correction.CodeRefused: pages.ErrorRefused, correction.CodeUnverified: pages.ErrorUnverified, correction.CodeUnreadable: pages.ErrorUnreadable,
-		correction.CodeNoRecord: pages.ErrorNoRecord, correction.CodeBadSettings: pages.ErrorSettings,
+		correction.CodeBeyondBound: pages.ErrorBeyondBound,
+		correction.CodeNoRecord:    pages.ErrorNoRecord, correction.CodeBadSettings: pages.ErrorSettings,
 		correction.CodeNotCorrecting: pages.ErrorNotCorrectable, correction.CodeOutcomePending: pages.ErrorPending,
 		correction.CodeReadOnly: pages.ErrorReadOnly, correction.CodeRetried: pages.ErrorRetried, correction.CodeSecondPerson: pages.ErrorSecondPerson,
 		correction.CodeTokenUsed: pages.ErrorMoved, correction.CodeReviewed: pages.ErrorMoved, correction.CodeWholeScope: pages.ErrorForbidden,

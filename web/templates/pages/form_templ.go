@@ -2304,7 +2304,7 @@ func diffPart(p FormProps, list string, r Row) templ.Component {
 // one of them would be wrong.
 func (p FormProps) sumKnown(list string) bool {
 	for _, n := range p.Summary.Checked.Problems {
-		if n.Code == correction.BadOverflow || strings.HasPrefix(n.Field, list+".") && strings.HasSuffix(n.Field, ".amount") && n.Code != correction.BadContent {
+		if n.Code == correction.BadOverflow || strings.HasPrefix(n.Field, list+".") && n.AmountUnread() {
 			return false
 		}
 	}

@@ -102,7 +102,7 @@ func (p FormProps) asksTotalField() bool {
 	c := p.Summary.Checked
 	return p.NoAmounts || !c.Summed && len(c.Lines) > 0 &&
 		!slices.ContainsFunc(c.Problems, func(n correction.Notice) bool {
-			return strings.HasSuffix(n.Field, ".amount") && n.Code != correction.BadContent
+			return n.AmountUnread()
 		})
 }
 
@@ -256,7 +256,7 @@ func (p FormProps) listTitle(list string) string { return i18n.FieldLabel(p.Page
 func (p FormProps) listNote(list string) string {
 	switch {
 	case list == listDiscounts && p.NoAmounts:
-		return p.Page.T("总额直接填写，优惠不再另算。删掉的优惠不会再发给微信。", "The total is entered by itself. A removed discount is no longer sent to WeChat.")
+		return p.Page.T("明细没有金额，优惠也不能带金额；总额直接填写。移除的优惠不会再发给微信。", "No line has an amount, so no discount may have one; the total is entered by itself. A removed discount is no longer sent to WeChat.")
 	case list == listDiscounts:
 		return p.Page.T("从明细合计中减去。删掉的优惠不会再发给微信。", "Taken off the lines total. A removed discount is no longer sent to WeChat.")
 	case p.NoAmounts:

@@ -385,6 +385,7 @@ type ErrorProps struct {
 	Order       string             // order number it was about, if any
 	Remote      *correction.Remote // what WeChat answered, if it did
 	Holder      *correction.Holder
+	Amount      string // with ErrorBeyondBound: the amount that WeChat reported
 	DraftKept   bool // what was typed is kept as a draft
 	NothingSent bool // say that nothing was sent and no amount changed
 	RetryURL    string
@@ -406,6 +407,7 @@ const (
 	ErrorRefused        ErrorProblem = "refused"      // WeChat answered with an error
 	ErrorUnverified     ErrorProblem = "unverified"   // an answer that is not provably WeChat's
 	ErrorUnreadable     ErrorProblem = "unreadable"   // an answer that is not one of WeChat's API
+	ErrorBeyondBound    ErrorProblem = "beyond_bound" // an amount that no order can have
 	ErrorSettings       ErrorProblem = "settings"     // WeChat does not accept our key, number or signature
 	ErrorNoRecord       ErrorProblem = "no_record"    // the record cannot be written
 	ErrorPending        ErrorProblem = "pending"      // sent, the outcome is not on record yet
