@@ -39,7 +39,7 @@ type FormLine struct {
 
 // Empty reports whether nothing was typed in the row.
 func (l FormLine) Empty() bool {
-	return trimBlank(l.Name) == "" && trimBlank(l.Amount) == "" && trimBlank(l.Count) == "" && trimBlank(l.Description) == ""
+	return TrimBlank(l.Name) == "" && TrimBlank(l.Amount) == "" && TrimBlank(l.Count) == "" && TrimBlank(l.Description) == ""
 }
 
 // Form is a correction as typed, field by field (product.md §6).
@@ -227,9 +227,9 @@ func (c *Checked) rows(list string, rows []FormLine) ([]FormLine, []Line, []int)
 		l.Name, row.Name = c.text(field("name"), row.Name, MaxName, true)
 		l.Description, row.Description = c.text(field("description"), row.Description, MaxDescription, false)
 		amountBad := false
-		if trimBlank(row.Amount) != "" {
+		if TrimBlank(row.Amount) != "" {
 			if a, err := ParseYuan(row.Amount); err != nil {
-				c.bad(Notice{Field: field("amount"), Code: yuanCode(err), Text: suggestYuan(row.Amount)})
+				c.bad(yuanNotice(field("amount"), row.Amount, err))
 				amountBad = true
 			} else {
 				l.Amount, l.HasAmount, row.Amount = a, true, a.Yuan()
@@ -239,7 +239,9 @@ func (c *Checked) rows(list string, rows []FormLine) ([]FormLine, []Line, []int)
 		}
 		if n := HalfWidth(row.Count); n != "" {
 			v, err := strconv.Atoi(n)
-			if err != nil || !digits(n) || v < 1 || v > MaxCount {
+			if strings.ContainsFunc(n, Hidden) {
+				c.bad(hidden(field("count"), row.Count))
+			} else if err != nil || !digits(n) || v < 1 || v > MaxCount {
 				c.bad(Notice{Field: field("count"), Code: BadCount, Limit: MaxCount})
 			} else {
 				l.Count, row.Count = v, strconv.Itoa(v)
@@ -249,7 +251,7 @@ func (c *Checked) rows(list string, rows []FormLine) ([]FormLine, []Line, []int)
 		}
 		switch {
 		case list == "post_discounts" && !l.HasAmount && !amountBad: // judged by alone, which knows the lines
-		case trimBlank(row.Description) == "" && !l.HasAmount && !amountBad:
+		case TrimBlank(row.Description) == "" && !l.HasAmount && !amountBad:
 			c.bad(Notice{Field: field("amount"), Code: BadContent})
 		}
 		shown, lines, index = append(shown, row), append(lines, l), append(index, row.Index)
@@ -262,7 +264,7 @@ func (c *Checked) rows(list string, rows []FormLine) ([]FormLine, []Line, []int)
 // up would be negative (product.md §4.18); a discount that the order has without an
 // amount is sent again as it is.
 func (c *Checked) alone(typed []FormLine, index []int) {
-	unread := slices.ContainsFunc(typed, func(l FormLine) bool { return trimBlank(l.Amount) != "" })
+	unread := slices.ContainsFunc(typed, func(l FormLine) bool { return TrimBlank(l.Amount) != "" })
 	for i, d := range c.Discounts {
 		at := lineField("post_discounts", index[i], "amount")
 		bad := slices.ContainsFunc(c.Problems, func(n Notice) bool { return n.Field == at })
@@ -298,7 +300,7 @@ func (c *Checked) unique(list string, lines []Line, index []int) {
 // total works out the new total (product.md §4.2–4.4).
 func (c *Checked) total(f Form, base Order, svc Offering, amountsRead bool) {
 	c.Summed = AnyAmount(c.Lines)
-	c.Form.Total = trimBlank(f.Total)
+	c.Form.Total = WithoutHidden(f.Total)
 	at := "total_amount"
 	var err, err2 error
 	c.LineSum, err = sumLines(c.Lines)
@@ -321,7 +323,7 @@ func (c *Checked) total(f Form, base Order, svc Offering, amountsRead bool) {
 	default:
 		t, err := ParseYuan(f.Total)
 		if err != nil {
-			c.bad(Notice{Field: at, Code: yuanCode(err), Text: suggestYuan(f.Total)})
+			c.bad(yuanNotice(at, f.Total, err))
 			return
 		}
 		c.Total, c.Form.Total = t, t.Yuan()
@@ -360,7 +362,7 @@ var (
 
 func (c *Checked) texts(p Policy) {
 	f := &c.Form
-	f.ReasonCode = trimBlank(f.ReasonCode)
+	f.ReasonCode = HalfWidth(f.ReasonCode)
 	reason, known := FindReason(p.Reasons, f.ReasonCode)
 	switch {
 	case f.ReasonCode == "":
@@ -370,7 +372,7 @@ func (c *Checked) texts(p Policy) {
 	default:
 		c.Reason = reason
 	}
-	if trimBlank(f.Reason) == "" {
+	if TrimBlank(f.Reason) == "" {
 		f.Reason = reason.Outgoing
 	}
 	// Without a code there is no text to compose: choosing one mends both.
@@ -378,7 +380,7 @@ func (c *Checked) texts(p Policy) {
 	if m := longDigits.FindString(HalfWidth(c.Outgoing)); m != "" {
 		c.Warnings = append(c.Warnings, Notice{Field: "reason", Code: WarnPersonal, Text: m})
 	}
-	c.Ticket, f.Ticket = c.text("ticket", f.Ticket, MaxTicket, false)
+	c.Ticket, f.Ticket = c.identifier("ticket", f.Ticket, MaxTicket)
 	c.Note, f.Note = c.noteText("note", f.Note)
 	if reason.NeedsNote && c.Note == "" && !c.hasProblem("note") {
 		c.bad(Notice{Field: "note", Code: BadNoteRequired})
@@ -387,9 +389,9 @@ func (c *Checked) texts(p Policy) {
 
 func (c *Checked) device(svc Offering) {
 	d, f := &c.Device, &c.Form.Device
-	d.Start, f.Start = c.text("device.start_device_id", f.Start, MaxDeviceID, false)
-	d.End, f.End = c.text("device.end_device_id", f.End, MaxDeviceID, false)
-	d.Materiel, f.Materiel = c.text("device.materiel_no", f.Materiel, MaxMateriel, false)
+	d.Start, f.Start = c.identifier("device.start_device_id", f.Start, MaxDeviceID)
+	d.End, f.End = c.identifier("device.end_device_id", f.End, MaxDeviceID)
+	d.Materiel, f.Materiel = c.identifier("device.materiel_no", f.Materiel, MaxMateriel)
 	if d.Materiel != "" && !httpURL.MatchString(d.Materiel) {
 		// A URL by the documents, yet their own sample is none (domain.md §9).
 		c.Warnings = append(c.Warnings, Notice{Field: "device.materiel_no", Code: WarnURL})
@@ -425,10 +427,19 @@ func (c *Checked) text(field, typed string, limit int, required bool) (value, sh
 	return clean, clean
 }
 
+// identifier is text for a number of any kind: what cannot be seen is no part of it.
+func (c *Checked) identifier(field, typed string, limit int) (value, shown string) {
+	value, shown = c.text(field, WithoutHidden(typed), limit, false)
+	if c.hasProblem(field) {
+		shown = typed
+	}
+	return value, shown
+}
+
 // noteText is text that never leaves the house: it may have several lines and
 // characters outside the basic plane.
 func (c *Checked) noteText(field, typed string) (value, shown string) {
-	clean, n := cleanText(strings.ReplaceAll(typed, "\r\n", "\n"), MaxNote, true)
+	clean, n := CleanNote(strings.ReplaceAll(typed, "\r\n", "\n"), MaxNote)
 	if n.Code != "" {
 		n.Field = field
 		c.bad(n)
@@ -440,27 +451,39 @@ func (c *Checked) noteText(field, typed string) (value, shown string) {
 // CleanText normalises text to NFC, trims it, and finds the first thing wrong with
 // it: too long (in code points), not UTF-8, above U+FFFF, or a control,
 // bidirectional-control or invisible character (domain.md §1.2, trust.md §3.4).
-// The Notice has no Field, and an empty Code when the text is good.
+// The Notice has no Field, and an empty Code when the text is good. What cannot be seen
+// is dropped around the text; inside it is told, with the number of characters before it
+// as Count.
 func CleanText(s string, limit int) (string, Notice) { return cleanText(s, limit, false) }
+
+// CleanNote is CleanText for text that never leaves the house: it may have several lines
+// and characters outside the basic plane.
+func CleanNote(s string, limit int) (string, Notice) { return cleanText(s, limit, true) }
 
 func cleanText(s string, limit int, note bool) (string, Notice) {
 	if !utf8.ValidString(s) {
 		return "", Notice{Code: BadUTF8}
 	}
-	s = trimBlank(norm.NFC.String(s))
+	trim := TrimBlank
+	if note {
+		trim = trimNote
+	}
+	s = trim(norm.NFC.String(s))
 	marks, visible := 0, false
+	before := -1
 	for _, r := range s {
+		before++
 		switch {
 		case note && (r == '\n' || r == '\t' || r == 0xFE0F || r == 0x200D): // line ends, and what joins emoji
 			continue
 		case r > 0xFFFF && !note:
 			return s, Notice{Code: BadEmoji, Text: string(r)}
 		case forbidden(r):
-			return s, Notice{Code: BadCharacter, Text: charName(r)}
+			return s, Notice{Code: BadCharacter, Text: charName(r), Count: before}
 		}
 		if unicode.In(r, unicode.Mn, unicode.Me) {
 			if marks++; marks > 2 {
-				return s, Notice{Code: BadCharacter, Text: charName(r)}
+				return s, Notice{Code: BadCharacter, Text: charName(r), Count: before}
 			}
 			continue
 		}
@@ -496,13 +519,30 @@ func charName(r rune) string {
 	return "U+" + h
 }
 
+// yuanNotice says what is wrong with an amount as it was typed.
+func yuanNotice(field, typed string, err error) Notice {
+	n := Notice{Field: field, Code: yuanCode(err)}
+	if n.Code == BadCharacter {
+		return hidden(field, typed)
+	}
+	n.Text = suggestYuan(typed)
+	return n
+}
+
+// hidden names the first character in a number that cannot be seen and was not dropped.
+func hidden(field, typed string) Notice {
+	at := strings.IndexFunc(typed, func(r rune) bool { return Hidden(r) && !droppable(r) })
+	r, _ := utf8.DecodeRuneInString(typed[max(at, 0):])
+	return Notice{Field: field, Code: BadCharacter, Text: charName(r), Count: utf8.RuneCountInString(typed[:max(at, 0)])}
+}
+
 func yuanCode(err error) string {
 	for _, m := range []struct {
 		err  error
 		code string
 	}{
 		{ErrYuanThousands, BadThousands}, {ErrYuanDecimals, BadDecimals}, {ErrYuanSign, BadSign},
-		{ErrYuanExponent, BadExponent}, {ErrYuanZeros, BadZeros}, {ErrYuanTooLarge, BadTooLarge}, {ErrYuanEmpty, BadRequired},
+		{ErrYuanExponent, BadExponent}, {ErrYuanZeros, BadZeros}, {ErrYuanTooLarge, BadTooLarge}, {ErrYuanEmpty, BadRequired}, {ErrYuanHidden, BadCharacter},
 	} {
 		if errors.Is(err, m.err) {
 			return m.code
@@ -518,7 +558,7 @@ var groupedYuan = regexp.MustCompile(`^[0-9]{1,3}([,'][0-9]{3})+(\.[0-9]+)?$`)
 // suggestYuan guesses the text that a person may have meant: without separators,
 // with two decimals. Empty when there is no good guess.
 func suggestYuan(s string) string {
-	t := strings.NewReplacer(" ", "", "元", "").Replace(NormaliseYuan(s))
+	t := strings.ReplaceAll(strings.Join(strings.Fields(NormaliseYuan(s)), ""), "元", "")
 	if groupedYuan.MatchString(t) {
 		t = strings.NewReplacer(",", "", "'", "").Replace(t)
 	}

@@ -25,11 +25,12 @@ var (
 	ErrYuanZeros     = errors.New("leading zero")
 	ErrYuanTooLarge  = errors.New("too large")
 	ErrYuanSyntax    = errors.New("not an amount")
+	ErrYuanHidden    = errors.New("a character that cannot be seen")
 )
 
 // ParseYuan reads yuan text as typed by a person: 12, 12.5, 12.50 or ¥12.50.
-// Full-width digits, a full-width point and surrounding blanks are understood
-// (product.md §4.6). Everything else is refused with one of the ErrYuan errors.
+// Full-width digits, a full-width point, surrounding blanks and characters that cannot
+// be seen are understood (product.md §4.6). Everything else is refused with one of the ErrYuan errors.
 func ParseYuan(s string) (Fen, error) {
 	t := NormaliseYuan(s)
 	if t == "" {
@@ -57,13 +58,13 @@ func ParseYuan(s string) (Fen, error) {
 	return Fen(n), nil
 }
 
-// NormaliseYuan trims blanks, drops one leading yuan sign and turns full-width
+// NormaliseYuan trims blanks, drops what cannot be seen, drops one leading yuan sign and turns full-width
 // digits and the full-width point into ASCII. It does not judge the result.
 func NormaliseYuan(s string) string {
-	s = trimBlank(s)
+	s = WithoutHidden(s)
 	for _, sign := range []string{"¥", "￥"} {
 		if rest, ok := strings.CutPrefix(s, sign); ok {
-			s = trimBlank(rest)
+			s = TrimBlank(rest)
 			break
 		}
 	}
@@ -81,14 +82,17 @@ func halfWidth(r rune) rune {
 	return r
 }
 
-// HalfWidth returns s with the full-width forms of ASCII turned into ASCII and
-// surrounding blanks removed: order numbers are often pasted that way.
+// HalfWidth returns s with the full-width forms of ASCII turned into ASCII, and
+// surrounding blanks and what cannot be seen removed: order numbers are often pasted
+// that way.
 func HalfWidth(s string) string {
-	return trimBlank(strings.Map(halfWidth, s))
+	return strings.Map(halfWidth, WithoutHidden(s))
 }
 
 func yuanFault(t string) error {
 	switch {
+	case strings.ContainsFunc(t, Hidden):
+		return ErrYuanHidden
 	case strings.ContainsAny(t, "eE"):
 		return ErrYuanExponent
 	case strings.ContainsAny(t, ",'_、，"):
@@ -110,9 +114,6 @@ func digits(s string) bool {
 	}
 	return true
 }
-
-// trimBlank removes surrounding Unicode blanks, the ideographic space included.
-func trimBlank(s string) string { return strings.TrimSpace(s) }
 
 // Yuan prints the amount as a plain decimal with two places, as an input field
 // takes it: 12.50. Negative amounts carry an ASCII minus sign.

@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -243,7 +242,7 @@ func keepUnderstood(f *correction.Form, understood correction.Form) {
 // have none, and nobody typed one.
 func noAmounts(e editor) bool {
 	return len(e.base.Lines) > 0 && !correction.AnyAmount(e.base.Lines) &&
-		!slices.ContainsFunc(e.form.Lines, func(r correction.FormLine) bool { return strings.TrimSpace(r.Amount) != "" })
+		!slices.ContainsFunc(e.form.Lines, func(r correction.FormLine) bool { return correction.TrimBlank(r.Amount) != "" })
 }
 
 func touched(e editor) bool {
@@ -292,7 +291,7 @@ func compareRow(r correction.FormLine, was correction.Line) pages.Row {
 		row.Delta, row.HasDelta = amount-was.Amount, true
 	}
 	now.Count, _ = strconv.Atoi(correction.HalfWidth(r.Count))
-	readable := (err == nil || errors.Is(err, correction.ErrYuanEmpty)) && (now.Count != 0 || strings.TrimSpace(r.Count) == "")
+	readable := (err == nil || errors.Is(err, correction.ErrYuanEmpty)) && (now.Count != 0 || correction.TrimBlank(r.Count) == "")
 	if readable && now.Same(was) {
 		row.Kind = correction.Unchanged
 	}

@@ -201,7 +201,7 @@ func FactsOf(o correction.Order) ObstacleFacts {
 
 func beyondWords(l Lang, f ObstacleFacts) ObstacleWords {
 	w := ObstacleWords{
-		Title:    l.T("金额大得超出范围，这里不能改", "An amount out of bounds: it cannot be corrected here"),
+		Title:    l.T("金额超出范围，这里不能改", "An amount out of bounds: it cannot be corrected here"),
 		Sentence: BeyondText(l, ""),
 		NextHead: l.T("下一步：核对这笔订单", "Next: check this order"),
 		Next: []string{

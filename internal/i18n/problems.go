@@ -30,9 +30,15 @@ var problemWords = both(settingProblems, map[string]words{
 		return l.F("最多 %d 字，现在 %d 字，要删去 %d 个字", "At most %d characters; there are %d. Shorten it by %d", n.Limit, n.Count, over)
 	},
 	correction.BadCharacter: func(l Lang, n correction.Notice) string {
-		return l.F("里面有看不见的字符（%s），请删掉重新输入", "It holds a character that cannot be seen (%s). Delete it and type the text again", n.Text)
+		if n.Count == 0 {
+			return l.F("开头有看不见的字符（%s），请删掉重新输入", "It begins with a character that cannot be seen (%s). Delete it and type the text again", CharacterName(l, n.Text))
+		}
+		return l.F("第 %d 个字后面有看不见的字符（%s），请删掉重新输入", "There is a character that cannot be seen (%[2]s) after character %[1]d. Delete it and type the text again", n.Count, CharacterName(l, n.Text))
 	},
 	correction.BadEmoji: func(l Lang, n correction.Notice) string {
+		if r := []rune(n.Text); len(r) == 1 && correction.Hidden(r[0]) {
+			n.Text = CharacterName(l, fmt.Sprintf("U+%04X", r[0]))
+		}
 		return l.F("微信不支持“%s”这样的表情或生僻字，请删掉或换个写法", "WeChat does not take “%s” (emoji or rare characters). Delete it or write it differently", n.Text)
 	},
 	correction.BadUTF8: says("文字没有正确传过来，请重新输入", "The text did not arrive intact. Type it again"),

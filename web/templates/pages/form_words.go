@@ -174,9 +174,9 @@ func (p FormProps) was(list string, r Row, part string) string {
 	was, now := "", ""
 	switch part {
 	case "name":
-		was, now = r.Was.Name, strings.TrimSpace(r.Form.Name)
+		was, now = r.Was.Name, correction.TrimBlank(r.Form.Name)
 	case "description":
-		was, now = r.Was.Description, strings.TrimSpace(r.Form.Description)
+		was, now = r.Was.Description, correction.TrimBlank(r.Form.Description)
 	case "count":
 		was, now = lineCount(r.Was), correction.HalfWidth(r.Form.Count)
 		if r.Was.Count <= 1 && (now == "" || now == "1") {
@@ -184,7 +184,7 @@ func (p FormProps) was(list string, r Row, part string) string {
 		}
 	case "amount":
 		f, err := correction.ParseYuan(r.Form.Amount)
-		if err == nil && r.Was.HasAmount && f == r.Was.Amount || !r.Was.HasAmount && strings.TrimSpace(r.Form.Amount) == "" {
+		if err == nil && r.Was.HasAmount && f == r.Was.Amount || !r.Was.HasAmount && correction.TrimBlank(r.Form.Amount) == "" {
 			return ""
 		}
 		now = "?"
@@ -244,7 +244,7 @@ func (p FormProps) nameOptions(name string) []string {
 }
 
 func (p FormProps) reasonLength() int {
-	return utf8.RuneCountInString(strings.TrimSpace(p.Form.Reason))
+	return utf8.RuneCountInString(correction.TrimBlank(p.Form.Reason))
 }
 
 func (p FormProps) noteNeeded() bool { return p.Summary.Checked.Reason.NeedsNote }

@@ -386,8 +386,8 @@ type ErrorProps struct {
 	Remote      *correction.Remote // what WeChat answered, if it did
 	Holder      *correction.Holder
 	Amount      string // with ErrorBeyondBound: the amount that WeChat reported
-	DraftKept   bool // what was typed is kept as a draft
-	NothingSent bool // say that nothing was sent and no amount changed
+	DraftKept   bool   // what was typed is kept as a draft
+	NothingSent bool   // say that nothing was sent and no amount changed
 	RetryURL    string
 	BackURL     string
 }
