@@ -69,7 +69,9 @@ func TestTyped_WhatCannotBeSeenIsNoPartOfANumber(t *testing.T) {
 
 func TestTyped_WhatIsNotDroppedIsNamedWithItsPlace(t *testing.T) {
 	t.Parallel()
-	text := func(field string, count int, r string) Notice { return Notice{Field: field, Code: BadCharacter, Text: r, Count: count} }
+	text := func(field string, count int, r string) Notice {
+		return Notice{Field: field, Code: BadCharacter, Text: r, Count: count}
+	}
 	for _, x := range []struct {
 		r, name string
 		text    bool // named in text; numbers drop it
@@ -94,7 +96,9 @@ func TestTyped_WhatIsNotDroppedIsNamedWithItsPlace(t *testing.T) {
 		}
 		got := DefaultPolicy().Check(f, payable(50000, nil, nil), Offering{}).Problems
 		for _, w := range want {
-			if !slices.ContainsFunc(got, func(n Notice) bool { return n.Field == w.Field && n.Code == w.Code && n.Text == w.Text && n.Count == w.Count }) {
+			if !slices.ContainsFunc(got, func(n Notice) bool {
+				return n.Field == w.Field && n.Code == w.Code && n.Text == w.Text && n.Count == w.Count
+			}) {
 				t.Errorf("%s: no %+v among %+v", x.name, w, got)
 			}
 		}
