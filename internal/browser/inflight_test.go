@@ -133,6 +133,7 @@ func TestForm_GoesOnAfterWhatIsUnderWay(t *testing.T) {
 			var release []func()
 			for _, key := range c.hold {
 				release = append(release, s.delay(key))
+				defer release[len(release)-1]()
 			}
 			c.steps(s, tab)
 			tab.Wait(`document.querySelector("[data-waits][role=status]")`)

@@ -52,6 +52,7 @@ type Form struct {
 	Ticket           string
 	Note             string
 	Base             string // hash of the order that was shown, hex
+	First            string // hash of the order that it was first filled in on, if that has changed since
 	NoDevice         bool   // the agent ticked that the device ids stay empty
 }
 

@@ -111,15 +111,15 @@ func (r *logReader) conditions(known logChoices) correction.LogFilter {
 	f.ServiceID = r.one("service_id", correction.CleanNumber, pages.LogUnknown, correction.ValidServiceID)
 	f.Agent = r.one("agent", userName, pages.LogUnknown, login(known.People))
 	f.Approver = r.one("approver", userName, pages.LogUnknown, login(known.People))
-	f.State = correction.State(r.one("state", correction.HalfWidth, pages.LogUnknown, func(text string) bool {
+	f.State = correction.State(r.one("state", correction.CleanNumber, pages.LogUnknown, func(text string) bool {
 		return text == string(correction.AnyInForce) || slices.Contains(correction.States, correction.State(text))
 	}))
-	f.ReasonCode = r.one("reason_code", correction.HalfWidth, pages.LogUnknown, func(text string) bool {
+	f.ReasonCode = r.one("reason_code", correction.CleanNumber, pages.LogUnknown, func(text string) bool {
 		_, ok := correction.FindReason(known.reasons, text)
 		return ok
 	})
-	f.Flag = r.one("flag", correction.HalfWidth, pages.LogUnknown, func(text string) bool { return slices.Contains(correction.FlagCodes, text) })
-	f.Review = r.one("review", correction.HalfWidth, pages.LogUnknown, func(text string) bool {
+	f.Flag = r.one("flag", correction.CleanNumber, pages.LogUnknown, func(text string) bool { return slices.Contains(correction.FlagCodes, text) })
+	f.Review = r.one("review", correction.CleanNumber, pages.LogUnknown, func(text string) bool {
 		return text == correction.ReviewNone || slices.Contains(correction.ReviewMarks, correction.ReviewMark(text))
 	})
 	short := func(most int) func(string) bool {

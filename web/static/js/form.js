@@ -32,6 +32,7 @@ const WORDS = {
 
 let timer = 0;
 let live = null; // the preview that is under way
+let asks = ""; // what it asks about
 let act = null; // the row button that is under way
 let waiting = []; // values of the buttons pressed meanwhile
 let leaving = null; // how the form goes on when all of that is done: the value of its button, "" for the main one
@@ -91,7 +92,9 @@ const stopPreview = () => {
 const preview = (form) => {
   stopPreview();
   if (act || leaving !== null || !form.isConnected) return;
-  const asked = post(form.dataset.live, fieldsOf(form), (answer) => {
+  const fields = fieldsOf(form);
+  asks = fields.toString();
+  const asked = post(form.dataset.live, fields, (answer) => {
     if (asked !== live) return;
     live = null;
     if (leaving !== null) {
@@ -110,6 +113,7 @@ const changed = (event) => {
     markStale();
     return;
   }
+  if (live && asks === fieldsOf(form).toString()) return; // leaving a field says nothing new
   stopPreview();
   markStale();
   timer = setTimeout(preview, PAUSE, form);

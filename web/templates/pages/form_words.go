@@ -171,6 +171,9 @@ func (p FormProps) was(list string, r Row, part string) string {
 	if r.Kind == correction.Added || r.Kind == correction.Removed {
 		return ""
 	}
+	if text := p.clashAt(fieldName(list, r.Form.Index, part)); text != "" {
+		return text
+	}
 	was, now := "", ""
 	switch part {
 	case "name":
@@ -263,4 +266,69 @@ func (p FormProps) listNote(list string) string {
 		return p.Page.T("不单列每行金额，总额直接填写。说明要和新总额对得上。", "No amount for each line: enter the total by itself, and make the descriptions fit it.")
 	}
 	return p.Page.T("填每行的合计金额。数量只用于展示，不参与计算。", "Enter the total of each line. Count is shown to the customer and multiplies nothing.")
+}
+
+// clashAt says what is in conflict at a field, or at a row as a whole; empty when nothing is.
+func (p FormProps) clashAt(field string) string {
+	for _, c := range p.Clashes {
+		if c.Field == field {
+			return p.clashText(c)
+		}
+	}
+	return ""
+}
+
+func (p FormProps) clashText(c correction.Clash) string {
+	amount := c.Field == "total_amount" || strings.HasSuffix(c.Field, ".amount") || c.Kind != correction.BothChanged
+	show := func(s string) string {
+		switch {
+		case s == "":
+			return p.Page.T("（空）", "(empty)")
+		case amount:
+			return "¥" + s
+		}
+		return s
+	}
+	switch c.Kind {
+	case correction.YoursRemoved:
+		if c.Then == c.Now {
+			return p.Page.T("你移除了，订单后来改过这一行", "you removed it; the order changed this line since")
+		}
+		return p.Page.F("你移除了，订单后来从 %s 改成 %s", "you removed it; the order changed it from %s to %s", show(c.Then), show(c.Now))
+	case correction.TheirsGone:
+		return p.Page.T("订单里已经没有这一行，你改过，所以留着", "the order has this line no more; you had changed it, so it is kept")
+	}
+	if c.Then == "" {
+		return p.Page.F("订单现在是 %s", "the order has %s now", show(c.Now))
+	}
+	return p.Page.F("订单从 %s 改成了 %s", "the order went from %s to %s", show(c.Then), show(c.Now))
+}
+
+func (p FormProps) clashLabel(c correction.Clash) string {
+	label := i18n.FieldLabel(p.Page.Lang, c.Field)
+	list, rest, row := strings.Cut(c.Field, ".")
+	if number, _, part := strings.Cut(rest, "."); row && !part {
+		n, _ := strconv.Atoi(number)
+		label = i18n.RowLabel(p.Page.Lang, list, n)
+	}
+	if c.Name != "" {
+		label += " · " + c.Name
+	}
+	return label
+}
+
+// clashAnchor is where on the page a conflict is put right.
+func (p FormProps) clashAnchor(c correction.Clash) string {
+	list, rest, row := strings.Cut(c.Field, ".")
+	if !row {
+		return c.Field
+	}
+	number, part, ok := strings.Cut(rest, ".")
+	switch {
+	case ok && (part != "count" || list == listDiscounts || p.showsCount()):
+		return c.Field
+	case ok || c.Kind == correction.TheirsGone:
+		return list + "." + number + ".description"
+	}
+	return list
 }

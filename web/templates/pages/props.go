@@ -113,6 +113,7 @@ type FormProps struct {
 	Draft                    time.Time // when the draft was last saved; zero = none yet
 	Restored                 bool      // the form was filled from a saved draft
 	MovedSince               bool      // the order changed since that draft; the base is the new order
+	Clashes                  []correction.Clash
 	From                     int64     // id of the correction it was filled from, 0 = none
 	MoreLines, MoreDiscounts int       // rows that may still be added
 	DeviceExpected           bool      // unattended industry
