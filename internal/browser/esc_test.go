@@ -57,7 +57,9 @@ func TestEsc_WhileSendingTheResultIsFollowed(t *testing.T) {
 				look();
 			}`)
 			tab.Wait(`sessionStorage.getItem("link")`)
-			kept := func(name string) string { return browser.Value[string](tab, `sessionStorage.getItem("`+name+`") ?? ""`) }
+			kept := func(name string) string {
+				return browser.Value[string](tab, `sessionStorage.getItem("`+name+`") ?? ""`)
+			}
 			if got := kept("said"); !strings.Contains(got, map[string]string{"zh-CN": "不要重复提交", "en": "Do not submit again"}[lang]) {
 				t.Errorf("it says %q", got)
 			}

@@ -197,7 +197,9 @@ func rowClashes(list string, then, now []Line, rows []FormLine) []Clash {
 	pair := sameLine(list, then, now)
 	for i, j := range pair {
 		if j < 0 {
-			k := slices.IndexFunc(rows, func(r FormLine) bool { return r.Index >= len(now) && !r.Empty() && sameThing(list, lineAsTyped(r), then[i]) })
+			k := slices.IndexFunc(rows, func(r FormLine) bool {
+				return r.Index >= len(now) && !r.Empty() && sameThing(list, lineAsTyped(r), then[i])
+			})
 			if k >= 0 {
 				out = append(out, Clash{Field: list + "." + strconv.Itoa(rows[k].Index), Kind: TheirsGone, Then: was[i].Amount, Name: then[i].Name})
 			}
