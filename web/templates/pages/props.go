@@ -114,10 +114,10 @@ type FormProps struct {
 	Restored                 bool      // the form was filled from a saved draft
 	MovedSince               bool      // the order changed since that draft; the base is the new order
 	Clashes                  []correction.Clash
-	From                     int64     // id of the correction it was filled from, 0 = none
-	MoreLines, MoreDiscounts int       // rows that may still be added
-	DeviceExpected           bool      // unattended industry
-	FocusField               string    // field to put the cursor in, such as that of a new row; empty = none
+	From                     int64  // id of the correction it was filled from, 0 = none
+	MoreLines, MoreDiscounts int    // rows that may still be added
+	DeviceExpected           bool   // unattended industry
+	FocusField               string // field to put the cursor in, such as that of a new row; empty = none
 }
 
 // Row is one row of the editor.
