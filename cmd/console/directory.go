@@ -23,6 +23,7 @@ type merchantAdd struct {
 }
 
 func (m *merchantAdd) Run() error {
+	m.SubMchID = correction.HalfWidth(m.SubMchID)
 	if !correction.ValidMchID(m.SubMchID) {
 		return usageError{fmt.Errorf("%q is no sub-merchant number: digits only", m.SubMchID)}
 	}
@@ -74,6 +75,7 @@ type serviceAdd struct {
 }
 
 func (s *serviceAdd) Run() error {
+	s.ServiceID, s.Industry = correction.HalfWidth(s.ServiceID), correction.HalfWidth(s.Industry)
 	if !correction.ValidServiceID(s.ServiceID) {
 		return usageError{fmt.Errorf("%q is no service id: 1 to 32 digits or letters", s.ServiceID)}
 	}
@@ -87,6 +89,9 @@ func (s *serviceAdd) Run() error {
 	}
 	if s.Cap != "" {
 		if o.Cap, err = correction.ParseYuan(s.Cap); err != nil || o.Cap == 0 {
+			if errors.Is(err, correction.ErrYuanTooLarge) {
+				return usageError{fmt.Errorf("--cap %q: at most %s", s.Cap, correction.MaxAmount.Yuan())}
+			}
 			return usageError{fmt.Errorf("--cap %q: write yuan, such as 99.00", s.Cap)}
 		}
 	}

@@ -45,7 +45,9 @@ func (u *userAdd) Run() error {
 	if display == "" {
 		display = name
 	}
-	for _, m := range u.Merchant {
+	for i, m := range u.Merchant {
+		m = correction.HalfWidth(m)
+		u.Merchant[i] = m
 		if !correction.ValidMchID(m) {
 			return usageError{fmt.Errorf("--merchant %q: write the sub-merchant number, digits only", m)}
 		}

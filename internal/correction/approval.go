@@ -272,7 +272,7 @@ func (s *Service) refuse(ctx context.Context, a Actor, id int64, to State, text 
 	if err != nil {
 		return err
 	}
-	text, bad := cleanText(text, MaxText, true)
+	text, bad := CleanNote(text, MaxText)
 	if bad.Code != "" || strings.TrimSpace(text) == "" {
 		return fail(Invalid, CodeNeedsText, nil)
 	}

@@ -259,7 +259,7 @@ func (s *Service) CloseDay(ctx context.Context, a Actor, name string, n int, act
 	if err != nil {
 		return err
 	}
-	text, bad := cleanText(text, MaxText, true)
+	text, bad := CleanNote(text, MaxText)
 	now := s.Now()
 	switch {
 	case !a.Scope.All:

@@ -31,6 +31,7 @@ type Error struct {
 	Holder  *Holder       // set with CodeBusy: who holds the order; with CodeDecided: who decided
 	Remote  *Remote       // set when WeChat answered
 	Wait    time.Duration // with TooFast: until one may try again
+	Amount  string        // set with CodeBeyondBound: the amount in words for people
 }
 
 // Codes of errors that pages have words for.
@@ -48,6 +49,7 @@ const (
 	CodeUnreachable    = "unreachable"     // WeChat could not be reached; nothing was sent
 	CodeRefused        = "refused"         // WeChat answered with an error
 	CodeUnreadable     = "unreadable"      // an answer that is not one of WeChat's API
+	CodeBeyondBound    = "beyond_bound"    // an amount that no order can have: negative, or far above MaxAmount
 	CodeUnverified     = "unverified"      // an answer whose signature does not hold
 	CodeNoRecord       = "no_record"       // the record cannot be written: nothing is sent
 	CodeOutcomePending = "outcome_pending" // sent; the outcome is not on record yet

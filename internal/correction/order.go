@@ -137,6 +137,27 @@ func AnyAmount(lines []Line) bool {
 	return slices.ContainsFunc(lines, func(l Line) bool { return l.HasAmount })
 }
 
+// Beyond is the first amount of the order that lies outside of what is read, typed and
+// stored (product.md §4.17): the total, a line or a discount. ok is false when there is
+// none.
+func (o Order) Beyond() (amount Fen, ok bool) {
+	amounts := []Fen{o.Total, o.Collection.Total}
+	for _, l := range slices.Concat(o.Lines, o.Discounts) {
+		amounts = append(amounts, l.Amount)
+	}
+	for _, a := range amounts {
+		if a < 0 || a > MaxAmount {
+			return a, true
+		}
+	}
+	return 0, false
+}
+
+func (o Order) beyondBound() bool {
+	_, beyond := o.Beyond()
+	return beyond
+}
+
 // Snapshot is the order's stored form and its SHA-256. The hash is what a form
 // carries as "base".
 func (o Order) Snapshot() (blob []byte, hash [32]byte) {
@@ -188,11 +209,12 @@ const (
 	Deposit      Obstacle = "deposit"
 	ZeroOrder    Obstacle = "zero"
 	AlreadyLower Obstacle = "already_lower" // at or below the intended total
+	BeyondBound  Obstacle = "beyond_bound"  // an amount of it is above MaxAmount
 	Unrecognised Obstacle = "unrecognised"  // a state that WeChat's documents do not name
 )
 
 // Obstacles lists every obstacle, for pages and tests that cover them all.
-var Obstacles = []Obstacle{NotStarted, NotCompleted, Paid, Charging, Cancelled, Expired, Deposit, ZeroOrder, AlreadyLower, Unrecognised}
+var Obstacles = []Obstacle{NotStarted, NotCompleted, Paid, Charging, Cancelled, Expired, Deposit, ZeroOrder, AlreadyLower, BeyondBound, Unrecognised}
 
 // ChargingWait is how long WeChat asks to wait while it is charging the customer
 // (domain.md §1.4: 3 min).
@@ -226,6 +248,8 @@ func (o Order) WhyNot(last *Refusal, now time.Time) Obstacle {
 		return ZeroOrder
 	case !o.Completed() || !o.HasTotal:
 		return Unrecognised
+	case o.beyondBound():
+		return BeyondBound
 	case last != nil && last.Obstacle == Deposit:
 		return Deposit
 	case last != nil && last.Obstacle == Charging && now.Before(last.At.Add(ChargingWait)):

@@ -96,7 +96,7 @@ func (s *Service) Review(ctx context.Context, a Actor, id int64, r ReviewSaid) e
 	if !note && !slices.Contains(ReviewMarks, mark) {
 		return fail(Invalid, CodeNoMark, nil)
 	}
-	text, bad := cleanText(r.Text, MaxText, true)
+	text, bad := CleanNote(r.Text, MaxText)
 	if bad.Code != "" || text == "" && mark != ReviewFine {
 		// Who may not say anything is told that first.
 		if _, err := s.Correction(ctx, a, id); err != nil {

@@ -525,6 +525,25 @@ func (s *Service) base(ctx context.Context, hash string) (Order, error) {
 	return ParseSnapshot(blob)
 }
 
+// Shown returns the order of ref as this console showed it under a hash; ErrNoRow when it
+// never did.
+func (s *Service) Shown(ctx context.Context, ref Ref, hash string) (Order, error) {
+	o, err := s.base(ctx, hash)
+	if CodeOf(err) == CodeBaseUnknown || err == nil && (o.SubMchID != ref.SubMchID || o.OutOrderNo != ref.OutOrderNo) {
+		return Order{}, ErrNoRow
+	}
+	return o, err
+}
+
+// KeepShown keeps an order for Shown and returns its hash.
+func (s *Service) KeepShown(ctx context.Context, o Order) (string, error) {
+	blob, hash := o.Snapshot()
+	if err := s.Store.SaveSnapshot(ctx, hash, blob, s.Now()); err != nil {
+		return "", fail(Unavailable, CodeNoRecord, err)
+	}
+	return hex.EncodeToString(hash[:]), nil
+}
+
 // PrepareResult is the new correction's id, or what stands in its way. Now is set with an error of code CodeOrderMoved or CodeNotCorrecting.
 type PrepareResult struct {
 	ID       int64
@@ -594,10 +613,7 @@ func (s *Service) Prepare(ctx context.Context, a Actor, ref Ref, f Form, from in
 	if err != nil {
 		return r, fail(Unavailable, CodeNoRecord, err)
 	}
-	step("prepared")
-	if err := s.Store.DeleteDraft(ctx, a.UserID, ref); err != nil {
-		s.Log.Warn("delete draft", "err", err)
-	}
+	step("prepared") // the draft stays until it is confirmed or withdrawn: Back leads to the form again
 	return r, nil
 }
 
@@ -1343,6 +1359,23 @@ func (s *Service) Draft(ctx context.Context, a Actor, ref Ref) (SavedDraft, erro
 // DropDraft deletes the actor's draft for the order, if there is one.
 func (s *Service) DropDraft(ctx context.Context, a Actor, ref Ref) error {
 	return s.Store.DeleteDraft(ctx, a.UserID, ref)
+}
+
+// DropDraftOf deletes the draft that a correction was prepared from, once that is confirmed
+// or withdrawn. What its author typed after that stays.
+func (s *Service) DropDraftOf(ctx context.Context, a Actor, id int64) error {
+	c, err := s.Store.Correction(ctx, id)
+	if err != nil || c.AuthorID != a.UserID || c.State == Prepared || c.State == Expiry {
+		return err
+	}
+	d, err := s.Store.Draft(ctx, a.UserID, c.Ref)
+	if errors.Is(err, ErrNoRow) || err == nil && d.SavedAt.After(c.PreparedAt) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.Store.DeleteDraft(ctx, a.UserID, c.Ref)
 }
 
 // AuthorsFor lists the people whose corrections the actor may see, for a filter;

@@ -70,7 +70,7 @@ func (s *Service) Resolve(ctx context.Context, a Actor, id int64, r Resolution) 
 	if err != nil {
 		return err
 	}
-	text, bad := cleanText(r.Text, MaxText, true)
+	text, bad := CleanNote(r.Text, MaxText)
 	if bad.Code != "" || text == "" {
 		return fail(Invalid, CodeNeedsText, nil)
 	}

@@ -187,6 +187,7 @@ func (s *server) confirm(c echo.Context) error {
 		return err
 	}
 	err = s.Corrections.Confirm(c.Request().Context(), actor(c), id, v.Get("token"), v.Get("typed_total"))
+	s.dropDraftOf(c, id)
 	switch correction.CodeOf(err) {
 	case correction.CodeTokenUsed, correction.CodeExpired:
 		err = nil
@@ -204,6 +205,15 @@ func (s *server) confirm(c echo.Context) error {
 	return seeOther(c, pages.CorrectionURL(id))
 }
 
+// dropDraftOf deletes what a correction was typed as once that is settled. A draft that
+// stays is shown as one, and does no harm.
+func (s *server) dropDraftOf(c echo.Context, id int64) {
+	ctx := context.WithoutCancel(c.Request().Context())
+	if err := s.Corrections.DropDraftOf(ctx, actor(c), id); err != nil && !errors.Is(err, correction.ErrNoRow) {
+		s.Log.Warn("drop draft", "id", requestID(c), "correction", id, "err", err)
+	}
+}
+
 func (s *server) withdraw(c echo.Context) error {
 	id, err := correctionID(c)
 	if err != nil {
@@ -213,6 +223,7 @@ func (s *server) withdraw(c echo.Context) error {
 		return err
 	}
 	err = s.Corrections.Withdraw(c.Request().Context(), actor(c), id)
+	s.dropDraftOf(c, id)
 	switch correction.CodeOf(err) {
 	case correction.CodeTokenUsed: // its page says how it stands
 	default:

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -55,9 +54,9 @@ func (s *server) homePage(c echo.Context, status int, find pages.FindProps) erro
 func (s *server) findOrder(c echo.Context) error {
 	ctx, a := c.Request().Context(), actor(c)
 	find := pages.FindProps{
-		OutOrderNo: cleanNumber(c.QueryParam("out_order_no")),
-		SubMchID:   cleanNumber(c.QueryParam("sub_mchid")),
-		ServiceID:  cleanNumber(c.QueryParam("service_id")),
+		OutOrderNo: correction.CleanNumber(c.QueryParam("out_order_no")),
+		SubMchID:   correction.CleanNumber(c.QueryParam("sub_mchid")),
+		ServiceID:  correction.CleanNumber(c.QueryParam("service_id")),
 	}
 	problem := func(status int, p pages.FindProblem) error {
 		find.Problem = p
@@ -199,10 +198,4 @@ func (s *server) inScope(ctx context.Context, a correction.Actor, subMchID strin
 		}
 	}
 	return false, err
-}
-
-// cleanNumber reads a number as people paste it: full-width, with blanks around
-// and inside.
-func cleanNumber(s string) string {
-	return strings.Join(strings.Fields(correction.HalfWidth(s)), "")
 }

@@ -41,7 +41,7 @@ const weekOfInsights = 7
 // insightsPeriod reads the period: days of the configured zone, both included. It ends
 // today and has seven days unless asked otherwise; what makes no sense is told.
 func (s *server) insightsPeriod(c echo.Context, p *pages.InsightsProps) (from, to time.Time) {
-	p.From, p.To, p.Problems = c.QueryParam("from"), c.QueryParam("to"), map[string]pages.PeriodProblem{}
+	p.From, p.To, p.Problems = correction.HalfWidth(c.QueryParam("from")), correction.HalfWidth(c.QueryParam("to")), map[string]pages.PeriodProblem{}
 	today := s.Corrections.DayStart(s.Now())
 	day := func(name, text string) time.Time {
 		t, ok := correction.ParseDay(text, today.Location())

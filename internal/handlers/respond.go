@@ -430,7 +430,7 @@ var errorTitle = i18n.Text{ZH: "出错了", EN: "Something went wrong"}
 
 // describe fills an error page from an error of the domain.
 func (s *server) describe(p *pages.ErrorProps, e *correction.Error, c echo.Context) {
-	p.Remote, p.Holder, p.Concern = e.Remote, e.Holder, e.Concern
+	p.Remote, p.Holder, p.Concern, p.Amount = e.Remote, e.Holder, e.Concern, e.Amount
 	p.Status = map[correction.Kind]int{
 		correction.Invalid: http.StatusUnprocessableEntity, correction.NotFound: http.StatusNotFound,
 		correction.Conflict: http.StatusConflict, correction.Forbidden: http.StatusForbidden,
@@ -449,7 +449,8 @@ func (s *server) describe(p *pages.ErrorProps, e *correction.Error, c echo.Conte
 		correction.CodeBusy: pages.ErrorBusy, correction.CodeTokenWrong: pages.ErrorTokenWrong,
 		correction.CodeBaseUnknown: pages.ErrorBaseUnknown, correction.CodeUnreachable: pages.ErrorUnreachable,
 		correction.CodeRefused: pages.ErrorRefused, correction.CodeUnverified: pages.ErrorUnverified, correction.CodeUnreadable: pages.ErrorUnreadable,
-		correction.CodeNoRecord: pages.ErrorNoRecord, correction.CodeBadSettings: pages.ErrorSettings,
+		correction.CodeBeyondBound: pages.ErrorBeyondBound,
+		correction.CodeNoRecord:    pages.ErrorNoRecord, correction.CodeBadSettings: pages.ErrorSettings,
 		correction.CodeNotCorrecting: pages.ErrorNotCorrectable, correction.CodeOutcomePending: pages.ErrorPending,
 		correction.CodeReadOnly: pages.ErrorReadOnly, correction.CodeRetried: pages.ErrorRetried, correction.CodeSecondPerson: pages.ErrorSecondPerson,
 		correction.CodeTooFast: pages.ErrorTooFast, correction.CodeTooMany: pages.ErrorTooMany, correction.CodeSearching: pages.ErrorSearching,

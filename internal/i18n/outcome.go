@@ -729,6 +729,7 @@ var checkFailures = map[string]Text{
 	correction.CodeRefused:        {"微信支付没有给出订单。", "WeChat Pay did not return the order."},
 	correction.CodeUnverified:     {"收到的应答签名核验不过，没有采用。", "The answer's signature did not hold, so it was not used."},
 	correction.CodeUnreadable:     {"收到的应答不像微信支付给的，没有采用。", "The answer does not look like WeChat Pay's, so it was not used."},
+	correction.CodeBeyondBound:    {"微信给的金额超出了范围，没有采用。请商户核对这笔订单。", "An amount that WeChat reported is out of bounds, so nothing was used. Have the merchant check the order."},
 	correction.CodeNoRecord:       {"记录暂时写不进去，这次核对没有改变什么。请运维检查磁盘。", "The record cannot be written at the moment, so this check changed nothing. Ask the operator to look at the disk."},
 	correction.CodeOutcomePending: {"结果已经收到，但记录暂时写不进去。请运维检查磁盘。", "The result is known, but the record cannot be written at the moment. Ask the operator to look at the disk."},
 	correction.CodeBadSettings:    {"微信不认我们的签名或商户号，请运维检查设置。", "WeChat does not accept our signature or number. Ask the operator."},

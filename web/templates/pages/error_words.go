@@ -37,7 +37,7 @@ func (p ErrorProps) words() errorWords {
 
 func (p ErrorProps) cause() errorWords {
 	switch p.Problem {
-	case ErrorUnreachable, ErrorRefused, ErrorUnverified, ErrorUnreadable, ErrorSettings:
+	case ErrorUnreachable, ErrorRefused, ErrorUnverified, ErrorUnreadable, ErrorSettings, ErrorBeyondBound:
 		return p.upstream()
 	case ErrorPending, ErrorBusy, ErrorTokenWrong, ErrorBaseUnknown, ErrorNotCorrectable, ErrorNoRecord, ErrorReadOnly, ErrorRetried, ErrorSecondPerson, ErrorMoved:
 		return p.midway()
@@ -243,6 +243,13 @@ func (p ErrorProps) upstream() errorWords {
 			Title: t("收到的应答看不懂", "The answer makes no sense"),
 			What:  t("它不是微信支付接口该有的样子，可能是中间的网络设备给的，没有采用。", "It is not what WeChat Pay's interface answers, perhaps it came from a network device in between. It was not used."),
 			Do:    []string{t("一分钟后再试。", "Try again in a minute."), tell, callBack},
+			Say:   say,
+		}
+	case ErrorBeyondBound:
+		return errorWords{
+			Title: t("这笔订单的金额超出了范围", "An amount of this order is out of bounds"),
+			What:  i18n.BeyondText(p.Page.Lang, p.Amount),
+			Do:    []string{t("核对订单号，请商户在商户系统里查这笔订单。", "Check the number, and have the merchant look the order up in the merchant system."), tell, callBack},
 			Say:   say,
 		}
 	case ErrorSettings:

@@ -19,7 +19,7 @@ import (
 // words are those of the order's obstacle.
 func (p OrderProps) words() i18n.ObstacleWords {
 	o := p.View.Order
-	f := i18n.ObstacleFacts{Paid: o.Collection.Paid, Total: o.Total, State: i18n.StateCodes(o)}
+	f := i18n.FactsOf(o)
 	if n := len(o.Collection.Payments); n > 0 {
 		f.When = wechatTime(p.Page, o.Collection.Payments[n-1].PaidTime)
 	}

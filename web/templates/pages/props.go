@@ -115,11 +115,12 @@ type FormProps struct {
 	Draft                    time.Time // when the draft was last saved; zero = none yet
 	Restored                 bool      // the form was filled from a saved draft
 	MovedSince               bool      // the order changed since that draft; the base is the new order
-	From                     int64     // id of the correction it was filled from, 0 = none
-	TypedBy                  string    // stands for the person the form is made for
-	MoreLines, MoreDiscounts int       // rows that may still be added
-	DeviceExpected           bool      // unattended industry
-	FocusField               string    // field to put the cursor in, such as that of a new row; empty = none
+	Clashes                  []correction.Clash
+	From                     int64  // id of the correction it was filled from, 0 = none
+	TypedBy                  string // stands for the person the form is made for
+	MoreLines, MoreDiscounts int    // rows that may still be added
+	DeviceExpected           bool   // unattended industry
+	FocusField               string // field to put the cursor in, such as that of a new row; empty = none
 }
 
 // Row is one row of the editor.
@@ -395,6 +396,7 @@ type ErrorProps struct {
 	Order       string             // order number it was about, if any
 	Remote      *correction.Remote // what WeChat answered, if it did
 	Holder      *correction.Holder
+	Amount      string             // with ErrorBeyondBound: the amount that WeChat reported
 	Concern     correction.Concern // why corrections are refused at present, with ErrorReadOnly
 	DraftKept   bool               // what was typed is kept as a draft
 	NothingSent bool               // say that nothing was sent and no amount changed
@@ -425,6 +427,7 @@ const (
 	ErrorRefused        ErrorProblem = "refused"      // WeChat answered with an error
 	ErrorUnverified     ErrorProblem = "unverified"   // an answer that is not provably WeChat's
 	ErrorUnreadable     ErrorProblem = "unreadable"   // an answer that is not one of WeChat's API
+	ErrorBeyondBound    ErrorProblem = "beyond_bound" // an amount that no order can have
 	ErrorSettings       ErrorProblem = "settings"     // WeChat does not accept our key, number or signature
 	ErrorNoRecord       ErrorProblem = "no_record"    // the record cannot be written
 	ErrorPending        ErrorProblem = "pending"      // sent, the outcome is not on record yet
