@@ -117,6 +117,9 @@ func trimBlank(s string) string { return strings.TrimSpace(s) }
 // Yuan prints the amount as a plain decimal with two places, as an input field
 // takes it: 12.50. Negative amounts carry an ASCII minus sign.
 func (f Fen) Yuan() string {
+	if f.IsHidden() {
+		return hiddenText
+	}
 	sign := ""
 	u := uint64(f)
 	if f < 0 {
@@ -131,6 +134,9 @@ func (f Fen) Yuan() string {
 
 // String prints the amount for people: ¥1,234.56, with U+2212 when negative.
 func (f Fen) String() string {
+	if f.IsHidden() {
+		return hiddenText
+	}
 	y := f.Yuan()
 	sign := ""
 	if y[0] == '-' {
@@ -144,7 +150,12 @@ func (f Fen) String() string {
 }
 
 // Minus prints the amount as a reduction: −¥12.50.
-func (f Fen) Minus() string { return "−" + f.String() }
+func (f Fen) Minus() string {
+	if f.IsHidden() {
+		return hiddenText
+	}
+	return "−" + f.String()
+}
 
 // ErrOverflow is returned by Sum when a sum does not fit.
 var ErrOverflow = errors.New("sum of amounts overflows")

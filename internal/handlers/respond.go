@@ -420,6 +420,7 @@ func (s *server) describe(p *pages.ErrorProps, e *correction.Error, c echo.Conte
 		correction.CodeNoRecord: pages.ErrorNoRecord, correction.CodeBadSettings: pages.ErrorSettings,
 		correction.CodeNotCorrecting: pages.ErrorNotCorrectable, correction.CodeOutcomePending: pages.ErrorPending,
 		correction.CodeReadOnly: pages.ErrorReadOnly, correction.CodeRetried: pages.ErrorRetried, correction.CodeSecondPerson: pages.ErrorSecondPerson,
+		correction.CodeOwnApproval: pages.ErrorOwnApproval, correction.CodeVeiled: pages.ErrorVeiled,
 		correction.CodeTokenUsed: pages.ErrorMoved, correction.CodeReviewed: pages.ErrorMoved, correction.CodeWholeScope: pages.ErrorForbidden,
 	}
 	if problem, ok := known[e.Code]; ok {

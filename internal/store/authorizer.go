@@ -53,6 +53,8 @@ var changes = map[string][]change{
 	"setting":    {{insert: true}},
 	"day_close":  {{insert: true}},
 
+	"typed_total": {{insert: true, update: true}},
+
 	"claim":          {{insert: true}, {remove: true, byTrigger: true}},
 	"correction_now": {{insert: true, update: true, byTrigger: true}},
 	"device":         {{insert: true, byTrigger: true}},
