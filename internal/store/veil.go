@@ -147,7 +147,7 @@ func (w *walker) veiledAtEnd() (found, error) {
 	}
 	return func(yield func(int64, bool) bool) {
 		for id, unsure := range seq {
-			if !yield(id, unsure) {
+			if !w.kept.has(id) && !yield(id, unsure) { // a search finds them all the same
 				return
 			}
 		}
