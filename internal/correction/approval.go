@@ -173,7 +173,7 @@ func (s *Service) Judge(ctx context.Context, a Actor, c Correction) (Judgement, 
 		j.Why = CodeOtherTier
 	case j.Wrong >= MaxTries:
 		j.Why = CodeTriesUsed
-	case j.Blind && j.Limit.surelyOver(j.Tier.From, c.Base.Total), !j.Blind && len(j.Limit.One(c.Base.Total, c.Target)) > 0:
+	case len(j.Limit.One(c.Base.Total, c.Target)) > 0 && (!j.Blind || j.Limit.surelyOver(j.Tier.From, c.Base.Total)):
 		j.May, j.Why = true, CodeOverOwnLimit
 	default:
 		j.May, j.Approve = true, true

@@ -89,9 +89,9 @@ func (s *Service) TriesOf(ctx context.Context, a Actor, c Correction) ([]Tries, 
 	return s.Store.Tries(ctx, c.ID)
 }
 
-// surelyOver reports whether every reduction from the start of a tier on is above the
+// surelyOver reports whether every reduction beyond the start of a tier is above the
 // limit of who would approve it. Of a correction whose amount is kept from them nothing
 // else may be told by their limit: people edit limits, and could ask again and again.
 func (l Limit) surelyOver(from, base Fen) bool {
-	return from > 0 && len(l.One(base, base-min(from, base))) > 0
+	return from > 0 && len(l.One(base, base-min(from+1, base))) > 0
 }
