@@ -55,7 +55,7 @@ const (
 	CodeOtherTier      = "other_tier"      // others decide about amounts like this
 	CodeOverOwnLimit   = "over_own_limit"  // above what the approver may give up alone
 	CodeTriesUsed      = "tries_used"      // the person typed MaxTries wrong totals about it
-	CodeVeiled         = "veiled"         // it tells an amount that the person may not see yet
+	CodeVeiled         = "veiled"          // it tells an amount that the person may not see yet
 	CodeOwnApproval    = "own_approval"    // the person approved it, and somebody else could check it
 	CodeOverAllowance  = "over_allowance"
 	CodeEdited         = "edited"    // somebody edited the setting meanwhile

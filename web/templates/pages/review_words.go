@@ -170,7 +170,9 @@ func (p ReviewProps) empty() (title, text string) {
 }
 
 // signable reports whether the person may mark the row.
-func (p ReviewProps) signable(r correction.ReviewRow) bool { return p.CanSign && r.AuthorID != p.Mine && !r.Part.Approved }
+func (p ReviewProps) signable(r correction.ReviewRow) bool {
+	return p.CanSign && r.AuthorID != p.Mine && !r.Part.Approved
+}
 
 // anySignable reports whether there is something to choose.
 func (p ReviewProps) anySignable() bool {
