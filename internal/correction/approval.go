@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 )
@@ -107,7 +107,12 @@ func (c Correction) Decision() (Event, bool) {
 func (s *Service) submit(ctx context.Context, a Actor, c Correction, over []Over, today Spent, typed string) error {
 	e := Event{State: Awaiting, At: s.Now(), ActorID: a.UserID, ActorName: a.Name, SessionID: a.SessionID,
 		Detail: Detail{Typed: typed, Over: over, Before: &today}}
-	err := s.storing(ctx, func(ctx context.Context) error { return s.Store.Submit(ctx, c.ID, c.Ref, e, &Trial{}) })
+	top, err := s.inTopTier(ctx, c)
+	if err != nil {
+		return err
+	}
+	e.Detail.Blind = top || c.Blind()
+	err = s.storing(ctx, func(ctx context.Context) error { return s.Store.Submit(ctx, c.ID, c.Ref, e, &Trial{}) })
 	var end *Unpermitted
 	switch {
 	case errors.As(err, &end): // its page tells why
@@ -125,6 +130,7 @@ func (s *Service) submit(ctx context.Context, a Actor, c Correction, over []Over
 	s.noted(ctx, c, c.Last().N+1, Prepared, e)
 	s.Log.Info("correction", "correction", c.ID, "state", Awaiting)
 	if s.Submitted != nil {
+		c.Events = append(c.Events, e)
 		s.Submitted(c)
 	}
 	return nil
@@ -144,7 +150,8 @@ type Judgement struct {
 	May     bool   // decide at all: decline and return
 	Approve bool   // and approve
 	Why     string // a Code of errors: why not
-	Blind   bool   // the approver enters the new total without seeing it
+	Blind   bool   // the approver enters the new total; nobody who may decide is shown it
+	Wrong   int    // totals that the person typed about it, which were not the one asked for
 	Tier    Tier
 	Limit   Limit    // the person's own
 	Firsts  Firsts   // what limits and tiers are measured from
@@ -163,12 +170,21 @@ func (s *Service) Judge(ctx context.Context, a Actor, c Correction) (Judgement, 
 		return j, err
 	}
 	j.Tier, j.Blind = TierOf(set.Tiers, GivenUp(j.Firsts.Anyone, c.Base.Total, c.Target))
+	j.Blind = j.Blind || c.Blind()
+	if j.Blind && c.State == Awaiting && a.Can(Approve) {
+		if j.Wrong, err = s.tried(ctx, a, c.ID); err != nil {
+			return j, err
+		}
+	}
 	if c.State == Awaiting {
 		f, err := s.facts(ctx, c)
 		if err != nil {
 			return j, err
 		}
 		j.Breach = f.Breaches()
+		if j.Blind { // what a rule about the amount says would tell it
+			j.Breach = slices.DeleteFunc(j.Breach, func(b Breach) bool { return b.Code == BadZero || b.Code == BadOverCap })
+		}
 	}
 	switch {
 	case !a.Can(Approve) || !a.Scope.Allows(c.Ref.SubMchID):
@@ -179,7 +195,9 @@ func (s *Service) Judge(ctx context.Context, a Actor, c Correction) (Judgement, 
 		j.Why = CodeDecided
 	case !j.Tier.Admits(a.UserID):
 		j.Why = CodeOtherTier
-	case len(j.Limit.OneOf(j.Firsts.Approver, c.Base.Total, c.Target)) > 0:
+	case j.Wrong >= MaxTries:
+		j.Why = CodeTriesUsed
+	case len(j.Limit.OneOf(j.Firsts.Approver, c.Base.Total, c.Target)) > 0 && (!j.Blind || j.surelyOver(c.Base.Total)):
 		j.May, j.Why = true, CodeOverOwnLimit
 	default:
 		j.May, j.Approve = true, true
@@ -198,9 +216,6 @@ func (s *Service) Approve(ctx context.Context, a Actor, id int64, bodySHA256, ty
 	}
 	ctx = context.WithoutCancel(ctx)
 	hash := hex.EncodeToString(c.BodySHA256[:])
-	if bodySHA256 != "" && bodySHA256 != hash {
-		return fail(Conflict, CodeOrderMoved, nil)
-	}
 	if err := s.writable(); err != nil {
 		return err
 	}
@@ -209,15 +224,18 @@ func (s *Service) Approve(ctx context.Context, a Actor, id int64, bodySHA256, ty
 		return err
 	}
 	if j.Blind {
-		if t, err := ParseYuan(typedTotal); err != nil || t != c.Target {
-			detail := "correction " + strconv.FormatInt(id, 10)
-			if aerr := s.Store.AppendAudit(ctx, AuditEntry{At: s.Now(), UserID: a.UserID, Action: "approval.mismatch", Detail: detail}); aerr != nil {
-				return fail(Unavailable, CodeNoRecord, aerr)
-			}
-			return fail(Invalid, CodeTypedTotal, err)
+		if err := s.tryTotal(ctx, a, c, typedTotal); err != nil {
+			return err
+		}
+		if len(j.Limit.OneOf(j.Firsts.Approver, c.Base.Total, c.Target)) > 0 { // they know the amount now
+			return fail(Forbidden, CodeOverOwnLimit, nil)
 		}
 	} else {
 		typedTotal = ""
+	}
+	// Only now: whether a hash is the right one tells the total, too.
+	if bodySHA256 != "" && bodySHA256 != hash {
+		return fail(Conflict, CodeOrderMoved, nil)
 	}
 	if _, running := s.inFlight.LoadOrStore(id, true); running {
 		return s.decided(ctx, a, id)
@@ -294,7 +312,7 @@ func (s *Service) judged(ctx context.Context, a Actor, id int64, approve bool) (
 	if !a.Can(Approve) {
 		return Correction{}, fail(Forbidden, CodeForbidden, nil)
 	}
-	c, err := s.Correction(ctx, a, id)
+	c, err := s.current(ctx, a, id)
 	if err != nil {
 		return c, err
 	}
@@ -397,8 +415,13 @@ func (s *Service) ApprovalsFor(ctx context.Context, a Actor) (Approvals, error) 
 			out.Waiting = append(out.Waiting, w)
 		}
 	}
-	out.Lapsed, err = s.Store.Voided(ctx, a.Scope, s.DayStart(s.Now()), 20)
-	return out, err
+	if out.Lapsed, err = s.Store.Voided(ctx, a.Scope, s.DayStart(s.Now()), 20); err != nil {
+		return out, err
+	}
+	if err := s.VeilRows(ctx, a, out.Waiting); err != nil {
+		return out, err
+	}
+	return out, s.VeilRows(ctx, a, out.Lapsed)
 }
 
 // ApprovalCount counts what waits for approval in the actor's scope.
@@ -420,6 +443,7 @@ type Case struct {
 	Wrong      int       // of these, found wrong by a review
 	Again      FlagFacts // other corrections of the same device and order within AgainDays
 	AgainDays  int
+	Tries      []Tries // totals that were typed to approve it and were not right
 }
 
 // caseDays is how far back an author's record is counted.
@@ -433,7 +457,7 @@ func (s *Service) CaseOf(ctx context.Context, a Actor, id int64) (Case, error) {
 	if !a.Can(ReadReviews) {
 		return Case{}, fail(Forbidden, CodeForbidden, nil)
 	}
-	c, err := s.Correction(ctx, a, id)
+	c, err := s.current(ctx, a, id)
 	if err != nil {
 		return Case{}, err
 	}
@@ -467,5 +491,12 @@ func (s *Service) CaseOf(ctx context.Context, a Actor, id int64) (Case, error) {
 	if out.AgainDays = set.Flags.AgainDays; out.AgainDays > 0 {
 		out.Again, err = s.Store.FlagFacts(ctx, c, FlagQuestion{Again: now.AddDate(0, 0, -out.AgainDays), Pair: now})
 	}
+	if err != nil {
+		return out, err
+	}
+	if out.Tries, err = s.TriesOf(ctx, a, out.Correction); err != nil {
+		return out, err
+	}
+	out.Correction, err = s.VeilOf(ctx, a, out.Correction)
 	return out, err
 }

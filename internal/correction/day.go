@@ -32,6 +32,9 @@ type DayCounts struct {
 	Reviews    map[ReviewMark]int `json:"reviews"`
 	Unreviewed int                `json:"unreviewed"` // came to their end
 
+	// Same names who approved corrections and then checked them, too.
+	Same []SamePerson `json:"same,omitempty"`
+
 	Open map[DayOpen]int     `json:"open,omitempty"`
 	IDs  map[DayOpen][]int64 `json:"-"` // the first few of each
 }

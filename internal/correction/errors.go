@@ -60,6 +60,9 @@ const (
 	CodeDecided        = "decided"         // somebody decided about the approval already; Holder: who and when
 	CodeOtherTier      = "other_tier"      // others decide about amounts like this
 	CodeOverOwnLimit   = "over_own_limit"  // above what the approver may give up alone
+	CodeTriesUsed      = "tries_used"      // the person typed MaxTries wrong totals about it
+	CodeVeiled         = "veiled"          // it tells an amount that the person may not see yet
+	CodeOwnApproval    = "own_approval"    // the person approved it, and somebody else could check it
 	CodeOverAllowance  = "over_allowance"
 	CodeEdited         = "edited"    // somebody edited the setting meanwhile
 	CodeRetried        = "retried"   // somebody is trying this correction again already

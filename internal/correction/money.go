@@ -118,6 +118,9 @@ func digits(s string) bool {
 // Yuan prints the amount as a plain decimal with two places, as an input field
 // takes it: 12.50. Negative amounts carry an ASCII minus sign.
 func (f Fen) Yuan() string {
+	if f.IsHidden() {
+		return hiddenText
+	}
 	sign := ""
 	u := uint64(f)
 	if f < 0 {
@@ -132,6 +135,9 @@ func (f Fen) Yuan() string {
 
 // String prints the amount for people: ¥1,234.56, with U+2212 when negative.
 func (f Fen) String() string {
+	if f.IsHidden() {
+		return hiddenText
+	}
 	y, negative := strings.CutPrefix(f.Yuan(), "-")
 	whole, frac, _ := strings.Cut(y, ".")
 	return grouped(negative, whole, frac)
@@ -162,7 +168,12 @@ func WholeFen(s string) (text string, ok bool) {
 }
 
 // Minus prints the amount as a reduction: −¥12.50.
-func (f Fen) Minus() string { return "−" + f.String() }
+func (f Fen) Minus() string {
+	if f.IsHidden() {
+		return hiddenText
+	}
+	return "−" + f.String()
+}
 
 // ErrOverflow is returned by Sum when a sum does not fit.
 var ErrOverflow = errors.New("sum of amounts overflows")

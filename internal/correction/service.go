@@ -74,6 +74,17 @@ type Store interface {
 	// many of them a review found wrong.
 	AuthorRecord(ctx context.Context, author int64, since time.Time) (confirmed, wrong int, err error)
 	Voided(ctx context.Context, scope Scope, since time.Time, limit int) ([]Summary, error)
+	// Undecided lists the corrections that wait to be confirmed or approved and give up top
+	// or more (0: none do), or did so when they were prepared or submitted, and what lapsed
+	// before of the same orders.
+	Undecided(ctx context.Context, top Fen) ([]Undecided, error)
+	// TryTotal counts a total that a person types to approve a correction, before it is
+	// compared: n is the number of the try. ErrFull when MaxTries were not right.
+	TryTotal(ctx context.Context, id, userID int64, at time.Time) (n int, err error)
+	// TotalRight notes that the try n was right: it does not count any more.
+	TotalRight(ctx context.Context, id, userID int64, n int) error
+	// Tries are the tries that were not right, by person.
+	Tries(ctx context.Context, id int64) ([]Tries, error)
 	// Spent is what a person gave up on their own authority since a time.
 	Spent(ctx context.Context, author int64, since time.Time) (Spent, error)
 	NoteLook(ctx context.Context, userID int64, ref Ref, at time.Time) error
@@ -348,6 +359,9 @@ func (s *Service) View(ctx context.Context, a Actor, m Merchant, r Reading) (Ord
 	if v.Earlier, err = s.Store.OfOrder(ctx, ref, pageOfOrder); err != nil {
 		return v, err
 	}
+	if err := s.VeilRows(ctx, a, v.Earlier); err != nil {
+		return v, err
+	}
 	v.Earlier = s.asOfNow(v.Earlier)
 	if len(v.Earlier) > 0 { // everything below only exists where a correction does
 		if v.Holder, err = s.Store.Holder(ctx, ref); err != nil {
@@ -603,6 +617,9 @@ func (s *Service) Prepare(ctx context.Context, a Actor, ref Ref, f Form, from in
 	} else if !errors.Is(err, ErrNoRow) {
 		return r, err
 	}
+	if c.Events[0].Detail.Blind, err = s.inTopTier(ctx, c); err != nil {
+		return r, err
+	}
 	r.ID, err = s.Store.Prepare(context.WithoutCancel(ctx), c)
 	if errors.Is(err, ErrBarred) {
 		return r, fail(Forbidden, CodeForbidden, err)
@@ -685,8 +702,17 @@ func (s *Service) Token(c Correction) string {
 
 // Correction reads a correction for the actor, as it stands now: one whose time to
 // confirm or to approve is over counts as expired, whether that is on record already or
-// not.
+// not. What the actor may not see yet is left out (veil.go).
 func (s *Service) Correction(ctx context.Context, a Actor, id int64) (Correction, error) {
+	c, err := s.current(ctx, a, id)
+	if err != nil {
+		return c, err
+	}
+	return s.VeilOf(ctx, a, c)
+}
+
+// current is Correction with nothing left out, to act upon.
+func (s *Service) current(ctx context.Context, a Actor, id int64) (Correction, error) {
 	c, err := s.correctionFor(ctx, a, id)
 	if err == nil && s.overdue(c) {
 		until := c.ConfirmUntil
@@ -1362,10 +1388,11 @@ func (s *Service) DropDraft(ctx context.Context, a Actor, ref Ref) error {
 }
 
 // DropDraftOf deletes the draft that a correction was prepared from, once that is confirmed
-// or withdrawn. What its author typed after that stays.
+// or withdrawn. What its author typed after that stays; so does the draft of one that
+// expired or became void, to be done again.
 func (s *Service) DropDraftOf(ctx context.Context, a Actor, id int64) error {
 	c, err := s.Store.Correction(ctx, id)
-	if err != nil || c.AuthorID != a.UserID || c.State == Prepared || c.State == Expiry {
+	if err != nil || c.AuthorID != a.UserID || c.State == Prepared || c.State == Expiry || c.State == Void {
 		return err
 	}
 	d, err := s.Store.Draft(ctx, a.UserID, c.Ref)
@@ -1390,22 +1417,34 @@ func (s *Service) AuthorsFor(ctx context.Context, a Actor) ([]Author, error) {
 // List returns one page of the change log as the actor may see it.
 func (s *Service) List(ctx context.Context, a Actor, f LogFilter, p Page) ([]Summary, bool, error) {
 	f, err := s.narrow(a, f)
+	if err == nil {
+		f.Veil, err = s.veilFor(ctx, a)
+	}
 	if err != nil {
 		return nil, false, err
 	}
 	rows, more, err := s.Store.Log(ctx, f, p)
+	if err == nil {
+		err = s.VeilRows(ctx, a, rows)
+	}
+	if err != nil {
+		return nil, false, err
+	}
 	if !a.Can(ReadReviews) {
 		for i := range rows {
 			rows[i].Flagged = false
 		}
 	}
-	return s.asOfNow(rows), more, err
+	return s.asOfNow(rows), more, nil
 }
 
 // CountLog is how many corrections List would page through, up to MaxTotal; more tells
 // that there are more than that.
 func (s *Service) CountLog(ctx context.Context, a Actor, f LogFilter) (n int, more bool, err error) {
 	f, err = s.narrow(a, f)
+	if err == nil {
+		f.Veil, err = s.veilFor(ctx, a)
+	}
 	if err != nil {
 		return 0, false, err
 	}
@@ -1434,7 +1473,13 @@ func (s *Service) Attention(ctx context.Context, a Actor) ([]Summary, error) {
 		return nil, err
 	}
 	list, err := s.Store.Attention(ctx, f, a.UserID, s.Now(), 50)
-	return s.asOfNow(list), err
+	if err == nil {
+		err = s.VeilRows(ctx, a, list)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.asOfNow(list), nil
 }
 
 // narrow restricts a filter to what the actor may see.

@@ -61,11 +61,14 @@ func (s *server) openCase(ctx context.Context, a correction.Actor, id int64, p *
 		return err
 	}
 	cor := found.Correction
-	req, err := correction.ParseBody(cor.Body)
+	req, err := cor.Request()
 	if err != nil {
 		return err
 	}
-	p.Case, p.Request, p.Hash = &found, req, hex.EncodeToString(cor.BodySHA256[:])
+	p.Case, p.Request = &found, req
+	if !cor.Veiled() {
+		p.Hash = hex.EncodeToString(cor.BodySHA256[:])
+	}
 	p.LineDiff, p.DiscountDiff = correction.Diff(cor.Base.Lines, req.Lines), correction.Diff(cor.Base.Discounts, req.Discounts)
 	p.NoAmounts = !correction.AnyAmount(cor.Base.Lines) && !correction.AnyAmount(req.Lines)
 	p.Lowered = correction.Permille(cor.Reduction(), cor.Base.Total)
@@ -133,6 +136,8 @@ func (s *server) undecided(c echo.Context, id int64, form pages.DecisionForm, er
 		form.Moved = true
 	case correction.CodeOrderMoved:
 		form.Moved = true
+	case correction.CodeTriesUsed, correction.CodeOverOwnLimit:
+		status, form.Refused = http.StatusForbidden, correction.CodeOf(err)
 	default:
 		return err
 	}

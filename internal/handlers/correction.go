@@ -44,7 +44,7 @@ func (s *server) correctionPage(c echo.Context, status int, id int64, change fun
 	if err != nil {
 		return err
 	}
-	req, err := correction.ParseBody(cor.Body)
+	req, err := cor.Request()
 	if err != nil {
 		return err
 	}
@@ -60,11 +60,21 @@ func (s *server) correctionPage(c echo.Context, status int, id int64, change fun
 		Lowered:   correction.Permille(cor.Reduction(), cor.Base.Total), ThresholdPercent: policy.TypeAbovePermille / 10,
 		Quiet: policy.Quiet, FollowFor: policy.FollowFor, IsAuthor: cor.AuthorID == a.UserID, CanReadOrder: a.Can(correction.ReadOrders),
 		SeesInternals: a.Can(correction.ReadAllOf), BodyText: string(cor.Body), CheckFailed: c.QueryParam("checked"),
-		Outlook: s.Corrections.Outlook(id), MayRule: cor.MayRule(a), MayAgree: cor.MayAgree(a), MayHandle: cor.MayHandle(a),
-		MayReview: cor.MayReview(a), MayAnswer: cor.MayAnswer(a), MayNote: cor.MayNote(a),
+		Outlook: s.Corrections.Outlook(id), MayRule: cor.MayRule(a), MayHandle: cor.MayHandle(a),
+		MayAnswer: cor.MayAnswer(a), MayNote: cor.MayNote(a),
 	}
 	if a.Can(correction.ReadReviews) {
 		p.Flags = cor.Flags()
+	}
+	if p.Part, err = s.Corrections.ReviewPart(ctx, a, cor); err != nil {
+		return err
+	}
+	if p.Agree, err = s.Corrections.AgreePart(ctx, a, cor); err != nil {
+		return err
+	}
+	p.MayReview, p.MayAgree = p.Part.May, p.Agree.May
+	if p.Tries, err = s.Corrections.TriesOf(ctx, a, cor); err != nil {
+		return err
 	}
 	p.Page.Title += " #" + strconv.FormatInt(id, 10)
 	p.Page.Nav = layout.NavLog
@@ -122,7 +132,7 @@ func (s *server) correctionPage(c echo.Context, status int, id int64, change fun
 		p.CanRedo = false
 	}
 	switch {
-	case cor.State == correction.Stale && reading != nil:
+	case cor.State == correction.Stale && reading != nil && !cor.Veiled():
 		moved := s.movedProps(c, cor.Base, *reading, time.UnixMilli(entered.Detail.ReadMS), req.Lines, req.Discounts, cor.Target)
 		moved.Merchant = correction.Merchant{SubMchID: cor.Ref.SubMchID, Name: cor.MerchantName}
 		moved.Obstacle = reading.WhyNot(nil, s.Now())

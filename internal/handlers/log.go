@@ -127,7 +127,11 @@ func (s *server) turn(p *pages.LogProps, at correction.Page, more bool) {
 	link := func(name string, r correction.Summary) string {
 		address := logURL(p.Filter, name, strconv.FormatInt(r.ID, 10))
 		if at.Sort == correction.ByReduction {
-			address += "&edge=" + strconv.FormatInt(int64(r.Reduction()), 10)
+			edge := r.Reduction()
+			if edge.IsHidden() {
+				edge = 0
+			}
+			address += "&edge=" + strconv.FormatInt(int64(edge), 10)
 		}
 		return address
 	}

@@ -138,7 +138,10 @@ func (s *server) fillFrom(ctx context.Context, a correction.Actor, id int64, e *
 	if old.Ref.SubMchID != e.base.SubMchID || old.Ref.OutOrderNo != e.base.OutOrderNo {
 		return prepared, nil
 	}
-	req, err := correction.ParseBody(old.Body)
+	if old.Veiled() { // what is kept from them does not fill their form
+		return prepared, nil
+	}
+	req, err := old.Request()
 	if err != nil {
 		return prepared, err
 	}

@@ -86,8 +86,12 @@ func (s *server) proof(c echo.Context) error {
 		return err
 	}
 	ctx := c.Request().Context()
-	if _, err := s.Corrections.Correction(ctx, actor(c), id); err != nil {
+	cor, err := s.Corrections.Correction(ctx, actor(c), id)
+	if err != nil {
 		return err
+	}
+	if cor.Veiled() { // it holds the bytes
+		return &correction.Error{Kind: correction.Forbidden, Code: correction.CodeVeiled}
 	}
 	proof, err := s.Prove(ctx, id)
 	if err != nil {

@@ -454,6 +454,7 @@ func (s *server) describe(p *pages.ErrorProps, e *correction.Error, c echo.Conte
 		correction.CodeNotCorrecting: pages.ErrorNotCorrectable, correction.CodeOutcomePending: pages.ErrorPending,
 		correction.CodeReadOnly: pages.ErrorReadOnly, correction.CodeRetried: pages.ErrorRetried, correction.CodeSecondPerson: pages.ErrorSecondPerson,
 		correction.CodeTooFast: pages.ErrorTooFast, correction.CodeTooMany: pages.ErrorTooMany, correction.CodeSearching: pages.ErrorSearching,
+		correction.CodeOwnApproval: pages.ErrorOwnApproval, correction.CodeVeiled: pages.ErrorVeiled,
 		correction.CodeTokenUsed: pages.ErrorMoved, correction.CodeReviewed: pages.ErrorMoved, correction.CodeWholeScope: pages.ErrorWholeScope,
 	}
 	if problem, ok := known[e.Code]; ok {

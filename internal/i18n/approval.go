@@ -116,6 +116,8 @@ func JudgeText(l Lang, j correction.Judgement) string {
 		return l.F("少收 %s 起的改价由指定的主管决定，不包括你。", "Reductions from %s are decided by named supervisors, and you are not one of them.", j.Tier.From)
 	case correction.CodeOverOwnLimit:
 		return l.F("超出你自己的上限（%s），你可以退回或不批准，批准要由别的主管来做。", "Above your own limit (%s). You may return or decline it; another supervisor has to approve it.", strings.Join(LimitTexts(l, correction.Limit{Per: j.Limit.Per, PerPermille: j.Limit.PerPermille}), Mark(l, "，", ", ")))
+	case correction.CodeTriesUsed:
+		return l.F("你输入过 %d 次不一致的总额，这一笔要由别的主管决定。", "You typed another total %d times, so another supervisor decides this one.", correction.MaxTries)
 	case correction.CodeForbidden:
 		return l.T("你可以看，但不能决定。", "You may look, but not decide.")
 	}
@@ -131,4 +133,9 @@ func DecidedText(l Lang, h correction.Holder, when string) string {
 		return l.F("%s 已在 %s 退回修改", "%s returned it at %s", h.Name, when)
 	}
 	return l.F("%s 已在 %s 批准", "%s approved it at %s", h.Name, when)
+}
+
+// AloneText says that who approved a correction also checked it, and why that was so.
+func AloneText(l Lang) string {
+	return l.T("批准的也是这个人：当时没有别的主管能来核对。", "The same person approved it: no second person was available.")
 }

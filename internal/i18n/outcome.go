@@ -631,7 +631,11 @@ func EventNotes(l Lang, c correction.Correction, e correction.Event) []string {
 	}
 	switch e.State {
 	case correction.Prepared:
-		add(l.F("当时应收 %s，要改为 %s。", "It amounted to %s; to become %s.", c.Base.Total, c.Target))
+		if c.Veiled() {
+			add(l.F("当时应收 %s，要改为多少不显示。", "It amounted to %s; the new total is hidden.", c.Base.Total))
+		} else {
+			add(l.F("当时应收 %s，要改为 %s。", "It amounted to %s; to become %s.", c.Base.Total, c.Target))
+		}
 	case correction.Awaiting:
 		if len(d.Over) > 0 {
 			add(OverTexts(l, d.Over) + Mark(l, "。", "."))
@@ -641,7 +645,8 @@ func EventNotes(l Lang, c correction.Correction, e correction.Event) []string {
 		}
 	case correction.Approved:
 		if d.Typed != "" {
-			add(l.F("没有看申请的金额，自己输入 %s，一致。", "Entered %s without seeing the total asked for; it agrees.", typed(d.Typed)))
+			// All that is certain: whether they knew the amount from elsewhere, nobody can say.
+			add(l.F("批准时自己输入总额 %s，与申请的一致；审批页没有显示这个金额。", "Typed the total %s to approve it, the same as asked for; the page for approving did not show it.", typed(d.Typed)))
 		}
 		if len(d.BodySHA256) > 12 {
 			add(l.F("批准的是这份原文：%s…", "Approved these bytes: %s…", d.BodySHA256[:12]))
@@ -673,6 +678,9 @@ func EventNotes(l Lang, c correction.Correction, e correction.Event) []string {
 	}
 	if d.Text != "" {
 		add(l.F("“%s”", "“%s”", d.Text))
+	}
+	if d.Alone {
+		add(AloneText(l))
 	}
 	if d.Alarm != "" {
 		add(AlarmText(d.Alarm).In(l))

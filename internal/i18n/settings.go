@@ -140,7 +140,7 @@ func SettingLines(l Lang, name correction.SettingName, s correction.Settings, pe
 				who = l.T("每位主管", "every supervisor")
 			}
 			if i > 0 && i == len(s.Tiers)-1 {
-				who += l.T("；盲填总额", "; types the total blind")
+				who += l.T("；决定前不显示金额，自己核定总额", "; types the total, which is hidden before")
 			}
 			add(t.From.Yuan(), l.F("少收 %s 起", "From %s", t.From), who)
 		}

@@ -56,6 +56,8 @@ var changes = map[string][]change{
 	// A later version of a setting ends what waited for it.
 	"proposal_end": {{insert: true}},
 
+	"typed_total": {{insert: true, update: true}},
+
 	"claim":          {{insert: true}, {remove: true, byTrigger: true}},
 	"correction_now": {{insert: true, update: true, byTrigger: true}},
 	"device":         {{insert: true, byTrigger: true}},

@@ -61,6 +61,7 @@ type narrowed struct {
 	all       bool
 	merchants []string
 	words     []string // of Text, folded
+	kept      kept     // from who asks; known within a plan
 }
 
 func narrow(f correction.LogFilter) narrowed {
@@ -114,7 +115,7 @@ func (s *Store) Log(ctx context.Context, f correction.LogFilter, p correction.Pa
 // everything reports whether the filter asks for nothing.
 func (n narrowed) everything() bool {
 	f := n.LogFilter
-	f.Scope = correction.Scope{}
+	f.Scope, f.Veil = correction.Scope{}, correction.Veil{} // by time alone, nothing is told by the order
 	return n.all && reflect.ValueOf(f).IsZero()
 }
 

@@ -236,6 +236,9 @@ func (s *Store) Append(ctx context.Context, id int64, from correction.State, n i
 		return fmt.Errorf("append to correction %d: %w", id, correction.ErrMoved)
 	}
 	err := s.write(ctx, func(w *writeTx) error { return w.follow(ctx, id, from, n, e, nil) })
+	if d := e.Detail; refused(err) && (d.Review != "" || d.Agrees != 0 || e.State == correction.Declined || e.State == correction.Returned) {
+		err = errors.Join(correction.ErrMoved, err) // who may do that has changed at the same moment
+	}
 	if err != nil {
 		return fmt.Errorf("append to correction %d: %w", id, err)
 	}

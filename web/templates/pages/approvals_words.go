@@ -33,6 +33,7 @@ type DecisionForm struct {
 	BadTotal         bool              // the typed total is not the one that was asked for
 	Moved            bool              // it was not taken: somebody was faster
 	Decided          *correction.Holder
+	Refused          string // code of the error: the person may not, as it turned out
 }
 
 // asRecord is the case as the correction's page knows it, for the parts that both have.
@@ -48,16 +49,11 @@ func (p ApprovalsProps) decides() bool { return p.Case.Judgement.May && p.waits(
 
 func (p ApprovalsProps) waits() bool { return p.Case.Correction.State == correction.Awaiting }
 
-// blind reports whether the new total is kept from who decides.
-func (p ApprovalsProps) blind() bool {
-	return p.waits() && p.Case.Judgement.Blind && p.Case.Judgement.Approve
-}
+// blind reports whether the new total is kept from who looks.
+func (p ApprovalsProps) blind() bool { return p.Case.Correction.Veiled() }
 
-// hides reports whether a row of the queue keeps its new total from who decides.
-func (p ApprovalsProps) hides(s correction.Summary) bool {
-	_, top := correction.TierOf(p.Tiers, s.GivenUp())
-	return top && s.State == correction.Awaiting
-}
+// types reports whether the person types the new total to approve it.
+func (p ApprovalsProps) types() bool { return p.Case.Judgement.Blind && p.Case.Judgement.Approve }
 
 func (p ApprovalsProps) head() string {
 	n := len(p.Queue.Waiting)
@@ -242,16 +238,32 @@ func (p ApprovalsProps) ownLimit() string {
 	return p.Page.T("你的上限：", "Your limit: ") + out
 }
 
+// refused says why the person may not decide as they wanted.
+func (p ApprovalsProps) refused() string {
+	j := p.Case.Judgement
+	j.Why = p.Form.Refused
+	return i18n.JudgeText(p.Page.Lang, j)
+}
+
 func (p ApprovalsProps) textProblem() string {
 	return wordsProblem(p.Page, p.Form.Problem, p.Page.T("写一句理由，申请人要看到", "Say why: the agent reads it"))
 }
 
 func (p ApprovalsProps) totalProblem() string {
-	return p.Page.T("和申请的金额不一样，没有批准。核对明细再输入一次；不同意这个数就退回", "That is not the total asked for, so nothing is approved. Check the lines and type it again, or return it if you disagree")
+	left := correction.MaxTries - p.Case.Judgement.Wrong
+	switch {
+	case left <= 0:
+		return p.Page.T("和申请的金额不一致，没有批准", "That is not the total asked for, so nothing is approved")
+	case left == 1:
+		return p.Page.T("和申请的金额不一致，没有批准。只剩 1 次：再不一致，这一笔就由别的主管决定", "That is not the total asked for, so nothing is approved. One try is left; after that another supervisor decides")
+	}
+	return p.Page.F("和申请的金额不一致，没有批准，还能输入 %d 次。核对明细再输入；不同意就退回", "That is not the total asked for, so nothing is approved; %d tries are left. Check the lines and type it again, or return it if you disagree", left)
 }
 
 func (p ApprovalsProps) problems() []components.SummaryItem {
 	switch {
+	case p.Form.BadTotal && !p.decides():
+		return []components.SummaryItem{{Text: p.totalProblem()}}
 	case p.Form.BadTotal:
 		return []components.SummaryItem{{Href: "#typed_total", Text: p.totalProblem()}}
 	case p.Form.Problem != "":

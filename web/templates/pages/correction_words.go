@@ -23,7 +23,7 @@ func (p CorrectionProps) stored() correction.Correction {
 	return c
 }
 
-func (p CorrectionProps) reduction() correction.Fen { return p.C.Base.Total - p.target() }
+func (p CorrectionProps) reduction() correction.Fen { return p.stored().Reduction() }
 
 func (p CorrectionProps) open() bool { return p.C.State == correction.Prepared }
 
@@ -143,7 +143,7 @@ type diffRow struct {
 
 // delta is what the row does to the total.
 func (r diffRow) delta() correction.Fen {
-	if r.discount {
+	if r.discount && !r.Delta().IsHidden() {
 		return -r.Delta()
 	}
 	return r.Delta()
@@ -322,7 +322,9 @@ func (p CorrectionProps) span(d time.Duration) string {
 // internals is the record in the words of the program, for those who may see it.
 func (p CorrectionProps) internals() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "body sha256  %s\n", hex.EncodeToString(p.C.BodySHA256[:]))
+	if !p.C.Veiled() {
+		fmt.Fprintf(&b, "body sha256  %s\n", hex.EncodeToString(p.C.BodySHA256[:]))
+	}
 	fmt.Fprintf(&b, "base sha256  %s\n", hex.EncodeToString(p.C.BaseSHA256[:]))
 	for _, e := range p.C.Events {
 		d := e.Detail

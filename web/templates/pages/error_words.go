@@ -39,7 +39,7 @@ func (p ErrorProps) cause() errorWords {
 	switch p.Problem {
 	case ErrorUnreachable, ErrorRefused, ErrorUnverified, ErrorUnreadable, ErrorSettings, ErrorBeyondBound:
 		return p.upstream()
-	case ErrorPending, ErrorBusy, ErrorTokenWrong, ErrorBaseUnknown, ErrorNotCorrectable, ErrorNoRecord, ErrorReadOnly, ErrorRetried, ErrorSecondPerson, ErrorMoved:
+	case ErrorPending, ErrorBusy, ErrorTokenWrong, ErrorBaseUnknown, ErrorNotCorrectable, ErrorNoRecord, ErrorReadOnly, ErrorRetried, ErrorSecondPerson, ErrorOwnApproval, ErrorVeiled, ErrorMoved:
 		return p.midway()
 	}
 	return p.request()
@@ -346,6 +346,22 @@ func (p ErrorProps) midway() errorWords {
 			Title: t("这要另一位主管来做", "This takes another supervisor"),
 			What:  t("提出改价的人不能核对自己的改价；提出结论的人也不能自己同意。", "Nobody checks their own correction, and nobody agrees with their own finding."),
 			Do:    []string{t("请另一位主管打开这笔改价来核对。", "Ask another supervisor to open the correction and check it.")},
+			Retry: t("看这笔改价", "See the correction"),
+		}
+	case ErrorOwnApproval:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "lock",
+			Title: t("你批准的改价要别的主管来核对", "You approved it; another supervisor checks it"),
+			What:  t("批准的人不复核自己批准的改价，也不算人工核对的第二个人。", "Who approved a correction neither reviews it nor counts as the second person of its manual check."),
+			Do:    []string{t("请别的主管打开这笔改价。没有别的主管能做时，你才可以，记录会写明。", "Ask another supervisor to open it. Only where there is none may you, and the record says so.")},
+			Retry: t("看这笔改价", "See the correction"),
+		}
+	case ErrorVeiled:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "lock",
+			Title: t("金额不显示，要等有人决定", "The amount is hidden until somebody has decided"),
+			What:  t("这笔改价金额大，可能做决定的人事先看不到金额；证明和原文里有金额。", "The amount is large. Whoever may decide does not see it before, and the proof holds it."),
+			Do:    []string{t("决定以后再来下载。审计现在就能下载。", "Come back after the decision. The auditor can download it now.")},
 			Retry: t("看这笔改价", "See the correction"),
 		}
 	case ErrorMoved:

@@ -3443,7 +3443,7 @@ func logCell(p LogProps, name string, s correction.Summary) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = givenUp(s).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = givenUp(p.Page, s).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -3456,7 +3456,7 @@ func logCell(p LogProps, name string, s correction.Summary) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = givenUpShare(s).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = givenUpShare(p.Page, s).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -197,7 +197,8 @@ type CorrectionProps struct {
 	RetryOf    *Related    // what this one tries again
 	RetriedBy  *Related    // the newest that tries this one again
 
-	MayDecide bool // about an approval: the queue has it
+	MayDecide bool               // about an approval: the queue has it
+	Tries     []correction.Tries // totals that were typed to approve it and were not right
 
 	// Of supervisors
 	MayRule, MayAgree, MayHandle bool
@@ -208,7 +209,8 @@ type CorrectionProps struct {
 	CanReadOrder  bool
 	Flags         []correction.Flag // why it is to be looked at, for those who read reviews
 	MayReview     bool
-	MayAnswer     bool // a question waits for the person
+	Part, Agree   correction.Part // of the person in its review and in the ruling on it
+	MayAnswer     bool            // a question waits for the person
 	MayNote       bool
 	Review        ReviewForm
 	Origins       map[int64]correction.Origin // by row of the session, for those who see internals
@@ -438,6 +440,8 @@ const (
 	ErrorReadOnly       ErrorProblem = "read_only"     // corrections are refused at present
 	ErrorRetried        ErrorProblem = "retried"       // somebody tries the same one again already
 	ErrorSecondPerson   ErrorProblem = "second_person" // needs somebody who had no part in it
+	ErrorOwnApproval    ErrorProblem = "own_approval"  // they approved it themselves
+	ErrorVeiled         ErrorProblem = "veiled"        // the amount is shown after the decision
 	ErrorMoved          ErrorProblem = "moved"         // the correction is no longer what the page showed
 	ErrorInternal       ErrorProblem = "internal"
 )
