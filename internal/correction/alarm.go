@@ -22,7 +22,8 @@ const (
 	ClockOff      Concern = "clock"         // warned of
 	ClockRefused  Concern = "clock_refused" // corrections are refused
 	OnBackup      Concern = "backup_host"
-	Unpublished   Concern = "unpublished" // checkpoints do not leave the machine
+	Unpublished   Concern = "unpublished"   // checkpoints do not leave the machine
+	ReloadFailed  Concern = "reload_failed" // keys that were to be read again are wrong: the former ones stay
 )
 
 // Alarm is a concern with how much of it there is.

@@ -25,6 +25,9 @@ type Machine struct {
 	CheckpointTo string    // folder or address; empty when they stay here
 	PublishedAt  time.Time // when the newest one left; zero when none has
 	PublishFault string    // why the newest one did not leave; empty when it did
+
+	ReloadFault string    // why keys that were to be read again are not in use; empty when they are
+	ReloadSince time.Time // when that was first so
 }
 
 // Refuses tells why corrections are refused at present; empty when they are not.
@@ -59,6 +62,9 @@ func (m Machine) alarms(now time.Time) []Alarm {
 	}
 	if m.PublishFault != "" {
 		out = append(out, Alarm{Concern: Unpublished, Since: m.PublishedAt})
+	}
+	if m.ReloadFault != "" {
+		out = append(out, Alarm{Concern: ReloadFailed, Since: m.ReloadSince})
 	}
 	return out
 }

@@ -389,6 +389,7 @@ type ErrorProps struct {
 	NothingSent bool // say that nothing was sent and no amount changed
 	RetryURL    string
 	BackURL     string
+	PublicURL   string // the right address, for ErrorHost; empty when it is not set
 }
 
 // ErrorProblem is what an error page is about.
@@ -401,6 +402,9 @@ const (
 	ErrorMethod         ErrorProblem = "method"
 	ErrorBadRequest     ErrorProblem = "bad_request" // a form with unknown or repeated fields, a wrong content type
 	ErrorTooLarge       ErrorProblem = "too_large"
+	ErrorHost           ErrorProblem = "host"         // asked under a name that is not the console's
+	ErrorCrowded        ErrorProblem = "crowded"      // too much is under way at once
+	ErrorSlow           ErrorProblem = "slow"         // what was posted did not arrive in time
 	ErrorCrossSite      ErrorProblem = "cross_site"   // an unsafe request that does not come from a page of the console
 	ErrorUnreachable    ErrorProblem = "unreachable"  // WeChat cannot be reached
 	ErrorRefused        ErrorProblem = "refused"      // WeChat answered with an error
