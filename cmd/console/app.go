@@ -57,6 +57,9 @@ func makeFolder(data string) error {
 // openStore opens the database of the data folder, making both when they are
 // missing.
 func openStore(ctx context.Context, data string) (*store.Store, error) {
+	if err := refuseForeign(data); err != nil {
+		return nil, err
+	}
 	if err := makeFolder(data); err != nil {
 		return nil, err
 	}
@@ -69,22 +72,26 @@ func openStore(ctx context.Context, data string) (*store.Store, error) {
 
 // app is a running console.
 type app struct {
-	cfg     config.Config
-	store   *store.Store
-	journal *journal.Journal
-	service *correction.Service
-	machine *machine
-	publish *publisher
-	mark    *highWater
-	notify  *notify.Notifier // nil: nobody is told
-	server  *http.Server
-	log     *slog.Logger
+	cfg       config.Config
+	store     *store.Store
+	journal   *journal.Journal
+	service   *correction.Service
+	machine   *machine
+	publish   *publisher
+	mark      *highWater
+	notify    *notify.Notifier // nil: nobody is told
+	server    *http.Server
+	metrics   http.Handler
+	metricsAt net.Listener // nil: they have no listener of their own
+	keys      *keys        // nil: there are no files to read again
+	log       *slog.Logger
 }
 
 // appOptions is what the demo does differently.
 type appOptions struct {
 	gateway way
 	demoURL string
+	keys    *keys
 	log     *slog.Logger
 	// acceptRollback puts on record that part of the record is lost.
 	acceptRollback bool
@@ -128,7 +135,7 @@ func newApp(st *store.Store, cfg config.Config, o appOptions) (*app, error) {
 	}
 	publish := newPublisher(cfg, st, o.log)
 	machine := newMachine(cfg, st, o.gateway, publish)
-	machine.journalLacks = lacks
+	machine.journalLacks, machine.keys = lacks, o.keys
 	service := &correction.Service{
 		Store: st, Gateway: o.gateway, Journal: second, Policy: policyOf(cfg), Key: keys.Confirm, Now: time.Now, Log: o.log, Machine: machine.now, Zone: cfg.Zone,
 	}
@@ -141,16 +148,20 @@ func newApp(st *store.Store, cfg config.Config, o appOptions) (*app, error) {
 		return nil, err
 	}
 	sessions := auth.NewSessions(st, keys, cfg.Secure(), time.Now, o.log)
-	handler, err := handlers.New(handlers.Config{
+	web := handlers.Config{
 		Corrections: service, Sessions: sessions, Preferences: st.SetPreferences,
 		SignIn: auth.NewAuthenticator(st, auth.NewHasher(), sessions, keys, time.Now, o.log), Ready: st.Ping, Audit: st.AppendAudit, Log: o.log, Now: time.Now, Zone: cfg.Zone,
-		Version: version, Prove: st.Proof, Checkpoint: st.Checkpoint, VerifierKey: signer.VerifierKey(), PublicURL: cfg.PublicURL, Proxies: cfg.TrustedProxies, Secure: cfg.Secure(), DemoURL: o.demoURL,
-	})
+		Version: version, Prove: st.Proof, Checkpoint: st.Checkpoint, VerifierKey: signer.VerifierKey(), PublicURL: cfg.PublicURL, Proxies: cfg.TrustedProxies, Secure: cfg.Secure(), Exposed: cfg.Exposed(), MetricsToken: cfg.MetricsToken, DemoURL: o.demoURL,
+	}
+	handler, err := handlers.New(web)
 	if err != nil {
 		second.Close()
 		return nil, usageError{fmt.Errorf("CONSOLE_PUBLIC_URL: %w", err)}
 	}
-	return &app{cfg: cfg, store: st, journal: second, service: service, machine: machine, publish: publish, mark: newHighWater(st, cfg.Journal, o.log), notify: tell, server: handlers.NewHTTPServer(handler, o.log, handlers.AnswerWithin(cfg.Timeout)), log: o.log}, nil
+	return &app{
+		cfg: cfg, store: st, journal: second, service: service, machine: machine, publish: publish, mark: newHighWater(st, cfg.Journal, o.log), notify: tell, keys: o.keys,
+		server: handlers.NewHTTPServer(handler, o.log, handlers.AnswerWithin(cfg.Timeout)), metrics: handlers.NewMetrics(web), log: o.log,
+	}, nil
 }
 
 // newNotifier tells the robot of the settings about approvals; nil when there is none.
@@ -187,6 +198,19 @@ func policyOf(cfg config.Config) correction.Policy {
 // their files at once.
 // Settings that are known to be wrong are left alone.
 func gateway(cfg config.Config, known []config.Problem) (*wechat.Gateway, []config.Problem) {
+	w, problems := wechatConfig(cfg, known)
+	if len(problems) > 0 || len(known) > 0 {
+		return nil, problems
+	}
+	g, err := wechat.New(w)
+	if err != nil {
+		problems = append(problems, config.Problem{Setting: "CONSOLE_WECHAT_API_HOST", Value: cfg.APIHost, Fix: err.Error()})
+	}
+	return g, problems
+}
+
+// wechatConfig reads the files of WeChat's keys.
+func wechatConfig(cfg config.Config, known []config.Problem) (wechat.Config, []config.Problem) {
 	var problems []config.Problem
 	note := func(setting, path string, err error) {
 		if err != nil && !names(known, setting) {
@@ -215,20 +239,17 @@ func gateway(cfg config.Config, known []config.Problem) (*wechat.Gateway, []conf
 	ownKey, ownCertificate := w.OwnKeys()
 	note("CONSOLE_WECHAT_PUBLIC_KEY_FILE", cfg.PublicKeyFile, ownKey)
 	note("CONSOLE_WECHAT_PLATFORM_CERT_FILES", strings.Join(cfg.PlatformCertFiles, ","), ownCertificate)
-	if len(problems) > 0 || len(known) > 0 {
-		return nil, problems
-	}
-	g, err := wechat.New(w)
-	note("CONSOLE_WECHAT_API_HOST", cfg.APIHost, err)
-	return g, problems
+	return w, problems
 }
 
 func names(problems []config.Problem, setting string) bool {
 	return slices.ContainsFunc(problems, func(p config.Problem) bool { return p.Setting == setting })
 }
 
-// untilStopped is a context that ends when a signal asks to stop.
+// untilStopped is a context that ends when a signal asks to stop. A reader of the log
+// who goes away does not stop anything.
 func untilStopped() (context.Context, context.CancelFunc) {
+	signal.Ignore(syscall.SIGPIPE)
 	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 }
 
@@ -242,17 +263,21 @@ type restartError struct{ error }
 // brokenEvery is how often the disk is looked at.
 const brokenEvery = 5 * time.Second
 
+// metricsConnections is how many connections the listener of the metrics takes.
+const metricsConnections = 16
+
 // run serves until ctx ends, then finishes what is under way. What an earlier stop
 // left open is settled beside the first requests: the order of an open correction is
 // held until then.
 func (a *app) run(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer a.journal.Close()
-	l = handlers.Limit(l, a.cfg.TrustedProxies, a.log)
-	served := make(chan error, 1)
+	l = handlers.Limit(l, a.cfg.TrustedProxies, a.cfg.Connections, a.cfg.ConnectionsPerAddress, a.log)
+	served := make(chan error, 2)
 	go func() {
 		if a.cfg.TLS() {
-			served <- a.server.ServeTLS(l, a.cfg.TLSCertFile, a.cfg.TLSKeyFile)
+			a.server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: a.keys.certificate}
+			served <- a.server.ServeTLS(l, "", "")
 		} else {
 			served <- a.server.Serve(l)
 		}
@@ -260,6 +285,16 @@ func (a *app) run(ctx context.Context, l net.Listener) error {
 	var background sync.WaitGroup
 	defer background.Wait()
 	defer cancel()
+	if a.metricsAt != nil {
+		watched := handlers.NewHTTPServer(a.metrics, a.log, time.Minute)
+		defer watched.Close()
+		go func() {
+			served <- watched.Serve(handlers.Limit(a.metricsAt, nil, metricsConnections, metricsConnections, a.log))
+		}()
+	}
+	if a.keys != nil {
+		background.Go(func() { a.keys.watch(ctx) })
+	}
 	background.Go(func() { a.lookAfter(ctx) })
 	background.Go(func() { a.publish.run(ctx, a.cfg.CheckpointInterval) })
 	if a.notify != nil {
@@ -396,7 +431,9 @@ func (a *app) tidy(ctx context.Context) {
 // warnPlain warns when people's passwords would cross a network in the open.
 func warnPlain(cfg config.Config, at net.Addr, log *slog.Logger) {
 	tcp, ok := at.(*net.TCPAddr)
-	if ok && !tcp.IP.IsLoopback() && !cfg.Secure() {
+	if cfg.Exposed() {
+		log.Warn("plain http beyond this machine, as --insecure-http asks: passwords and sessions cross the network in the open", "address", at.String())
+	} else if ok && !tcp.IP.IsLoopback() && !cfg.Secure() {
 		log.Warn("plain http on a network address: set CONSOLE_TLS_CERT_FILE, or CONSOLE_PUBLIC_URL to the https address of a proxy", "address", at.String())
 	}
 }
@@ -410,7 +447,7 @@ func warnBlind(cfg config.Config, log *slog.Logger) {
 }
 
 // listen opens the address; a taken port is told with its setting.
-func listen(address string) (net.Listener, error) {
+func listen(setting, address string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		var op *net.OpError
@@ -418,9 +455,9 @@ func listen(address string) (net.Listener, error) {
 			err = op.Err
 		}
 		if errors.Is(err, syscall.EADDRINUSE) {
-			return nil, fmt.Errorf("CONSOLE_LISTEN=%q: the port is taken by another program", address)
+			return nil, fmt.Errorf("%s=%q: the port is taken by another program", setting, address)
 		}
-		return nil, fmt.Errorf("CONSOLE_LISTEN=%q: %w", address, err)
+		return nil, fmt.Errorf("%s=%q: %w", setting, address, err)
 	}
 	return l, nil
 }
@@ -430,8 +467,9 @@ func checkTLS(cfg config.Config, known []config.Problem) []config.Problem {
 	if cfg.TLSCertFile == "" || cfg.TLSKeyFile == "" || names(known, "CONSOLE_TLS_CERT_FILE") || names(known, "CONSOLE_TLS_KEY_FILE") {
 		return nil
 	}
-	if _, err := tls.LoadX509KeyPair(cfg.TLSCertFile, cfg.TLSKeyFile); err != nil {
-		return []config.Problem{{Setting: "CONSOLE_TLS_CERT_FILE", Value: cfg.TLSCertFile, Fix: err.Error()}}
+	_, setting, err := loadPair(cfg)
+	if err != nil {
+		return []config.Problem{{Setting: setting, Value: map[bool]string{true: cfg.TLSKeyFile, false: cfg.TLSCertFile}[setting == "CONSOLE_TLS_KEY_FILE"], Fix: err.Error()}}
 	}
 	return nil
 }

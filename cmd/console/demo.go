@@ -9,7 +9,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"correction-console/internal/auth"
@@ -43,6 +45,7 @@ func demoConfig(listen, data string, zone *time.Location, quiet time.Duration) c
 	return config.Config{
 		Listen: listen, Data: data, Zone: zone, Quiet: quiet, Timeout: wechat.DefaultTimeout, Recheck: time.Second, FollowFor: 30 * 24 * time.Hour,
 		Journal: filepath.Join(data, "journal"), CheckpointKeyFile: filepath.Join(data, "checkpoint.key"), CheckpointInterval: 15 * time.Minute,
+		Connections: 512, ConnectionsPerAddress: 32,
 	}
 }
 
@@ -50,6 +53,8 @@ func demoConfig(listen, data string, zone *time.Location, quiet time.Duration) c
 func (d *demoCommand) Run() error {
 	ctx, stop := untilStopped()
 	defer stop()
+	signal.Ignore(syscall.SIGHUP) // there is nothing to read again
+	limitMemory()
 	quiet, err := time.ParseDuration(d.QuietTime)
 	if err != nil || quiet <= 0 {
 		return usageError{fmt.Errorf("CONSOLE_QUIET_TIME=%q: write a duration, such as 30s", d.QuietTime)}
@@ -64,10 +69,13 @@ func (d *demoCommand) Run() error {
 		}
 		defer os.RemoveAll(data)
 	}
+	if err := refuseForeign(data); err != nil {
+		return err
+	}
 	if err := markDemo(data); err != nil {
 		return err
 	}
-	l, err := listen(d.Listen)
+	l, err := listen("CONSOLE_LISTEN", d.Listen)
 	if err != nil {
 		return err
 	}
@@ -112,9 +120,11 @@ func (d *demoCommand) Run() error {
 	}
 	cfg := demoConfig(d.Listen, data, zone, quiet)
 	cfg.LookupsPerMinute = d.Lookups
+	lines := newLogWriter(os.Stderr)
+	defer lines.flush()
 	a, err := newApp(st, cfg, appOptions{
 		gateway: gw, demoURL: "http://" + faults.Addr().String() + "/",
-		log: slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		log: slog.New(slog.NewJSONHandler(lines, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {
 		return err

@@ -26,6 +26,7 @@ type machine struct {
 	store   *store.Store
 	way     way
 	publish *publisher
+	keys    *keys // nil: there are no files to read again
 	free    atomic.Int64
 	size    atomic.Int64
 	same    bool
@@ -87,6 +88,9 @@ func (m *machine) now() correction.Machine {
 		LastAnswer: h.LastAnswer, LastFailure: h.LastFailure, LastFailureCode: h.LastFailureCode, Settings: h.Fault,
 		Free: m.free.Load(), MinFree: m.cfg.MinFree, Database: m.size.Load(), StoreBroken: m.store.Broken(),
 		JournalFolder: m.cfg.Journal, JournalSame: m.same, JournalLacks: m.journalLacks, RollbackBlind: m.blind,
+	}
+	if m.keys != nil {
+		out.ReloadFault, out.ReloadSince = m.keys.state()
 	}
 	out.CheckpointTo, out.PublishedAt, out.PublishFault = m.publish.state()
 	return out

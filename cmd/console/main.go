@@ -93,13 +93,22 @@ func (f fileSettings) Validate(app *kong.Application) error {
 	return err
 }
 
+func newParser(c *commands) *kong.Kong {
+	return kong.Must(c, kong.Name("console"), kong.Description("The correction console (改价台)."),
+		kong.Configuration(settingsFile), kong.Vars{"industries": industryCodes()}, kong.UsageOnError(), kong.Exit(os.Exit))
+}
+
 // run carries out one command and returns the exit code: 0, 2 for what was asked
 // wrongly or configured wrongly, 1 for everything else.
 func run(args []string) int {
 	var c commands
-	parser := kong.Must(&c, kong.Name("console"), kong.Description("The correction console (改价台)."),
-		kong.Configuration(settingsFile), kong.Vars{"industries": industryCodes()}, kong.UsageOnError(), kong.Exit(os.Exit))
+	parser := newParser(&c)
 	ctx, err := parser.Parse(args)
+	command := ""
+	if err == nil {
+		command = ctx.Command()
+	}
+	warnUnknown(command, unknownVariables(variables(parser.Model)))
 	if err == nil {
 		err = ctx.Run()
 	} else {

@@ -32,6 +32,9 @@ func plant(s *correction.Service, st *store.Store) (err error) {
 	return err
 }
 
+// testVariables are those of the environment that only tests set.
+var testVariables = []string{"CONSOLE_PLANT", "CONSOLE_SHARED", "CONSOLE_CRASH_AT"}
+
 // shared lets two consoles serve one folder.
 func shared() bool { return os.Getenv("CONSOLE_SHARED") != "" }
 

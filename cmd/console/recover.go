@@ -76,13 +76,16 @@ type recoverCommand struct {
 // back.
 func (r *recoverCommand) Run() error {
 	cfg, problems := r.Check(r.Data)
+	owner := checkOwner(cfg)
 	var gw way
 	if !r.Offline {
 		g, more := gateway(cfg, problems)
-		if problems = append(problems, more...); len(problems) > 0 {
+		if problems = slices.Concat(problems, more, owner); len(problems) > 0 {
 			return settingsError(problems)
 		}
 		gw = g
+	} else if len(owner) > 0 {
+		return settingsError(owner)
 	}
 	ctx, stop := untilStopped()
 	defer stop()

@@ -28,16 +28,21 @@ type verifyCommand struct {
 // Run computes the proof of the record again. What does not agree is named, the first
 // of it, with exit code 1.
 func (v *verifyCommand) Run() error {
+	path := v.Database
+	if path == "" {
+		path = config.DatabasePath(v.Data)
+	}
+	if v.Proof == "" { // SQLite makes files beside a database that it reads
+		if err := refuseForeign(filepath.Dir(path), path); err != nil {
+			return err
+		}
+	}
 	keys, err := v.keys()
 	if err != nil {
 		return err
 	}
 	if v.Proof != "" {
 		return v.proof(keys)
-	}
-	path := v.Database
-	if path == "" {
-		path = config.DatabasePath(v.Data)
 	}
 	var elsewhere []ledger.Checkpoint
 	for _, name := range v.Checkpoint {

@@ -65,6 +65,19 @@ func NewSessions(store Store, keys Keys, secure bool, now func() time.Time, log 
 	return s
 }
 
+// Bearer names the session whose cookie a request brings, living or ended, without
+// asking the store; empty when it brings none of ours. Who counts by it must look again
+// once the session is known.
+func (s *Sessions) Bearer(r *http.Request) string {
+	for _, cookie := range r.CookiesNamed(s.name) {
+		if id, ok := s.decode(s.name, cookie.Value); ok {
+			sum := id.hash()
+			return string(sum[:16])
+		}
+	}
+	return ""
+}
+
 // CookieName is the name of the session cookie.
 func (s *Sessions) CookieName() string { return s.name }
 

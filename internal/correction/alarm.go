@@ -27,6 +27,8 @@ const (
 	ClockRefused   Concern = "clock_refused" // corrections are refused
 	OnBackup       Concern = "backup_host"
 	Unpublished    Concern = "unpublished" // checkpoints do not leave the machine
+	// ReloadFailed: keys that were to be read again are wrong, and the former ones stay.
+	ReloadFailed Concern = "reload_failed"
 )
 
 // Alarm is a concern with how much of it there is.

@@ -33,6 +33,9 @@ type Machine struct {
 	CheckpointTo string    // folder or address; empty when they stay here
 	PublishedAt  time.Time // when the newest one left; zero when none has
 	PublishFault string    // why the newest one did not leave; empty when it did
+
+	ReloadFault string    // why keys that were to be read again are not in use; empty when they are
+	ReloadSince time.Time // when that was first so
 }
 
 // SettingsKind is what is wrong with the settings for WeChat, as its answers show.
@@ -94,6 +97,9 @@ func (m Machine) alarms(now time.Time) []Alarm {
 	}
 	if m.PublishFault != "" {
 		out = append(out, Alarm{Concern: Unpublished, Since: m.PublishedAt})
+	}
+	if m.ReloadFault != "" {
+		out = append(out, Alarm{Concern: ReloadFailed, Since: m.ReloadSince})
 	}
 	return out
 }

@@ -2,10 +2,12 @@ package handlers
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -15,10 +17,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
+	"golang.org/x/time/rate"
 
 	"correction-console/internal/auth"
 	"correction-console/internal/correction"
@@ -48,9 +52,11 @@ func (s *server) frame(next echo.HandlerFunc) echo.HandlerFunc {
 		h.Set("X-Request-Id", id)
 		h.Set("Content-Security-Policy", contentPolicy)
 		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Referrer-Policy", s.referrerPolicy())
 		h.Set("X-Frame-Options", "DENY")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		if !s.Exposed { // browsers refuse it there, and say so
+			h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		}
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
 		h.Set("Cache-Control", "no-store")
@@ -67,12 +73,23 @@ func (s *server) frame(next echo.HandlerFunc) echo.HandlerFunc {
 				user = u.ID
 			}
 			s.Log.LogAttrs(c.Request().Context(), slog.LevelInfo, "request",
-				slog.String("id", id), slog.String("method", clipped(c.Request().Method)), slog.String("path", clipped(c.Request().URL.Path)),
+				slog.String("id", id), slog.String("method", clipped(c.Request().Method, maxLogged)), slog.String("path", clipped(c.Request().URL.Path, maxLogged)),
 				slog.Int("status", c.Response().Status), slog.Int64("user", user), slog.String("ip", c.RealIP()),
 				slog.Duration("took", s.Now().Sub(start)))
 		}
 		return nil
 	}
+}
+
+// referrerPolicy keeps addresses of the console to itself. Over plain http beyond this
+// machine browsers send no Sec-Fetch-Site, and under no-referrer they post "Origin: null":
+// nothing would tell the console's own pages from others. Under same-origin they name
+// the origin to the console itself, and to nobody else.
+func (s *server) referrerPolicy() string {
+	if s.Exposed {
+		return "same-origin"
+	}
+	return "no-referrer"
 }
 
 // newRequestID is a number that can be read aloud: E-7K2Q-0319.
@@ -114,8 +131,8 @@ var errHost = echo.NewHTTPError(http.StatusMisdirectedRequest)
 // address cannot be rebound; localhost and the public URL's name are ours.
 func (s *server) host(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if p := c.Request().URL.Path; p == "/healthz" || p == "/readyz" || p == metricsPath {
-			return next(c) // asked by machines, under whatever name
+		if p := c.Request().URL.Path; p == "/healthz" || p == "/readyz" || p == metricsPath || isFile(p) {
+			return next(c) // asked by machines, or by the page that says so, under whatever name
 		}
 		host := c.Request().Host
 		if h, _, err := net.SplitHostPort(host); err == nil {
@@ -126,8 +143,49 @@ func (s *server) host(next echo.HandlerFunc) echo.HandlerFunc {
 			(s.PublicURL != nil && strings.EqualFold(host, s.PublicURL.Hostname())) {
 			return next(c)
 		}
+		s.hosts.tell(c, s.Log, s.publicURL())
 		return errHost
 	}
+}
+
+// strangeHosts bounds how often names that are not ours are logged: anybody can ask
+// under any.
+type strangeHosts struct {
+	mu    sync.Mutex
+	limit *rate.Limiter
+	left  int
+}
+
+// maxHost is how much of such a name is logged.
+const maxHost = 255
+
+func (h *strangeHosts) tell(c echo.Context, log *slog.Logger, right string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.limit == nil {
+		h.limit = rate.NewLimiter(rate.Every(time.Minute), 5)
+	}
+	if !h.limit.Allow() {
+		h.left++
+		return
+	}
+	log.Warn("asked under a name that is not ours", "host", clipped(c.Request().Host, maxHost), "CONSOLE_PUBLIC_URL", right, "ip", c.RealIP(), "id", requestID(c), "not_logged_before", h.left)
+	h.left = 0
+}
+
+// clipped is at most n bytes of a text that somebody else chose.
+func clipped(s string, n int) string {
+	if len(s) > n {
+		s = s[:n] + "…"
+	}
+	return strings.ToValidUTF8(s, "?")
+}
+
+func (s *server) publicURL() string {
+	if s.PublicURL == nil {
+		return ""
+	}
+	return s.PublicURL.Scheme + "://" + s.PublicURL.Host
 }
 
 // body bounds what is read and refuses encodings that browsers' forms do not use.
@@ -141,6 +199,10 @@ func (s *server) body(next echo.HandlerFunc) echo.HandlerFunc {
 			return echo.ErrStatusRequestEntityTooLarge
 		}
 		r.Body = http.MaxBytesReader(c.Response(), r.Body, maxBody)
+		if r.URL.Path == "/login" {
+			r.Body = &signInBody{ReadCloser: r.Body}
+		}
+		r.Body = &metered{ReadCloser: r.Body, c: c, s: s}
 		return next(c)
 	}
 }
@@ -254,9 +316,34 @@ func (s *server) render(c echo.Context, status int, t templ.Component) error {
 	return writeHTML(c, status, buf)
 }
 
+// minZipped is the length from which a page is compressed, in bytes.
+const minZipped = 1024
+
+// zippers are shared: one holds most of a megabyte, so none is held while an answer waits
+// for whoever takes it in.
+var zippers = sync.Pool{New: func() any {
+	w, _ := gzip.NewWriterLevel(io.Discard, 6) // the level is one
+	return w
+}}
+
 func writeHTML(c echo.Context, status int, buf *bytes.Buffer) error {
-	c.Response().Header().Set(echo.HeaderContentType, echo.MIMETextHTMLCharsetUTF8)
-	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(buf.Len())) // the gzip middleware drops it again
+	h := c.Response().Header()
+	h.Set(echo.HeaderContentType, echo.MIMETextHTMLCharsetUTF8)
+	h.Add(echo.HeaderVary, echo.HeaderAcceptEncoding)
+	if buf.Len() >= minZipped && strings.Contains(c.Request().Header.Get(echo.HeaderAcceptEncoding), "gzip") {
+		var small bytes.Buffer
+		z := zippers.Get().(*gzip.Writer)
+		z.Reset(&small)
+		_, err := buf.WriteTo(z)
+		if err = errors.Join(err, z.Close()); err != nil {
+			return fmt.Errorf("compress page: %w", err)
+		}
+		z.Reset(io.Discard)
+		zippers.Put(z)
+		h.Set(echo.HeaderContentEncoding, "gzip")
+		buf = &small
+	}
+	h.Set(echo.HeaderContentLength, strconv.Itoa(buf.Len()))
 	c.Response().WriteHeader(status)
 	_, err := buf.WriteTo(c.Response())
 	return err
@@ -332,6 +419,12 @@ func (s *server) fail(err error, c echo.Context) {
 	case errors.Is(err, auth.ErrCrossSite):
 		props.Status, props.Problem, props.NothingSent = http.StatusForbidden, pages.ErrorCrossSite, true
 		s.security(c, "cross_site", "")
+	case errors.Is(err, errHost):
+		props.Status, props.Problem, props.PublicURL = http.StatusMisdirectedRequest, pages.ErrorHost, s.publicURL()
+	case errors.Is(err, errCrowded):
+		props.Status, props.Problem, props.NothingSent = http.StatusServiceUnavailable, pages.ErrorCrowded, true
+	case errors.Is(err, errSlow):
+		props.Status, props.Problem, props.NothingSent = http.StatusRequestTimeout, pages.ErrorSlow, true
 	case errors.Is(err, errBadForm):
 		props.Status, props.Problem, props.NothingSent = http.StatusBadRequest, pages.ErrorBadRequest, true
 	case errors.As(err, &unread):
@@ -353,7 +446,7 @@ func (s *server) fail(err error, c echo.Context) {
 			props.Problem, props.NothingSent = pages.ErrorBadRequest, true
 		}
 	}
-	if props.Status >= 500 {
+	if props.Status >= 500 && !errors.Is(err, errCrowded) { // that is logged where it is bounded
 		s.Log.Error("request failed", "id", props.ID, "status", props.Status, "err", logText(err))
 	}
 	if _, _, ok := auth.From(c); !ok && props.Problem == pages.ErrorNotFound {
@@ -366,6 +459,11 @@ func (s *server) fail(err error, c echo.Context) {
 	props.RetryURL = retryURL(c)
 	if props.Problem == pages.ErrorQuery { // the page without what cannot be read
 		props.RetryURL, props.BackURL = "", pageWithout(c)
+	}
+	if props.Problem == pages.ErrorHost { // never a link to where this came from
+		if props.RetryURL = ""; props.PublicURL != "" {
+			props.RetryURL = props.PublicURL + "/"
+		}
 	}
 	if props.Problem == pages.ErrorRetried { // the order's page tells
 		props.RetryURL = strings.TrimSuffix(props.RetryURL, "/correction")
@@ -492,8 +590,8 @@ func (s *server) security(c echo.Context, action, detail string) {
 	if u, _, ok := auth.From(c); ok {
 		id = u.ID
 	}
-	path := clipped(c.Request().URL.Path)
-	s.Log.Warn("refused", "action", action, "id", requestID(c), "method", clipped(c.Request().Method), "path", path, "user", id, "ip", c.RealIP())
+	path := clipped(c.Request().URL.Path, maxLogged)
+	s.Log.Warn("refused", "action", action, "id", requestID(c), "method", clipped(c.Request().Method, maxLogged), "path", path, "user", id, "ip", c.RealIP())
 	s.record(c, action, strings.TrimSpace(c.Request().Method+" "+path+" "+detail))
 }
 
@@ -521,16 +619,9 @@ func (s *server) record(c echo.Context, action, detail string) {
 	}
 }
 
-// maxLogged bounds what of an address or a method comes into the log and the record:
-// whoever asks chooses it.
+// maxLogged bounds what of an address or a method comes into the log and the record, in
+// bytes: whoever asks chooses it.
 const maxLogged = 256
-
-func clipped(text string) string {
-	if len(text) <= maxLogged {
-		return text
-	}
-	return strings.ToValidUTF8(text[:maxLogged], "") + "…"
-}
 
 // actor is the person who asks, for the use cases.
 func actor(c echo.Context) correction.Actor {

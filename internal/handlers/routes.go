@@ -57,7 +57,7 @@ func isExport(path string) bool { return slices.Contains(exportPaths, path) }
 var table = []route{
 	{http.MethodGet, "/healthz", everybody, (*server).healthz},
 	{http.MethodGet, "/readyz", everybody, (*server).readyz},
-	{http.MethodGet, metricsPath, everybody, (*server).metrics},
+	{http.MethodGet, metricsPath, everybody, (*server).metricsRoute},
 	{http.MethodPost, "/csp-report", everybody, (*server).cspReport},
 
 	{http.MethodGet, "/login", everybody, (*server).signInPage},
@@ -153,7 +153,7 @@ func (s *server) routes(e *echo.Echo) error {
 	identify := s.Sessions.Identify
 	for _, r := range table {
 		h := func(c echo.Context) error { return r.handle(s, c) }
-		chain := []echo.MiddlewareFunc{cross, identify, s.allow(r.access), asks(r.path), s.paced(r.path)}
+		chain := []echo.MiddlewareFunc{cross, identify, s.seated, s.allow(r.access), asks(r.path), s.paced(r.path)}
 		e.Add(r.method, r.path, h, chain...)
 		if r.method == http.MethodGet && !isExport(r.path) {
 			e.Add(http.MethodHead, r.path, h, chain...)
@@ -168,7 +168,7 @@ func (s *server) routes(e *echo.Echo) error {
 			return echo.ErrMethodNotAllowed
 		}
 		return echo.ErrNotFound
-	}, identify)
+	}, identify, s.seated)
 	return nil
 }
 

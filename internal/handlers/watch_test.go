@@ -503,6 +503,7 @@ func TestOperations_JudgesWhatWasMeasured(t *testing.T) {
 		"no answer":        {func(m *correction.Machine) { m.LastFailure, m.LastFailureCode = now.Add(time.Second), "unreachable" }, "state--warn", "没有问成（unreachable）"},
 		"same disk":        {func(m *correction.Machine) { m.JournalSame = true }, "state--warn", "CONSOLE_JOURNAL"},
 		"points stay":      {func(m *correction.Machine) { m.CheckpointTo = "" }, "state--warn", "CONSOLE_CHECKPOINT_FOLDER"},
+		"keys are wrong":   {func(m *correction.Machine) { m.ReloadFault, m.ReloadSince = "CONSOLE_TLS_KEY_FILE: chmod 600", now }, "state--fail", "CONSOLE_TLS_KEY_FILE: chmod 600"},
 		"points are stuck": {func(m *correction.Machine) { m.PublishFault = "write checkpoint: no space" }, "state--fail", "write checkpoint: no space"},
 	} {
 		a.Machine = fine
@@ -527,12 +528,13 @@ func TestMetrics_CountWithoutNamingOrders(t *testing.T) {
 		t.Fatal(err)
 	}
 	req.Host = "monitoring.internal"
+	req.Header.Set("Authorization", "Bearer "+apptest.MetricsToken)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil || res.StatusCode != http.StatusOK {
 		t.Fatalf("%v %v", res, err)
 	}
 	res.Body.Close()
-	page := a.Client().Get("/metrics")
+	page := a.Client().Do(http.MethodGet, "/metrics", nil, req.Header)
 	says(t, "metrics", page, "\nconsole_corrections_uncertain 1\n", "\nconsole_corrections_alarmed 1\n", "\nconsole_corrections_conflict 0\n", "\nconsole_corrections_due 0\n",
 		"\nconsole_corrections_watched 1\n", "\nconsole_sent_total 1\n", `console_outcomes_total{state="unknown"} 1`, `console_outcomes_total{state="applied"} 0`,
 		"\nconsole_read_only 1\n", "\nconsole_disk_free_bytes 1073741824\n", "\nconsole_on_backup_host 1\n", "\nconsole_clock_skew_milliseconds -1500\n", "# TYPE console_sent_total counter")

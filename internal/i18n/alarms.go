@@ -13,6 +13,7 @@ var machineAlarms = map[correction.Concern]Text{
 	correction.ClockRefused:   {"本机时钟和微信差了 240 秒以上，改价发不出去。请运维马上校准。", "This machine's clock is off WeChat's by more than 240 seconds, so no correction is sent. The operator has to set it at once."},
 	correction.OnBackup:       {"微信的主域名连不上，正在用备用域名。", "WeChat's main host cannot be reached; the backup host is used."},
 	correction.Unpublished:    {"记录的校验点没能送出这台机器。请运维检查存放的地方。", "The record's checkpoint could not leave this machine. The operator should look at where it goes."},
+	correction.ReloadFailed:   {"新换的密钥或证书有问题，没有采用，还在用原来的。请运维检查。", "New keys or certificates are not right and were not taken; the former ones are still in use. The operator has to check them."},
 }
 
 // AlarmWords says what people must know who did not ask: those of corrections with

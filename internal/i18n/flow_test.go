@@ -358,7 +358,7 @@ func TestAlarms_CoverEveryConcernOfOneAndOfMany(t *testing.T) {
 	t.Parallel()
 	for _, c := range []correction.Concern{correction.Unresolved, correction.AppliedAfter, correction.LostEffect, correction.LowDisk, correction.StoreFailed,
 		correction.JournalFailed, correction.ClockOff, correction.ClockRefused, correction.OnBackup, correction.Unpublished,
-		correction.WeChatSettings, correction.JournalMissing} {
+		correction.WeChatSettings, correction.JournalMissing, correction.ReloadFailed} {
 		for _, n := range []int{1, 7} {
 			bilingual(t, string(c), func(l Lang) string { return AlarmWords(l, correction.Alarm{Concern: c, Count: n, ID: 12}) })
 		}

@@ -160,12 +160,13 @@ func (g *Gateway) Query(ctx context.Context, ref correction.Ref) (correction.Rea
 // repeated once with a new signature: the connection may have been closed by the
 // other side while it was idle.
 func (g *Gateway) ask(ctx context.Context, address string) (r reply) {
+	with := g.clients.Load()
 	for again := range 2 {
 		if again > 0 {
-			g.kept.CloseIdleConnections() // they are as old as the one that was dead
+			with.kept.CloseIdleConnections() // they are as old as the one that was dead
 		}
 		c := &call{signing: correction.NewSigning(g.now())}
-		r = g.do(ctx, c, func(ctx context.Context) (*core.APIResult, error) { return g.query.Get(ctx, address) })
+		r = g.do(ctx, c, func(ctx context.Context) (*core.APIResult, error) { return with.query.Get(ctx, address) })
 		if r.status != 0 || !c.reused.Load() || isTimeout(r.failure) {
 			break
 		}
@@ -179,8 +180,9 @@ func (g *Gateway) Modify(ctx context.Context, ref correction.Ref, body []byte, s
 	start := g.now()
 	c := &call{signing: s}
 	on := g.current()
+	with := g.clients.Load()
 	address := g.hosts[on].url + orders + "/" + url.PathEscape(ref.OutOrderNo) + "/modify"
-	r := g.do(ctx, c, func(ctx context.Context) (*core.APIResult, error) { return g.modify.Post(ctx, address, body) })
+	r := g.do(ctx, c, func(ctx context.Context) (*core.APIResult, error) { return with.modify.Post(ctx, address, body) })
 	a := r.answer(r.connected)
 	a.Took, a.Host = max(0, g.now().Sub(start)), g.name(on)
 	code := ""

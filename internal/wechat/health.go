@@ -87,7 +87,7 @@ func (g *Gateway) connect(ctx context.Context, h host) error {
 	if !h.secure {
 		return nil
 	}
-	secure := g.tls.Clone()
+	secure := g.clients.Load().tls.Clone()
 	secure.ServerName, _, _ = net.SplitHostPort(h.address)
 	return tls.Client(conn, secure).HandshakeContext(ctx)
 }

@@ -137,6 +137,36 @@ func (p ErrorProps) request() errorWords {
 			What:  t("超出了一次能接收的大小。", "It is larger than what can be taken at once."),
 			Do:    []string{t("退回上一页，缩短备注或减少行数后再提交。", "Go back one page, shorten the note or remove lines, and submit again.")},
 		}
+	case ErrorHost:
+		w := errorWords{
+			Kind: components.NoticeWarn, Icon: "lock",
+			Title: t("改价台不在这个地址", "The console is not at this address"),
+			What:  t("它没有用这个域名，为了安全不在这里打开。", "It does not go by this name and, to be safe, does not open here."),
+			Retry: t("打开正确的地址", "Open the right address"),
+		}
+		if p.PublicURL == "" {
+			w.Do = []string{t("请运维告诉你正确的地址；或者请运维把浏览器用的地址设到 CONSOLE_PUBLIC_URL。", "Ask the operator for the right address, or to set CONSOLE_PUBLIC_URL to the address that browsers use.")}
+			return w
+		}
+		w.Do = []string{
+			p.Page.F("正确的地址是 %s，请用它打开，并更新收藏夹。", "The right address is %s. Use it, and update your bookmark.", p.PublicURL),
+			t("如果别人给你的就是现在这个地址，告诉运维。", "If somebody gave you the present address, tell the operator."),
+		}
+		return w
+	case ErrorCrowded:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "clock",
+			Title: t("现在访问的请求太多", "Too many requests at the moment"),
+			What:  t("为了不影响正在处理的改价，这次没有处理。", "It was not carried out, so that corrections under way are not held up."),
+			Do:    []string{t("过几秒再试一次。", "Try again in a few seconds.")},
+		}
+	case ErrorSlow:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "clock",
+			Title: t("提交的内容没有及时传完", "What was submitted did not arrive in time"),
+			What:  t("网络太慢或者中途断了，所以没有处理。", "The network is too slow or broke off, so it was not carried out."),
+			Do:    []string{t("退回上一页，检查网络后再提交。", "Go back one page, check the network and submit again.")},
+		}
 	case ErrorCrossSite:
 		return errorWords{
 			Kind: components.NoticeWarn, Icon: "lock",

@@ -67,7 +67,7 @@ func frameLog(l i18n.Lang, rows int) pages.LogProps {
 }
 
 var frameErrors = []pages.ErrorProblem{
-	pages.ErrorNotFound, pages.ErrorForbidden, pages.ErrorWholeScope, pages.ErrorMethod, pages.ErrorBadRequest, pages.ErrorTooLarge, pages.ErrorCrossSite,
+	pages.ErrorNotFound, pages.ErrorForbidden, pages.ErrorWholeScope, pages.ErrorMethod, pages.ErrorBadRequest, pages.ErrorTooLarge, pages.ErrorHost, pages.ErrorCrowded, pages.ErrorSlow, pages.ErrorCrossSite,
 	pages.ErrorUnreachable, pages.ErrorRefused, pages.ErrorUnverified, pages.ErrorUnreadable, pages.ErrorBeyondBound, pages.ErrorSettings, pages.ErrorNoRecord, pages.ErrorPending,
 	pages.ErrorBaseUnknown, pages.ErrorBusy, pages.ErrorTokenWrong, pages.ErrorNotCorrectable, pages.ErrorReadOnly, pages.ErrorRetried, pages.ErrorSecondPerson,
 	pages.ErrorOwnApproval, pages.ErrorVeiled, pages.ErrorMoved, pages.ErrorInternal,

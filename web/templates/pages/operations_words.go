@@ -33,6 +33,9 @@ func (p OperationsProps) checks() []check {
 		return nil
 	}
 	out := []check{p.answers(), p.hosts(), p.clock(), p.disk(), p.database(), p.journal(), p.checkpoints(), p.olderCopies(), p.results(), p.aftermath()}
+	if p.Machine.ReloadFault != "" {
+		out = append(out, p.keys())
+	}
 	slices.SortStableFunc(out, func(a, b check) int { return int(a.level - b.level) })
 	return out
 }
@@ -233,6 +236,15 @@ func (p OperationsProps) olderCopies() check {
 		c.fix = t("把 CONSOLE_JOURNAL 或 CONSOLE_CHECKPOINT_FOLDER 设到数据目录以外，最好在另一块磁盘。", "Set CONSOLE_JOURNAL or CONSOLE_CHECKPOINT_FOLDER to a place outside the data folder, best on another disk.")
 	}
 	return c
+}
+
+// keys are those that were to be read again and could not be taken.
+func (p OperationsProps) keys() check {
+	t := p.Page.T
+	return check{
+		levelBad, t("密钥和证书", "Keys and certificates"), p.Machine.ReloadFault,
+		p.Page.F("从 %s 起没有换上，还在用原来的。改好文件，再给进程发一次 SIGHUP。", "Not taken since %s; the former ones are still in use. Put the files right and send SIGHUP again.", p.Page.Stamp(p.Machine.ReloadSince)),
+	}
 }
 
 func (p OperationsProps) results() check {

@@ -407,6 +407,7 @@ type ErrorProps struct {
 	Wait        time.Duration      // with ErrorTooFast and ErrorSearching: until one may try again
 	RetryURL    string
 	BackURL     string
+	PublicURL   string // the right address, for ErrorHost; empty when it is not set
 }
 
 // ErrorProblem is what an error page is about.
@@ -424,6 +425,9 @@ const (
 	ErrorTooFast        ErrorProblem = "too_fast"     // more look-ups than a person has
 	ErrorTooMany        ErrorProblem = "too_many"     // more posts of a kind than a person has
 	ErrorSearching      ErrorProblem = "searching"    // too many look-ups without a merchant at this moment
+	ErrorHost           ErrorProblem = "host"         // asked under a name that is not the console's
+	ErrorCrowded        ErrorProblem = "crowded"      // too much is under way at once
+	ErrorSlow           ErrorProblem = "slow"         // what was posted did not arrive in time
 	ErrorCrossSite      ErrorProblem = "cross_site"   // an unsafe request that does not come from a page of the console
 	ErrorUnreachable    ErrorProblem = "unreachable"  // WeChat cannot be reached
 	ErrorRefused        ErrorProblem = "refused"      // WeChat answered with an error
