@@ -39,12 +39,14 @@ type Config struct {
 	Proxies     []netip.Prefix // whose X-Forwarded-For is believed
 	Secure      bool           // the browser reaches the console over https
 	DemoURL     string         // the demo's page of faults; empty outside the demo
+	Exports     ExportLimits   // zero: DefaultExportLimits
 }
 
 // server carries the configuration through the handlers.
 type server struct {
 	Config
 	exports exports
+	shares  shares
 	newest  struct { // checkpoint that a page has printed
 		sync.Mutex
 		checkpoint correction.Checkpoint
