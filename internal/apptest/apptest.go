@@ -69,6 +69,7 @@ type Options struct {
 	Timeout time.Duration // of one call; default: the gateway's
 	Log     io.Writer     // default: nowhere
 	Data    string        // default: a new folder
+	Exports handlers.ExportLimits
 }
 
 var hash = sync.OnceValues(func() (string, error) {
@@ -173,7 +174,7 @@ func Start(t testing.TB, o Options) *App {
 	a.Handler, err = handlers.New(handlers.Config{
 		Corrections: a.Service, Sessions: sessions, SignIn: auth.NewAuthenticator(a.Store, auth.NewHasher(), sessions, keys, a.Clock.Now, log),
 		Preferences: a.Store.SetPreferences, Ready: a.Store.Ping, Audit: a.Store.AppendAudit,
-		Prove: a.Store.Proof, Checkpoint: a.Store.Checkpoint, VerifierKey: signer.VerifierKey(), Log: log, Now: a.Clock.Now, Zone: zone, Version: "test",
+		Prove: a.Store.Proof, Checkpoint: a.Store.Checkpoint, VerifierKey: signer.VerifierKey(), Log: log, Now: a.Clock.Now, Zone: zone, Version: "test", Exports: o.Exports,
 	})
 	must(err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")

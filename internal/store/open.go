@@ -59,10 +59,11 @@ type Store struct {
 	broken  atomic.Bool
 	tree    tree // of the writer's goroutine
 
-	tending   atomic.Bool
-	tended    sync.WaitGroup
-	logEmpty  chan chan struct{}
-	logTended time.Time // of the writer's goroutine: the log is left alone until then
+	log      logBounds
+	tending  atomic.Bool
+	tended   sync.WaitGroup
+	logEmpty chan chan struct{}
+	logRests atomic.Int64 // the log is left alone until then
 
 	effort  effort
 	numbers map[facet]int64 // of the writer's goroutine: facets on record
@@ -119,7 +120,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 
 func open(ctx context.Context, path string) (*Store, error) {
 	s := &Store{
-		path: path, started: time.Now(), now: time.Now, effort: usualEffort,
+		path: path, started: time.Now(), now: time.Now, effort: usualEffort, log: usualLog,
 		units: make(chan *unit), closing: make(chan struct{}), closed: make(chan struct{}), logEmpty: make(chan chan struct{}),
 	}
 	boot := make([]byte, 16)

@@ -24,7 +24,7 @@ import (
 type readPool struct {
 	readLimits
 	db      *sql.DB
-	note    func(error) // is told each error of the database
+	note    func(error)   // is told each error of the database
 	free    chan struct{} // as many as there are idle links
 	mu      sync.Mutex
 	idle    []*link // the one used last comes first: what it read is in its memory

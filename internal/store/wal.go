@@ -11,12 +11,19 @@ import (
 // other without a gap can keep it from that for ever. So when the log has grown, readers
 // are let in again only after it was emptied: first those of the heavy pools, which may
 // take long, then, for some milliseconds, all.
+type logBounds struct {
+	grown   int64 // bytes: make room
+	tooLong int64 // end what keeps it from that
+}
+
+// SQLite begins at 4 MB, and cuts the file to 8 MB when it begins again.
+var usualLog = logBounds{12 << 20, 20 << 20}
+
 const (
-	logLimit   = 8 << 20  // SQLite cuts the file to it
-	logGrown   = 12 << 20 // make room
-	logTooLong = 20 << 20 // end what keeps it from that
-	// lightWithin is how long light reads may keep it; else it is tried again later.
-	lightWithin = 300 * time.Millisecond
+	// lightWithin is how long light reads may keep it from that; then it is tried again
+	// after lightRest, or they are ended when the log is too long.
+	lightWithin = time.Second
+	lightRest   = 2 * time.Second
 	// logRest is how long it is left alone when another process reads in it.
 	logRest = 5 * time.Second
 )
@@ -32,7 +39,7 @@ func (s *Store) logSize() int64 {
 // tendLog looks after a commit whether the log has grown. It is for the writer's
 // goroutine.
 func (s *Store) tendLog() {
-	if s.logSize() <= logGrown || time.Since(s.logTended) < 0 || !s.tending.CompareAndSwap(false, true) {
+	if s.logSize() <= s.log.grown || time.Now().UnixNano() < s.logRests.Load() || !s.tending.CompareAndSwap(false, true) {
 		return
 	}
 	s.tended.Go(func() {
@@ -46,7 +53,7 @@ func (s *Store) emptyLog() {
 	for _, p := range []*readPool{&s.heavy, &s.export} {
 		look := time.NewTicker(20 * time.Millisecond)
 		free, ok := p.drain(s.closing, look.C, func() bool {
-			if s.logSize() > logTooLong {
+			if s.logSize() > s.log.tooLong {
 				p.cutShort()
 			}
 			return true
@@ -57,11 +64,18 @@ func (s *Store) emptyLog() {
 			return
 		}
 	}
-	enough := time.NewTimer(lightWithin)
+	enough := time.NewTicker(lightWithin)
 	defer enough.Stop()
-	free, ok := s.reader.drain(s.closing, enough.C, func() bool { return false })
+	free, ok := s.reader.drain(s.closing, enough.C, func() bool {
+		tooLong := s.logSize() > s.log.tooLong
+		if tooLong {
+			s.reader.cutShort()
+		}
+		return tooLong
+	})
 	defer s.reader.refill(free)
 	if !ok {
+		s.restLog(lightRest)
 		return
 	}
 	done := make(chan struct{})
@@ -81,9 +95,11 @@ func (s *Store) moveLog() {
 		s.note(err)
 	}
 	if err != nil || busy != 0 || moved < size { // the next commit does not begin again
-		s.logTended = time.Now().Add(logRest)
+		s.restLog(logRest)
 	}
 }
+
+func (s *Store) restLog(d time.Duration) { s.logRests.Store(time.Now().Add(d).UnixNano()) }
 
 // drain takes all connections out of the pool as they are given back. At each tick it
 // asks whether to go on.
