@@ -92,7 +92,7 @@ func (s *Service) ExportLog(ctx context.Context, a Actor, f LogFilter, sort LogS
 	entry.Detail = fmt.Sprintf("%d rows: %s", rows, to.What)
 	if err != nil {
 		entry.Action = "export.cut"
-		entry.Detail = fmt.Sprintf("%d rows, %s: %s", rows, WhyCut(err), to.What)
+		entry.Detail = fmt.Sprintf("%d rows, %s: %s", rows, string(WhyCut(err)), to.What)
 	}
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
 	defer cancel()

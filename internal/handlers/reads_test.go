@@ -141,7 +141,7 @@ func TestReads_WhereThereIsNoRoomThePageSaysSo(t *testing.T) {
 	if res := zhou.Get("/insights"); res.Status != http.StatusServiceUnavailable || !strings.Contains(res.Body, "Too many people are reading") {
 		t.Errorf("in English: %d %.200s", res.Status, res.Body)
 	}
-	for _, path := range []string{"/", "/corrections?state=applied", "/review", "/approvals"} {
+	for _, path := range []string{"/", "/corrections?state=applied", "/approvals", "/account"} {
 		if res := qian.Get(path); res.Status != http.StatusOK {
 			t.Errorf("%s: %d", path, res.Status)
 		}

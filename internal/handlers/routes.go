@@ -87,7 +87,7 @@ var table = []route{
 	{http.MethodPost, "/corrections/:id/review", editors, (*server).review},
 	{http.MethodGet, "/corrections/:id/proof", signedIn, (*server).proof},
 
-	{http.MethodGet, "/review", reviewers, (*server).reviews},
+	{http.MethodGet, "/review", reviewers, heavy((*server).reviews)},
 	{http.MethodPost, "/review/signoff", settlers, (*server).signOff},
 	{http.MethodGet, "/review/days/:day", reviewers, heavy((*server).day)},
 	{http.MethodPost, "/review/days/:day", settlers, heavy((*server).closeDay)},

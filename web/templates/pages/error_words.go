@@ -75,7 +75,7 @@ func (p ErrorProps) request() errorWords {
 		return errorWords{
 			Kind: components.NoticeWarn, Icon: "clock",
 			Title: t("现在查的人太多，请稍等", "Too many people are reading at present"),
-			What:  t("统计、日结和导出要翻很多记录，同时只能进行几个。这一个没有排上，记录没有任何变化。", "Figures, day sheets and exports go through much of the record, so only a few run at a time. There was no room for this one. Nothing was changed."),
+			What:  t("统计、复核、日结和导出要翻很多记录，同时只能进行几个。这一个没有排上，记录没有任何变化。", "Figures, reviews, day sheets and exports go through much of the record, so only a few run at a time. There was no room for this one. Nothing was changed."),
 			Do: []string{
 				t("等十秒再打开一次。", "Wait ten seconds and open it again."),
 				t("还是不行，就选短一点的时间段。查订单和改价不受影响。", "If that does not help, choose a shorter period. Look-ups and corrections go on as usual."),
