@@ -175,7 +175,7 @@ func openSlow(t *testing.T, a *apptest.App, c *apptest.Client, path string) *slo
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+	conn.(*net.TCPConn).SetReadBuffer(64 << 10)
 	req, err := http.NewRequest(http.MethodGet, a.URL+path, nil)
 	if err != nil {
 		t.Fatal(err)
