@@ -78,7 +78,11 @@ func TestServe_MemoryBeforeSignIn(t *testing.T) {
 			attack.Go(func() { deaf(ctx, r.url, &asked) })
 			continue
 		}
-		client := &http.Client{Transport: &http2.Transport{StrictMaxConcurrentStreams: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+		var two http.Protocols
+		two.SetHTTP2(true)
+		client := &http.Client{Transport: &http.Transport{
+			Protocols: &two, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, HTTP2: &http.HTTP2Config{StrictMaxConcurrentRequests: true},
+		}}
 		for j := range 250 {
 			post := posts[0]
 			if j%2 == 1 {

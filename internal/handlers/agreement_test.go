@@ -203,7 +203,7 @@ func TestAgreement_DeclineWithdrawAndOvertake(t *testing.T) {
 func TestAgreement_JudgedAtThatMoment(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t, apptest.Options{})
-	zhou, qian := a.As("zhou"), a.As("qian")
+	zhou := a.As("zhou")
 	person := a.Who("qian") // as a request read it before
 	edited(t, zhou, "limits", "agent.per", "100")
 	loosened(t, zhou, "limits", "agent.per", "200")
@@ -218,7 +218,7 @@ func TestAgreement_JudgedAtThatMoment(t *testing.T) {
 		t.Errorf("disabled meanwhile: %v", err)
 	}
 	must(a.Store.SetDisabled(t.Context(), "qian", false))
-	qian = a.As("qian")
+	qian := a.As("qian")
 	must(a.Store.SetDisabled(t.Context(), "zhou", true))
 	if res := decide(qian, "limits", 2, "agree"); res.Status != http.StatusConflict || !strings.Contains(res.Body, "提出的人已经停用") {
 		t.Errorf("its author has left: %d", res.Status)
@@ -307,8 +307,8 @@ func TestAgreement_OneSupervisorWaits(t *testing.T) {
 		}
 	}
 	ctx := t.Context()
-	some := narrowed(t, a, "mei", correction.Supervisor)
-	zhou, he, lin := a.As("zhou"), a.As("he"), a.As("lin")
+	narrowed(t, a, "mei", correction.Supervisor)
+	zhou := a.As("zhou")
 	edited(t, zhou, "limits", "agent.per", "100")
 	// Saved while there were two: time alone is not enough, then or later.
 	loosened(t, zhou, "limits", "agent.per", "200")
@@ -318,7 +318,7 @@ func TestAgreement_OneSupervisorWaits(t *testing.T) {
 	if agentPer(t, a) != "100" {
 		t.Fatal("the second supervisor was there when it was saved")
 	}
-	zhou, he, lin, some = a.As("zhou"), a.As("he"), a.As("lin"), a.As("mei")
+	zhou, he, lin, some := a.As("zhou"), a.As("he"), a.As("lin"), a.As("mei")
 	if page := zhou.Get("/settings/limits"); !strings.Contains(page.Body, "本人再保存一次") {
 		t.Error("the page does not say what to do")
 	}

@@ -284,15 +284,6 @@ func (h *hold) ask(ctx context.Context, text string, args ...any) (*answer, erro
 	return &answer{Rows: rows, hold: h}, nil
 }
 
-// row is the one row of a constant text; Scan returns the error.
-func (h *hold) row(ctx context.Context, text string, args ...any) scanner {
-	s, err := h.stmt(ctx, text)
-	if err != nil {
-		return failed{h.fault(err)}
-	}
-	return oneRow{s.QueryRowContext(ctx, args...), h, false}
-}
-
 // query reads with a constant text; the connection is held until the answer is closed.
 func (p *readPool) query(ctx context.Context, text string, args ...any) (*answer, error) {
 	h, err := p.hold(ctx)
