@@ -18,6 +18,7 @@ const (
 // clockReading is what one answer says of the clock.
 type clockReading struct {
 	at     time.Time
+	mono   time.Duration // by a clock that nobody sets
 	skew   time.Duration // of WeChat's time against ours
 	signed bool          // the time was signed, not the header Date alone
 }
@@ -32,13 +33,24 @@ func (c *clock) add(r clockReading) {
 	}
 }
 
+// asOf is the reading as it would be now. Where our clock was set since, as the clock that
+// nobody sets tells, the difference goes with it, so that a clock which was put right ends
+// a pause at once. A machine that was suspended looks the same, though, and nothing is
+// wrong with its clock: of the two the smaller difference counts.
+func (r clockReading) asOf(now time.Time, mono time.Duration) clockReading {
+	if set := r.skew - (now.Sub(r.at) - (mono - r.mono)); set.Abs() < r.skew.Abs() {
+		r.skew = set
+	}
+	return r
+}
+
 // middle returns the reading in the middle of those that are not too old, of two the
 // smaller one, with the time of the newest, and whether there are enough to rely on.
-func (c clock) middle(now time.Time) (r clockReading, sure bool) {
+func (c clock) middle(now time.Time, mono time.Duration) (r clockReading, sure bool) {
 	var recent []clockReading
 	for _, r := range c {
-		if now.Sub(r.at).Abs() < clockAge {
-			recent = append(recent, r)
+		if mono-r.mono < clockAge {
+			recent = append(recent, r.asOf(now, mono))
 		}
 	}
 	n := len(recent)

@@ -59,6 +59,7 @@ type Gateway struct {
 	hosts    []host // the main one, and the backup if there is one
 	timeout  time.Duration
 	now      func() time.Time
+	started  time.Time // of the machine's own clock, which nobody sets while it runs
 	mchID    string
 	dial     dialer
 	switched func(host string, onBackup bool)
@@ -107,7 +108,7 @@ func New(c Config) (*Gateway, error) {
 	case c.MchID == "":
 		return nil, errors.New("set up WeChat Pay: no merchant number")
 	}
-	g := &Gateway{hosts: hosts, timeout: c.Timeout, now: c.Now, mchID: c.MchID, dial: c.Dial, switched: c.Switched}
+	g := &Gateway{hosts: hosts, timeout: c.Timeout, now: c.Now, started: time.Now(), mchID: c.MchID, dial: c.Dial, switched: c.Switched}
 	if g.timeout <= 0 {
 		g.timeout = DefaultTimeout
 	}

@@ -589,3 +589,39 @@ func TestFault_OfTheSettingsStaysUntilAnAnswerShowsTheContrary(t *testing.T) {
 		kind("a clock that is off", "", "")
 	})
 }
+
+// Our clock is wrong, which pauses; it is put right, and nothing has to be asked for that
+// to end. Nor does a machine that was suspended, or a clock that is set wrong, pause
+// before answers say so.
+func TestSkew_AClockThatIsPutRightEndsIt(t *testing.T) {
+	t.Parallel()
+	for _, off := range []time.Duration{-250 * time.Second, 250 * time.Second, -3 * time.Hour, 3 * time.Hour} {
+		inBubble(t, func(t *testing.T, w *world) {
+			var ours time.Duration // how far our clock is ahead of the right time
+			cfg := w.Config()
+			cfg.Now = func() time.Time { return time.Now().Add(ours) }
+			g, err := wechat.New(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ask := func() { _, _ = g.Query(context.Background(), bank) }
+			for range 5 {
+				ask()
+			}
+			ours = off
+			if h := g.Health(); h.Skew != 0 {
+				t.Errorf("%s: before any answer: %+v", off, h)
+			}
+			for range 5 {
+				ask()
+			}
+			if h := g.Health(); !h.SkewSure || h.Skew.Abs() < correction.RefuseSkew {
+				t.Errorf("%s: %+v", off, h)
+			}
+			ours = 0
+			if h := g.Health(); h.Skew.Abs() > 2*time.Second {
+				t.Errorf("%s: put right: %+v", off, h)
+			}
+		})
+	}
+}

@@ -48,6 +48,7 @@ func (g *Gateway) do(ctx context.Context, c *call, request func(context.Context)
 		r.skew = skew(start, now, c.stamp)
 	}
 	if reading, ok := r.clock(start, now); ok {
+		reading.mono = time.Since(g.started)
 		r.clockOff = reading.skew.Abs() >= correction.RefuseSkew
 		g.mu.Lock()
 		g.clock.add(reading)

@@ -47,7 +47,7 @@ func (g *Gateway) Health() Health {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	h := g.health
-	middle, sure := g.clock.middle(g.now())
+	middle, sure := g.clock.middle(g.now(), time.Since(g.started))
 	h.Skew, h.SkewAt, h.SkewSure, h.SkewUnsigned = middle.skew, middle.at, sure, !middle.at.IsZero() && !middle.signed
 	h.Host, h.OnBackup = g.hosts[g.on].url, g.on > 0
 	return h
