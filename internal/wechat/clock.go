@@ -38,7 +38,8 @@ func (c *clock) add(r clockReading) {
 // a pause at once. A machine that was suspended looks the same, though, and nothing is
 // wrong with its clock: of the two the smaller difference counts.
 func (r clockReading) asOf(now time.Time, mono time.Duration) clockReading {
-	if set := r.skew - (now.Sub(r.at) - (mono - r.mono)); set.Abs() < r.skew.Abs() {
+	wall := now.Round(0).Sub(r.at.Round(0)) // not what the times measured beside
+	if set := r.skew - (wall - (mono - r.mono)); set.Abs() < r.skew.Abs() {
 		r.skew = set
 	}
 	return r
