@@ -174,33 +174,25 @@ func (s *Service) Waiting(ctx context.Context, a Actor) ([]Open, error) {
 	if !a.MayReadSettings() {
 		return nil, nil
 	}
-	s.settings.Lock()
-	defer s.settings.Unlock()
-	if w := &s.settings.waiting; !w.known || time.Since(w.read) >= settingsAge {
-		list, err := s.Store.Proposals(ctx)
-		if err != nil {
-			return nil, err
+	w, err := s.waiting.get(ctx, time.Now(), settingsAge, func(ctx context.Context) (w waitingEdits, err error) {
+		if w.list, err = s.Store.Proposals(ctx); err == nil && len(w.list) > 0 {
+			w.people, err = s.Store.People(ctx)
 		}
-		w.people = nil
-		if len(list) > 0 {
-			if w.people, err = s.Store.People(ctx); err != nil {
-				return nil, err
-			}
-		}
-		w.list, w.read, w.known = list, time.Now(), true
+		return w, err
+	})
+	if err != nil {
+		return nil, err
 	}
-	b := Basis{Actor: a, People: s.settings.waiting.people}
+	b := Basis{Actor: a, People: w.people}
 	var out []Open
-	for _, p := range s.settings.waiting.list {
+	for _, p := range w.list {
 		out = append(out, b.openFor(p))
 	}
 	return out, nil
 }
 
-// waitingCache is what waits, as it was read.
-type waitingCache struct {
-	known  bool
-	read   time.Time
+// waitingEdits are what waits, and who could agree.
+type waitingEdits struct {
 	list   []Proposal
 	people []Person
 }

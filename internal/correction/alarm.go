@@ -47,21 +47,16 @@ type Concerns struct {
 
 // alarms keeps what was found for a moment, so that each page can ask.
 type alarms struct {
-	journal atomic.Bool // the newest line could not be written
+	journal  atomic.Bool // the newest line could not be written
+	concerns aged[Concerns]
 
-	mu    sync.Mutex
-	read  time.Time
-	known Concerns
-	told  map[int64]time.Time // uncertain corrections that were logged, and when
+	mu   sync.Mutex
+	told map[int64]time.Time // uncertain corrections that were logged, and when
 }
 
 const alarmsAge = 2 * time.Second
 
-func (a *alarms) forget() {
-	a.mu.Lock()
-	a.read = time.Time{}
-	a.mu.Unlock()
-}
+func (a *alarms) forget() { a.concerns.forget() }
 
 // unresolved logs an uncertain correction that takes too long, once an hour.
 func (a *alarms) unresolved(log *slog.Logger, id int64, since time.Duration) {
@@ -85,19 +80,10 @@ func (a *alarms) unresolved(log *slog.Logger, id int64, since time.Duration) {
 
 // Concerns counts what alarms are made of, at most two seconds ago.
 func (s *Service) Concerns(ctx context.Context) (Concerns, error) {
-	a := &s.alarms
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	now := s.Now()
-	if !a.read.IsZero() && now.Sub(a.read).Abs() < alarmsAge {
-		return a.known, nil
-	}
-	c, err := s.Store.Concerns(ctx, now.Add(-AlarmAfter))
-	if err != nil {
-		return Concerns{}, err
-	}
-	a.read, a.known = now, c
-	return c, nil
+	return s.alarms.concerns.get(ctx, now, alarmsAge, func(ctx context.Context) (Concerns, error) {
+		return s.Store.Concerns(ctx, now.Add(-AlarmAfter))
+	})
 }
 
 // Alarms lists what supervisors and operators must know. What cannot be read is left

@@ -303,12 +303,8 @@ type Service struct {
 	alarms    alarms
 	counts    counts
 	editing   sync.Mutex // held while a setting is judged and stored
-	settings  struct {
-		sync.Mutex
-		Settings
-		read    time.Time
-		waiting waitingCache
-	}
+	settings  aged[Settings]
+	waiting   aged[waitingEdits]
 }
 
 // Timeouts of the steps of a confirmation: three waits for the store, two queries and

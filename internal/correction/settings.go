@@ -73,21 +73,13 @@ const settingsAge = time.Second
 
 // Settings returns the settings as they are now.
 func (s *Service) Settings(ctx context.Context) (Settings, error) {
-	s.settings.Lock()
-	defer s.settings.Unlock()
-	if s.settings.N != nil && time.Since(s.settings.read) < settingsAge {
-		return s.settings.Settings, nil
-	}
-	versions, err := s.Store.Settings(ctx)
-	if err != nil {
-		return Settings{}, err
-	}
-	out, err := ParseSettings(versions)
-	if err != nil {
-		return Settings{}, err
-	}
-	s.settings.Settings, s.settings.read = out, time.Now()
-	return out, nil
+	return s.settings.get(ctx, time.Now(), settingsAge, func(ctx context.Context) (Settings, error) {
+		versions, err := s.Store.Settings(ctx)
+		if err != nil {
+			return Settings{}, err
+		}
+		return ParseSettings(versions)
+	})
 }
 
 // ParseSettings reads the settings from the newest version of each that was ever edited.
@@ -140,7 +132,6 @@ func (s *Service) PolicyNow(ctx context.Context) (Policy, error) {
 
 // ForgetSettings makes the next look read the settings again. It follows every edit.
 func (s *Service) ForgetSettings() {
-	s.settings.Lock()
-	s.settings.N, s.settings.waiting.known = nil, false
-	s.settings.Unlock()
+	s.settings.forget()
+	s.waiting.forget()
 }

@@ -111,7 +111,7 @@ func (s *Service) throughRow(name SettingName, before, after Settings, c Correct
 	for _, f := range c.Flags() {
 		gone, sure := f.gone(after.Flags, after.Hours, s.DayTime(confirmed))
 		if f.Code == FlagSampled {
-			gone = !Drawn(DayKey(s.Key, s.DayTime(c.PreparedAt).Format(time.DateOnly)), c.ID, after.Flags.SamplePermille)
+			gone = !Drawn(DayKey(s.Key, s.DayName(c.PreparedAt)), c.ID, after.Flags.SamplePermille)
 		}
 		switch {
 		case gone && sure:

@@ -112,7 +112,9 @@ func readPerson(ctx context.Context, row func(context.Context, string, ...any) s
 	return p, nil
 }
 
+// query is row for many rows.
 func (w *writeTx) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	ctx = context.WithoutCancel(ctx)
 	if s := w.stmt(ctx, text); s != nil {
 		return s.QueryContext(ctx, args...)
 	}

@@ -99,21 +99,32 @@ func (w *writeTx) replay(ctx context.Context, c correction.Correction, sign corr
 	case err != nil:
 		return r, err
 	}
-	// What was decided then is not judged by the limits of now.
-	if _, err := w.exec(ctx, `INSERT INTO replaying (one) VALUES (1)`); err != nil {
-		return r, err
-	}
-	for _, e := range c.Events[1:] {
-		added, err := w.replayEvent(ctx, r.ID, c.Ref, e, &sign)
-		if err != nil {
-			return r, err
+	err = w.replaying(ctx, func() error {
+		for _, e := range c.Events[1:] {
+			added, err := w.replayEvent(ctx, r.ID, c.Ref, e, &sign)
+			if err != nil {
+				return err
+			}
+			if added {
+				r.Added++
+			}
 		}
-		if added {
-			r.Added++
-		}
-	}
-	_, err = w.exec(ctx, `DELETE FROM replaying`)
+		return nil
+	})
 	return r, err
+}
+
+// replaying runs work under the guards for events that come back: what was decided or
+// said then is not judged by the people and the limits of now.
+func (w *writeTx) replaying(ctx context.Context, work func() error) error {
+	if _, err := w.exec(ctx, `INSERT INTO replaying (one) VALUES (1)`); err != nil {
+		return err
+	}
+	if err := work(); err != nil {
+		return err
+	}
+	_, err := w.exec(ctx, `DELETE FROM replaying`)
+	return err
 }
 
 // restore inserts a correction that is not on record, under its old id if that is
@@ -250,7 +261,11 @@ func (s *Store) ReplayEvent(ctx context.Context, confirmHash [32]byte, e correct
 	}
 	done := make(chan bool, 1)
 	err = s.write(ctx, func(w *writeTx) error {
-		added, err := w.replayEvent(ctx, id, correction.Ref{}, e, nil)
+		var added bool
+		err := w.replaying(ctx, func() (err error) {
+			added, err = w.replayEvent(ctx, id, correction.Ref{}, e, nil)
+			return err
+		})
 		if err == nil {
 			done <- added
 		}
