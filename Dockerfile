@@ -3,6 +3,9 @@
 #	docker build --build-arg VERSION=1.0.0 -t correction-console .
 #	docker run -p 127.0.0.1:8080:8080 -v console:/data --env-file console.env correction-console
 #
+# console.env names the address that browsers use, CONSOLE_PUBLIC_URL: inside, the console
+# listens on all addresses, and without a public one it takes that for plain http beyond
+# this machine, which it refuses.
 # Keys and certificates are mounted read-only and named by CONSOLE_…_FILE.
 
 FROM golang:1.26-bookworm AS build

@@ -57,6 +57,9 @@ func makeFolder(data string) error {
 // openStore opens the database of the data folder, making both when they are
 // missing.
 func openStore(ctx context.Context, data string) (*store.Store, error) {
+	if err := refuseForeign(data); err != nil {
+		return nil, err
+	}
 	if err := makeFolder(data); err != nil {
 		return nil, err
 	}
@@ -69,22 +72,29 @@ func openStore(ctx context.Context, data string) (*store.Store, error) {
 
 // app is a running console.
 type app struct {
-	cfg     config.Config
-	store   *store.Store
-	journal *journal.Journal
-	service *correction.Service
-	machine *machine
-	publish *publisher
-	notify  *notify.Notifier // nil: nobody is told
-	server  *http.Server
-	log     *slog.Logger
+	cfg       config.Config
+	store     *store.Store
+	journal   *journal.Journal
+	service   *correction.Service
+	machine   *machine
+	publish   *publisher
+	mark      *highWater
+	notify    *notify.Notifier // nil: nobody is told
+	server    *http.Server
+	metrics   http.Handler
+	metricsAt net.Listener // nil: they have no listener of their own
+	keys      *keys        // nil: there are no files to read again
+	log       *slog.Logger
 }
 
 // appOptions is what the demo does differently.
 type appOptions struct {
 	gateway way
 	demoURL string
+	keys    *keys
 	log     *slog.Logger
+	// acceptRollback puts on record that part of the record is lost.
+	acceptRollback bool
 }
 
 // newApp puts the parts together. The caller closes the store; run closes the rest.
@@ -109,15 +119,27 @@ func newApp(st *store.Store, cfg config.Config, o appOptions) (*app, error) {
 	if err := behind(context.Background(), st, cfg.Journal); err != nil {
 		return nil, err
 	}
+	if err := rolledBack(context.Background(), st, cfg, signer.VerifierKey(), o.acceptRollback, o.log); err != nil {
+		return nil, err
+	}
+	lacks, err := journalLacks(context.Background(), st, cfg.Journal)
+	if err != nil {
+		return nil, err
+	}
+	if lacks {
+		o.log.Error("alarm", "kind", correction.JournalMissing, "folder", cfg.Journal)
+	}
 	second, err := journal.Open(cfg.Journal, time.Now)
 	if err != nil {
 		return nil, usageError{fmt.Errorf("CONSOLE_JOURNAL=%q: %w", cfg.Journal, err)}
 	}
 	publish := newPublisher(cfg, st, o.log)
 	machine := newMachine(cfg, st, o.gateway, publish)
+	machine.journalLacks, machine.keys = lacks, o.keys
 	service := &correction.Service{
 		Store: st, Gateway: o.gateway, Journal: second, Policy: policyOf(cfg), Key: keys.Confirm, Now: time.Now, Log: o.log, Machine: machine.now, Zone: cfg.Zone,
 	}
+	service.Lookups.PerMinute = cfg.LookupsPerMinute
 	tell := newNotifier(cfg, st, o.log)
 	if tell != nil {
 		service.Submitted = tell.Submitted
@@ -126,16 +148,20 @@ func newApp(st *store.Store, cfg config.Config, o appOptions) (*app, error) {
 		return nil, err
 	}
 	sessions := auth.NewSessions(st, keys, cfg.Secure(), time.Now, o.log)
-	handler, err := handlers.New(handlers.Config{
+	web := handlers.Config{
 		Corrections: service, Sessions: sessions, Preferences: st.SetPreferences,
 		SignIn: auth.NewAuthenticator(st, auth.NewHasher(), sessions, keys, time.Now, o.log), Ready: st.Ping, Audit: st.AppendAudit, Log: o.log, Now: time.Now, Zone: cfg.Zone,
-		Version: version, Prove: st.Proof, Checkpoint: st.Checkpoint, VerifierKey: signer.VerifierKey(), PublicURL: cfg.PublicURL, Proxies: cfg.TrustedProxies, Secure: cfg.Secure(), DemoURL: o.demoURL,
-	})
+		Version: version, Prove: st.Proof, Checkpoint: st.Checkpoint, VerifierKey: signer.VerifierKey(), PublicURL: cfg.PublicURL, Proxies: cfg.TrustedProxies, Secure: cfg.Secure(), Exposed: cfg.Exposed(), MetricsToken: cfg.MetricsToken, DemoURL: o.demoURL,
+	}
+	handler, err := handlers.New(web)
 	if err != nil {
 		second.Close()
 		return nil, usageError{fmt.Errorf("CONSOLE_PUBLIC_URL: %w", err)}
 	}
-	return &app{cfg: cfg, store: st, journal: second, service: service, machine: machine, publish: publish, notify: tell, server: handlers.NewHTTPServer(handler, o.log, handlers.AnswerWithin(cfg.Timeout)), log: o.log}, nil
+	return &app{
+		cfg: cfg, store: st, journal: second, service: service, machine: machine, publish: publish, mark: newHighWater(st, cfg.Journal, o.log), notify: tell, keys: o.keys,
+		server: handlers.NewHTTPServer(handler, o.log, handlers.AnswerWithin(cfg.Timeout)), metrics: handlers.NewMetrics(web), log: o.log,
+	}, nil
 }
 
 // newNotifier tells the robot of the settings about approvals; nil when there is none.
@@ -172,6 +198,19 @@ func policyOf(cfg config.Config) correction.Policy {
 // their files at once.
 // Settings that are known to be wrong are left alone.
 func gateway(cfg config.Config, known []config.Problem) (*wechat.Gateway, []config.Problem) {
+	w, problems := wechatConfig(cfg, known)
+	if len(problems) > 0 || len(known) > 0 {
+		return nil, problems
+	}
+	g, err := wechat.New(w)
+	if err != nil {
+		problems = append(problems, config.Problem{Setting: "CONSOLE_WECHAT_API_HOST", Value: cfg.APIHost, Fix: err.Error()})
+	}
+	return g, problems
+}
+
+// wechatConfig reads the files of WeChat's keys.
+func wechatConfig(cfg config.Config, known []config.Problem) (wechat.Config, []config.Problem) {
 	var problems []config.Problem
 	note := func(setting, path string, err error) {
 		if err != nil && !names(known, setting) {
@@ -197,20 +236,20 @@ func gateway(cfg config.Config, known []config.Problem) (*wechat.Gateway, []conf
 		w.CA, err = wechat.LoadCA(cfg.CAFile)
 		note("CONSOLE_WECHAT_CA_FILE", cfg.CAFile, err)
 	}
-	if len(problems) > 0 || len(known) > 0 {
-		return nil, problems
-	}
-	g, err := wechat.New(w)
-	note("CONSOLE_WECHAT_API_HOST", cfg.APIHost, err)
-	return g, problems
+	ownKey, ownCertificate := w.OwnKeys()
+	note("CONSOLE_WECHAT_PUBLIC_KEY_FILE", cfg.PublicKeyFile, ownKey)
+	note("CONSOLE_WECHAT_PLATFORM_CERT_FILES", strings.Join(cfg.PlatformCertFiles, ","), ownCertificate)
+	return w, problems
 }
 
 func names(problems []config.Problem, setting string) bool {
 	return slices.ContainsFunc(problems, func(p config.Problem) bool { return p.Setting == setting })
 }
 
-// untilStopped is a context that ends when a signal asks to stop.
+// untilStopped is a context that ends when a signal asks to stop. A reader of the log
+// who goes away does not stop anything.
 func untilStopped() (context.Context, context.CancelFunc) {
+	signal.Ignore(syscall.SIGPIPE)
 	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 }
 
@@ -224,17 +263,21 @@ type restartError struct{ error }
 // brokenEvery is how often the disk is looked at.
 const brokenEvery = 5 * time.Second
 
+// metricsConnections is how many connections the listener of the metrics takes.
+const metricsConnections = 16
+
 // run serves until ctx ends, then finishes what is under way. What an earlier stop
 // left open is settled beside the first requests: the order of an open correction is
 // held until then.
 func (a *app) run(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer a.journal.Close()
-	l = handlers.Limit(l, a.cfg.TrustedProxies, a.log)
-	served := make(chan error, 1)
+	l = handlers.Limit(l, a.cfg.TrustedProxies, a.cfg.Connections, a.cfg.ConnectionsPerAddress, a.log)
+	served := make(chan error, 2)
 	go func() {
 		if a.cfg.TLS() {
-			served <- a.server.ServeTLS(l, a.cfg.TLSCertFile, a.cfg.TLSKeyFile)
+			a.server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: a.keys.certificate}
+			served <- a.server.ServeTLS(l, "", "")
 		} else {
 			served <- a.server.Serve(l)
 		}
@@ -242,6 +285,16 @@ func (a *app) run(ctx context.Context, l net.Listener) error {
 	var background sync.WaitGroup
 	defer background.Wait()
 	defer cancel()
+	if a.metricsAt != nil {
+		watched := handlers.NewHTTPServer(a.metrics, a.log, time.Minute)
+		defer watched.Close()
+		go func() {
+			served <- watched.Serve(handlers.Limit(a.metricsAt, nil, metricsConnections, metricsConnections, a.log))
+		}()
+	}
+	if a.keys != nil {
+		background.Go(func() { a.keys.watch(ctx) })
+	}
 	background.Go(func() { a.lookAfter(ctx) })
 	background.Go(func() { a.publish.run(ctx, a.cfg.CheckpointInterval) })
 	if a.notify != nil {
@@ -263,6 +316,8 @@ func (a *app) run(ctx context.Context, l net.Listener) error {
 			a.tidy(ctx)
 		case <-disk.C:
 			a.machine.look()
+			a.mark.write(ctx)
+			a.machine.distrust(a.log)
 			if refuses := a.service.Refuses(); (refuses != "") != low {
 				low = refuses != ""
 				a.log.Error("alarm", "kind", refuses, "on", low, "free", a.machine.free.Load())
@@ -278,6 +333,9 @@ func (a *app) run(ctx context.Context, l net.Listener) error {
 	}
 }
 
+// lastCheckpoint is how long a stop waits for the last checkpoint to leave.
+const lastCheckpoint = 3 * time.Second
+
 // stop finishes what is under way: a confirmation's outcome must be recorded.
 func (a *app) stop() error {
 	drain, cancel := context.WithTimeout(context.Background(), handlers.AnswerWithin(a.cfg.Timeout))
@@ -286,6 +344,11 @@ func (a *app) stop() error {
 	if perr := a.service.RecordPending(context.Background()); perr != nil {
 		a.log.Error("outcomes are not on record", "err", perr)
 	}
+	// What a copy made after the stop is compared with.
+	last, cancel := context.WithTimeout(context.Background(), lastCheckpoint)
+	defer cancel()
+	a.mark.write(last)
+	a.publish.publish(last)
 	return err
 }
 
@@ -294,6 +357,7 @@ func (a *app) stop() error {
 func (a *app) lookAfter(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := a.service.Recover(context.WithoutCancel(ctx)) // a stop meanwhile is no fault
+		a.void(context.WithoutCancel(ctx))
 		if err == nil {
 			err = a.service.StartWatch(ctx)
 		}
@@ -330,13 +394,24 @@ const (
 	keepLooks    = 48 * time.Hour
 )
 
+// void voids what waits and is no longer permitted, whoever edited what.
+func (a *app) void(ctx context.Context) {
+	if err := a.service.VoidUnpermitted(ctx); err != nil {
+		a.log.Error("void corrections", "err", err)
+	}
+}
+
 // tidy does what has to be done now and then.
 func (a *app) tidy(ctx context.Context) {
 	if err := a.service.ExpireOverdue(ctx); err != nil {
 		a.log.Error("expire corrections", "err", err)
 	}
+	a.void(ctx)
 	if err := a.service.RecordPending(ctx); err != nil {
 		a.log.Error("record outcomes", "err", err)
+	}
+	if err := a.service.EndWaits(ctx); err != nil {
+		a.log.Error("put into force what waited", "err", err)
 	}
 	if err := a.service.RollUp(ctx); err != nil {
 		a.log.Error("prepare figures", "err", err)
@@ -356,13 +431,23 @@ func (a *app) tidy(ctx context.Context) {
 // warnPlain warns when people's passwords would cross a network in the open.
 func warnPlain(cfg config.Config, at net.Addr, log *slog.Logger) {
 	tcp, ok := at.(*net.TCPAddr)
-	if ok && !tcp.IP.IsLoopback() && !cfg.Secure() {
+	if cfg.Exposed() {
+		log.Warn("plain http beyond this machine, as --insecure-http asks: passwords and sessions cross the network in the open", "address", at.String())
+	} else if ok && !tcp.IP.IsLoopback() && !cfg.Secure() {
 		log.Warn("plain http on a network address: set CONSOLE_TLS_CERT_FILE, or CONSOLE_PUBLIC_URL to the https address of a proxy", "address", at.String())
 	}
 }
 
+// warnBlind warns when nothing could tell that an older copy of the data folder took its
+// place.
+func warnBlind(cfg config.Config, log *slog.Logger) {
+	if rollbackBlind(cfg) {
+		log.Warn("an older copy of the data folder would not be noticed: put CONSOLE_JOURNAL or CONSOLE_CHECKPOINT_FOLDER elsewhere", "data", cfg.Data)
+	}
+}
+
 // listen opens the address; a taken port is told with its setting.
-func listen(address string) (net.Listener, error) {
+func listen(setting, address string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		var op *net.OpError
@@ -370,9 +455,9 @@ func listen(address string) (net.Listener, error) {
 			err = op.Err
 		}
 		if errors.Is(err, syscall.EADDRINUSE) {
-			return nil, fmt.Errorf("CONSOLE_LISTEN=%q: the port is taken by another program", address)
+			return nil, fmt.Errorf("%s=%q: the port is taken by another program", setting, address)
 		}
-		return nil, fmt.Errorf("CONSOLE_LISTEN=%q: %w", address, err)
+		return nil, fmt.Errorf("%s=%q: %w", setting, address, err)
 	}
 	return l, nil
 }
@@ -382,8 +467,9 @@ func checkTLS(cfg config.Config, known []config.Problem) []config.Problem {
 	if cfg.TLSCertFile == "" || cfg.TLSKeyFile == "" || names(known, "CONSOLE_TLS_CERT_FILE") || names(known, "CONSOLE_TLS_KEY_FILE") {
 		return nil
 	}
-	if _, err := tls.LoadX509KeyPair(cfg.TLSCertFile, cfg.TLSKeyFile); err != nil {
-		return []config.Problem{{Setting: "CONSOLE_TLS_CERT_FILE", Value: cfg.TLSCertFile, Fix: err.Error()}}
+	_, setting, err := loadPair(cfg)
+	if err != nil {
+		return []config.Problem{{Setting: setting, Value: map[bool]string{true: cfg.TLSKeyFile, false: cfg.TLSCertFile}[setting == "CONSOLE_TLS_KEY_FILE"], Fix: err.Error()}}
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ import (
 
 // The tests run the real program: this test binary, told to be the console.
 func TestMain(m *testing.M) {
+	testVariables = append(testVariables, "CONSOLE_TEST_RUN", "CONSOLE_TEST_FULL_DISK", "CONSOLE_CRASH_AT")
 	if os.Getenv("CONSOLE_TEST_RUN") == "1" {
 		os.Exit(run(os.Args[1:]))
 	}
@@ -69,6 +70,12 @@ func settings(t *testing.T) (env []string, dir string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { sim.Close() })
+	return settingsOf(t, sim)
+}
+
+// settingsOf are those of an installation that talks to this simulator.
+func settingsOf(t *testing.T, sim *simulator.Server) (env []string, dir string) {
+	t.Helper()
 	dir = t.TempDir()
 	if err := sim.WriteKeys(dir); err != nil {
 		t.Fatal(err)
@@ -125,7 +132,7 @@ func TestServe_StartsAnswersAndStops(t *testing.T) {
 	t.Parallel()
 	env, dir := settings(t)
 	url, stop := serve(t, env)
-	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/login": 200, "/metrics": 200, "/nothing": 404} {
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/login": 200, "/metrics": 404, "/nothing": 404} {
 		res, err := http.Get(url + path)
 		if err != nil {
 			t.Fatal(err)

@@ -9,7 +9,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"correction-console/internal/auth"
@@ -24,6 +26,7 @@ type demoCommand struct {
 	Listen    string `name:"listen" env:"CONSOLE_LISTEN" default:"127.0.0.1:8080" help:"Address to listen on."`
 	Data      string `name:"data" type:"path" help:"Folder to keep the demo's data in. Default: a temporary folder, deleted at the end."`
 	QuietTime string `name:"quiet-time" env:"CONSOLE_QUIET_TIME" default:"30s" help:"Time before \"not applied\" may be said; short, so that it can be watched."`
+	Lookups   int    `name:"lookups-per-minute" env:"CONSOLE_LOOKUPS_PER_MINUTE" default:"60" help:"Orders that a person may look up in a minute; 0 = no limit."`
 }
 
 // demoPeople are the demo's people: one a role, and a second supervisor.
@@ -42,6 +45,7 @@ func demoConfig(listen, data string, zone *time.Location, quiet time.Duration) c
 	return config.Config{
 		Listen: listen, Data: data, Zone: zone, Quiet: quiet, Timeout: wechat.DefaultTimeout, Recheck: time.Second, FollowFor: 30 * 24 * time.Hour,
 		Journal: filepath.Join(data, "journal"), CheckpointKeyFile: filepath.Join(data, "checkpoint.key"), CheckpointInterval: 15 * time.Minute,
+		Connections: 512, ConnectionsPerAddress: 32,
 	}
 }
 
@@ -49,9 +53,14 @@ func demoConfig(listen, data string, zone *time.Location, quiet time.Duration) c
 func (d *demoCommand) Run() error {
 	ctx, stop := untilStopped()
 	defer stop()
+	signal.Ignore(syscall.SIGHUP) // there is nothing to read again
+	limitMemory()
 	quiet, err := time.ParseDuration(d.QuietTime)
 	if err != nil || quiet <= 0 {
 		return usageError{fmt.Errorf("CONSOLE_QUIET_TIME=%q: write a duration, such as 30s", d.QuietTime)}
+	}
+	if !config.ValidLookups(d.Lookups) {
+		return usageError{fmt.Errorf("CONSOLE_LOOKUPS_PER_MINUTE=\"%d\": %s", d.Lookups, config.LookupsFix)}
 	}
 	data := d.Data
 	if data == "" {
@@ -60,10 +69,13 @@ func (d *demoCommand) Run() error {
 		}
 		defer os.RemoveAll(data)
 	}
+	if err := refuseForeign(data); err != nil {
+		return err
+	}
 	if err := markDemo(data); err != nil {
 		return err
 	}
-	l, err := listen(d.Listen)
+	l, err := listen("CONSOLE_LISTEN", d.Listen)
 	if err != nil {
 		return err
 	}
@@ -106,9 +118,13 @@ func (d *demoCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	a, err := newApp(st, demoConfig(d.Listen, data, zone, quiet), appOptions{
+	cfg := demoConfig(d.Listen, data, zone, quiet)
+	cfg.LookupsPerMinute = d.Lookups
+	lines := newLogWriter(os.Stderr)
+	defer lines.flush()
+	a, err := newApp(st, cfg, appOptions{
 		gateway: gw, demoURL: "http://" + faults.Addr().String() + "/",
-		log: slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		log: slog.New(slog.NewJSONHandler(lines, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {
 		return err

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"correction-console/internal/correction"
 	"correction-console/internal/store"
@@ -21,6 +23,7 @@ type merchantAdd struct {
 }
 
 func (m *merchantAdd) Run() error {
+	m.SubMchID = correction.HalfWidth(m.SubMchID)
 	if !correction.ValidMchID(m.SubMchID) {
 		return usageError{fmt.Errorf("%q is no sub-merchant number: digits only", m.SubMchID)}
 	}
@@ -72,6 +75,7 @@ type serviceAdd struct {
 }
 
 func (s *serviceAdd) Run() error {
+	s.ServiceID, s.Industry = correction.HalfWidth(s.ServiceID), correction.HalfWidth(s.Industry)
 	if !correction.ValidServiceID(s.ServiceID) {
 		return usageError{fmt.Errorf("%q is no service id: 1 to 32 digits or letters", s.ServiceID)}
 	}
@@ -85,16 +89,48 @@ func (s *serviceAdd) Run() error {
 	}
 	if s.Cap != "" {
 		if o.Cap, err = correction.ParseYuan(s.Cap); err != nil || o.Cap == 0 {
+			if errors.Is(err, correction.ErrYuanTooLarge) {
+				return usageError{fmt.Errorf("--cap %q: at most %s", s.Cap, correction.MaxAmount.Yuan())}
+			}
 			return usageError{fmt.Errorf("--cap %q: write yuan, such as 99.00", s.Cap)}
 		}
 	}
 	return withStore(s.Data, func(ctx context.Context, st *store.Store) error {
-		if err := st.PutOffering(ctx, o); err != nil {
+		switch now, err := st.AddOffering(ctx, o); {
+		case errors.Is(err, correction.ErrLoosens):
+			return proposeOffering(ctx, st, now, o)
+		case err != nil:
 			return err
 		}
 		fmt.Printf("service %s: %s\n", o.ServiceID, o.Name)
 		return nil
 	})
+}
+
+// proposeOffering keeps what loosens until a supervisor for all merchants agrees, and
+// says so: nothing has changed yet.
+func proposeOffering(ctx context.Context, st *store.Store, now *correction.Offering, o correction.Offering) error {
+	p, err := correction.OfferingProposal(now, o)
+	if err != nil {
+		return err
+	}
+	p.At = time.Now()
+	n, err := st.Propose(ctx, p, "")
+	if errors.Is(err, correction.ErrTaken) {
+		return fmt.Errorf("service %s: an edit of somebody else waits already; a supervisor agrees to it or declines it first (Settings, Services)", o.ServiceID)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Printf("service %s: NOT CHANGED YET. This allows more than now, so version %d waits until a supervisor for all merchants agrees (Settings, Services).\n", o.ServiceID, n)
+	people, err := st.People(ctx)
+	if err != nil {
+		return err
+	}
+	if p.Way(people) == correction.WayNobody {
+		fmt.Println("No active supervisor is for all merchants, so nobody can agree at present.")
+	}
+	return nil
 }
 
 func industryCodes() string {

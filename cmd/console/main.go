@@ -55,6 +55,9 @@ func settingsFile(r io.Reader) (kong.Resolver, error) {
 	return f, err
 }
 
+// onceOnly is a flag that must be given by hand each time.
+const onceOnly = "accept-rollback"
+
 type fileSettings struct {
 	kong.Resolver
 	names map[string]any
@@ -66,6 +69,9 @@ func (f fileSettings) Resolve(ctx *kong.Context, parent *kong.Path, flag *kong.F
 			return nil, nil
 		}
 	}
+	if flag.Name == onceOnly {
+		return nil, nil
+	}
 	return f.Resolver.Resolve(ctx, parent, flag)
 }
 
@@ -74,7 +80,7 @@ func (f fileSettings) Resolve(ctx *kong.Context, parent *kong.Path, flag *kong.F
 func (f fileSettings) Validate(app *kong.Application) error {
 	known := map[string]bool{}
 	err := kong.Visit(app, func(node kong.Visitable, next kong.Next) error {
-		if flag, ok := node.(*kong.Flag); ok {
+		if flag, ok := node.(*kong.Flag); ok && flag.Name != onceOnly {
 			known[strings.ReplaceAll(flag.Name, "-", "_")] = true
 		}
 		return next(nil)
@@ -87,13 +93,22 @@ func (f fileSettings) Validate(app *kong.Application) error {
 	return err
 }
 
+func newParser(c *commands) *kong.Kong {
+	return kong.Must(c, kong.Name("console"), kong.Description("The correction console (改价台)."),
+		kong.Configuration(settingsFile), kong.Vars{"industries": industryCodes()}, kong.UsageOnError(), kong.Exit(os.Exit))
+}
+
 // run carries out one command and returns the exit code: 0, 2 for what was asked
 // wrongly or configured wrongly, 1 for everything else.
 func run(args []string) int {
 	var c commands
-	parser := kong.Must(&c, kong.Name("console"), kong.Description("The correction console (改价台)."),
-		kong.Configuration(settingsFile), kong.Vars{"industries": industryCodes()}, kong.UsageOnError(), kong.Exit(os.Exit))
+	parser := newParser(&c)
 	ctx, err := parser.Parse(args)
+	command := ""
+	if err == nil {
+		command = ctx.Command()
+	}
+	warnUnknown(command, unknownVariables(variables(parser.Model)))
 	if err == nil {
 		err = ctx.Run()
 	} else {

@@ -45,7 +45,9 @@ func (u *userAdd) Run() error {
 	if display == "" {
 		display = name
 	}
-	for _, m := range u.Merchant {
+	for i, m := range u.Merchant {
+		m = correction.HalfWidth(m)
+		u.Merchant[i] = m
 		if !correction.ValidMchID(m) {
 			return usageError{fmt.Errorf("--merchant %q: write the sub-merchant number, digits only", m)}
 		}
@@ -124,11 +126,11 @@ type userReset struct {
 }
 
 func (u *userReset) Run() error {
-	name, err := auth.NormalUsername(u.Name)
-	if err != nil {
-		return known(auth.ErrNoUser, u.Name)
-	}
 	return withStore(u.Data, func(ctx context.Context, st *store.Store) error {
+		name, err := meant(ctx, st, u.Name)
+		if err != nil {
+			return err
+		}
 		hash, err := newPassword(ctx, u.PasswordStdin, name)
 		if err != nil {
 			return err
@@ -148,17 +150,24 @@ type userDisable struct {
 }
 
 func (u *userDisable) Run() error {
-	name, err := auth.NormalUsername(u.Name)
-	if err != nil {
-		return known(auth.ErrNoUser, u.Name)
-	}
 	return withStore(u.Data, func(ctx context.Context, st *store.Store) error {
+		name, err := meant(ctx, st, u.Name)
+		if err != nil {
+			return err
+		}
 		if err := known(st.SetDisabled(ctx, name, !u.Enable), name); err != nil {
 			return err
 		}
 		fmt.Printf("%s: %s\n", name, map[bool]string{true: "enabled", false: "disabled; all sessions ended"}[u.Enable])
 		return nil
 	})
+}
+
+// meant is the user name, as it is kept, of whom a typed name means: the same person who
+// signs in with it.
+func meant(ctx context.Context, st *store.Store, typed string) (string, error) {
+	user, err := st.UserByName(ctx, typed)
+	return user.Username, known(err, typed)
 }
 
 func known(err error, name string) error {

@@ -11,3 +11,6 @@ import (
 func plant(*correction.Service, *store.Store) error { return nil }
 
 func shared() bool { return false }
+
+// testVariables are those of the environment that only tests set.
+var testVariables []string

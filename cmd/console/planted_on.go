@@ -32,6 +32,9 @@ func plant(s *correction.Service, st *store.Store) (err error) {
 	return err
 }
 
+// testVariables are those of the environment that only tests set.
+var testVariables = []string{"CONSOLE_PLANT", "CONSOLE_SHARED", "CONSOLE_CRASH_AT"}
+
 // shared lets two consoles serve one folder.
 func shared() bool { return os.Getenv("CONSOLE_SHARED") != "" }
 
@@ -46,14 +49,14 @@ type intent struct {
 	event correction.Event
 }
 
-func (s *afterwards) MarkSending(_ context.Context, id int64, sign correction.Signing, e correction.Event) error {
+func (s *afterwards) MarkSending(_ context.Context, id int64, sign correction.Signing, e correction.Event, _ *correction.Trial) error {
 	s.intents.Store(id, intent{sign, e})
 	return nil
 }
 
 func (s *afterwards) Append(ctx context.Context, id int64, from correction.State, n int, e correction.Event) error {
 	if i, ok := s.intents.LoadAndDelete(id); ok {
-		if err := s.Store.MarkSending(ctx, id, i.(intent).sign, i.(intent).event); err != nil {
+		if err := s.Store.MarkSending(ctx, id, i.(intent).sign, i.(intent).event, nil); err != nil {
 			return err
 		}
 	}

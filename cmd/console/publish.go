@@ -120,17 +120,7 @@ func (p *publisher) write(c correction.Checkpoint) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("write checkpoint: %w", err)
 	}
-	f, err := os.CreateTemp(p.folder, ".checkpoint-*")
-	if err != nil {
-		return fmt.Errorf("write checkpoint: %w", err)
-	}
-	defer os.Remove(f.Name())
-	_, err = f.WriteString(c.Note)
-	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
+	if err := replaceFile(name, []byte(c.Note), 0o644); err != nil {
 		return fmt.Errorf("write checkpoint: %w", err)
 	}
 	return nil

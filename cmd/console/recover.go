@@ -13,6 +13,7 @@ import (
 	"correction-console/internal/config"
 	"correction-console/internal/correction"
 	"correction-console/internal/journal"
+	"correction-console/internal/ledger"
 	"correction-console/internal/store"
 )
 
@@ -75,13 +76,16 @@ type recoverCommand struct {
 // back.
 func (r *recoverCommand) Run() error {
 	cfg, problems := r.Check(r.Data)
+	owner := checkOwner(cfg)
 	var gw way
 	if !r.Offline {
 		g, more := gateway(cfg, problems)
-		if problems = append(problems, more...); len(problems) > 0 {
+		if problems = slices.Concat(problems, more, owner); len(problems) > 0 {
 			return settingsError(problems)
 		}
 		gw = g
+	} else if len(owner) > 0 {
+		return settingsError(owner)
 	}
 	ctx, stop := untilStopped()
 	defer stop()
@@ -104,6 +108,14 @@ func (r *recoverCommand) Run() error {
 		Store: st, Gateway: gw, Journal: second, Policy: policyOf(cfg), Now: time.Now,
 		Log: slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 	}
+	signer, err := ledger.LoadOrCreateKey(cfg.CheckpointKeyFile)
+	if err != nil {
+		return usageError{fmt.Errorf("CONSOLE_CHECKPOINT_KEY_FILE=%q: %w", cfg.CheckpointKeyFile, err)}
+	}
+	before, err := compareKept(ctx, st, cfg, signer.VerifierKey(), true)
+	if err != nil {
+		return err
+	}
 	report, err := replayJournal(ctx, st, cfg.Journal)
 	if err == nil && report.held {
 		// The copy was made while corrections held their orders that came to nothing later.
@@ -121,10 +133,18 @@ func (r *recoverCommand) Run() error {
 	}
 	slices.Sort(report.touched)
 	report.touched = slices.Compact(report.touched)
+	// Both name what could not be brought back; only then may the console start.
+	losses, err := before.accept(ctx, st, "recover", int64(report.added))
+	if err != nil {
+		return err
+	}
 	if err := mark(ctx, st, second, report); err != nil {
 		return err
 	}
 	fmt.Printf("%d lines read, %d records added to %d corrections\n", report.lines, report.added, len(report.touched))
+	for _, l := range losses {
+		fmt.Printf("on record: the checkpoint of %d events is superseded, %d of them could not be rebuilt\n", l.Checkpoint.Size, l.Missing)
+	}
 	if gw != nil {
 		ask(ctx, service, report.touched)
 	}

@@ -109,7 +109,7 @@ func (b *bench) send(c *correction.Correction) {
 	b.claim(c)
 	sign := correction.NewSigning(b.tick())
 	e := correction.Event{N: 3, State: correction.Sending, At: b.tick(), Detail: correction.Detail{SignMS: sign.At.UnixMilli()}}
-	b.ok(b.st.MarkSending(b.t.Context(), c.ID, sign, e))
+	b.ok(b.st.MarkSending(b.t.Context(), c.ID, sign, e, nil))
 	c.Events = append(c.Events, e)
 	b.ok(b.j.Sending(b.t.Context(), *c, sign))
 }
@@ -168,7 +168,7 @@ func (b *bench) recover(code int, says ...string) {
 // refuses reports whether serve refuses to start for the journal's sake.
 func (b *bench) refuses() bool {
 	b.t.Helper()
-	code, _, msg := console(b.t, append(b.env, "CONSOLE_LISTEN=192.0.2.1:1"), "", "serve") // an address that is not here: it ends
+	code, _, msg := console(b.t, append(b.env, "CONSOLE_LISTEN=192.0.2.1:1", "CONSOLE_INSECURE_HTTP=true"), "", "serve") // an address that is not here: it ends
 	if code == 2 && strings.Contains(msg, "console recover") {
 		return true
 	}
@@ -251,7 +251,7 @@ func TestRecover_TellsWhatDiffersAndOverwritesNothing(t *testing.T) {
 	copied := b.copied()
 	sign := correction.NewSigning(b.tick())
 	sending := correction.Event{N: 3, State: correction.Sending, At: b.tick()}
-	b.ok(b.st.MarkSending(t.Context(), c.ID, sign, sending))
+	b.ok(b.st.MarkSending(t.Context(), c.ID, sign, sending, nil))
 	c.Events = append(c.Events, sending)
 	b.ok(b.j.Sending(t.Context(), c, sign))
 	b.follow(&c, correction.Event{State: correction.Applied})
@@ -307,7 +307,7 @@ func TestRecover_WhatWasApproved(t *testing.T) {
 	zhou := b.add("zhou", correction.Supervisor)
 	first := b.prepare(1, "lin", "A1")
 	waits := correction.Event{N: 2, State: correction.Awaiting, At: b.tick(), ActorID: 1, ActorName: "lin", Detail: correction.Detail{Over: []correction.Over{{Code: correction.OverPer, Limit: 5000}}}}
-	b.ok(b.st.Submit(t.Context(), first.ID, first.Ref, waits))
+	b.ok(b.st.Submit(t.Context(), first.ID, first.Ref, waits, nil))
 	b.ok(b.st.PutSetting(t.Context(), correction.SettingLimits, 1, []byte(`{"roles":{"supervisor":{"per":100}}}`), 0, "", b.tick()))
 	copied := b.copied()
 	b.ok(b.st.PutSetting(t.Context(), correction.SettingLimits, 2, []byte(`{}`), 0, "", b.tick()))
@@ -315,14 +315,14 @@ func TestRecover_WhatWasApproved(t *testing.T) {
 
 	c := b.prepare(1, "lin", "A1")
 	waits.At = b.tick()
-	b.ok(b.st.Submit(t.Context(), c.ID, c.Ref, waits))
+	b.ok(b.st.Submit(t.Context(), c.ID, c.Ref, waits, nil))
 	approved := correction.Event{N: 3, State: correction.Approved, At: b.tick(), ActorID: zhou, ActorName: "zhou", Detail: correction.Detail{BodySHA256: hex.EncodeToString(c.BodySHA256[:])}}
 	claimed := correction.Event{N: 4, State: correction.Claimed, At: b.tick(), ActorID: zhou, ActorName: "zhou", Detail: correction.Detail{Flags: []correction.Flag{{Code: correction.FlagShare, Found: 899, Limit: 500}}}}
-	b.ok(b.st.Approve(t.Context(), c.ID, 2, approved, claimed))
+	b.ok(b.st.Approve(t.Context(), c.ID, 2, approved, claimed, nil))
 	c.Events = append(c.Events, waits, approved, claimed)
 	sign := correction.NewSigning(b.tick())
 	sending := correction.Event{N: 5, State: correction.Sending, At: b.tick(), Detail: correction.Detail{SignMS: sign.At.UnixMilli()}}
-	b.ok(b.st.MarkSending(t.Context(), c.ID, sign, sending))
+	b.ok(b.st.MarkSending(t.Context(), c.ID, sign, sending, nil))
 	c.Events = append(c.Events, sending)
 	b.ok(b.j.Sending(t.Context(), c, sign))
 	b.follow(&c, correction.Event{State: correction.Applied})

@@ -102,7 +102,7 @@ func simulated(t *testing.T, dir string) ([]string, *simulator.Server) {
 		"CONSOLE_WECHAT_MCHID=" + cfg.MchID, "CONSOLE_WECHAT_CERT_SERIAL=" + cfg.CertSerial,
 		"CONSOLE_WECHAT_PRIVATE_KEY_FILE=" + filepath.Join(dir, simulator.PrivateKeyFile),
 		"CONSOLE_WECHAT_PUBLIC_KEY_ID=" + cfg.PublicKeyID, "CONSOLE_WECHAT_PUBLIC_KEY_FILE=" + filepath.Join(dir, simulator.PublicKeyFile),
-		"CONSOLE_QUIET_TIME=1600ms", "CONSOLE_RECHECK_INTERVAL=20ms", "CONSOLE_MIN_FREE=0",
+		"CONSOLE_QUIET_TIME=1600ms", "CONSOLE_RECHECK_INTERVAL=20ms", "CONSOLE_MIN_FREE=0", "CONSOLE_LOOKUPS_PER_MINUTE=0",
 	}, sim
 }
 

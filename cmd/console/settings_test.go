@@ -45,9 +45,9 @@ func TestDemo_SeedsLimitsOnce(t *testing.T) {
 	if over := agent.Check(31800, 400, correction.Spent{}); len(over) != 1 {
 		t.Errorf("its second does not: %+v", over)
 	}
-	problems, changed, err := s.EditSetting(t.Context(), a, correction.SettingLimits, 1, correction.Typed{"agent.per": "50"}, "127.0.0.1")
-	if err != nil || !changed || len(problems) > 0 {
-		t.Fatal(problems, changed, err)
+	problems, saved, err := s.EditSetting(t.Context(), a, correction.SettingLimits, 1, correction.Typed{"agent.per": "50", "agent.day": "5000", "agent.count": "200"}, "127.0.0.1")
+	if err != nil || saved != correction.SavedNow || len(problems) > 0 {
+		t.Fatal(problems, saved, err)
 	}
 	must(seedDemo(t.Context(), st, "another"))
 	if list, err := st.SettingHistory(t.Context(), correction.SettingLimits, 9); err != nil || len(list) != 2 || list[0].ActorName != boss.Name {
@@ -80,7 +80,7 @@ func TestNotifier_TellsOfTheQueue(t *testing.T) {
 	cfg.WebhookURL, cfg.WebhookFormat = robot.URL, "wecom"
 	n := newNotifier(cfg, b.st, quietLog())
 	c := b.prepare(1, "lin", "A1")
-	b.ok(b.st.Submit(t.Context(), c.ID, c.Ref, correction.Event{N: 2, State: correction.Awaiting, At: b.tick(), ActorID: 1, ActorName: "lin"}))
+	b.ok(b.st.Submit(t.Context(), c.ID, c.Ref, correction.Event{N: 2, State: correction.Awaiting, At: b.tick(), ActorID: 1, ActorName: "lin"}, nil))
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	go n.Run(ctx)

@@ -28,16 +28,21 @@ type verifyCommand struct {
 // Run computes the proof of the record again. What does not agree is named, the first
 // of it, with exit code 1.
 func (v *verifyCommand) Run() error {
+	path := v.Database
+	if path == "" {
+		path = config.DatabasePath(v.Data)
+	}
+	if v.Proof == "" { // SQLite makes files beside a database that it reads
+		if err := refuseForeign(filepath.Dir(path), path); err != nil {
+			return err
+		}
+	}
 	keys, err := v.keys()
 	if err != nil {
 		return err
 	}
 	if v.Proof != "" {
 		return v.proof(keys)
-	}
-	path := v.Database
-	if path == "" {
-		path = config.DatabasePath(v.Data)
 	}
 	var elsewhere []ledger.Checkpoint
 	for _, name := range v.Checkpoint {
@@ -62,10 +67,15 @@ func (v *verifyCommand) Run() error {
 	if err != nil {
 		return err
 	}
+	if len(r.OtherKeys) > 0 {
+		return fmt.Errorf("%s agrees with its own checkpoints, but the key is another one: they are signed by %s, which proves nothing without its verifier key. Give that with --key, or put the key file back", path, strings.Join(r.OtherKeys, ", "))
+	}
 	fmt.Printf("%s is as it was written\n", path)
 	fmt.Printf("%d events of %d corrections, %d intents to send, in %s\n", r.Events, r.Corrections, r.Intents, time.Since(start).Round(time.Millisecond))
 	fmt.Printf("root %s\n", base64.StdEncoding.EncodeToString(r.Root[:]))
 	fmt.Printf("%d checkpoints of its own agree\n", r.Checkpoints)
+	fmt.Println("covered: the file itself (SQLite's integrity and foreign keys), the tables and their guards, every correction with its events, intent to send, state, flags, what its author gave up and whose order it holds, and the checkpoints")
+	fmt.Println("not covered, for it is not in the proof: people, passwords and sessions, settings, merchants and services, the audit rows, closed days, named views and drafts; whoever can write to the file could have changed them")
 	for i, c := range elsewhere {
 		fmt.Printf("%s agrees: %d events, %s\n", v.Checkpoint[i], c.Size, time.UnixMilli(c.AtMS).UTC().Format(time.RFC3339))
 	}

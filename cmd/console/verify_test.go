@@ -84,14 +84,16 @@ func TestVerify_ExitCodes(t *testing.T) {
 	v.run(1, "not the one of the checkpoint", "--checkpoint", v.file("root", resign(mine, func(c *ledger.Checkpoint) { c.Root[3] ^= 1 })))
 	v.run(1, "of the 100 records", "--checkpoint", v.file("ahead", resign(mine, func(c *ledger.Checkpoint) { c.Size = 100 })))
 	v.run(1, "not signed", "--checkpoint", v.file("forged", bytes.Replace(v.checkpoint, []byte("\n19\n"), []byte("\n18\n"), 1)))
-	v.run(1, "not signed", "--checkpoint", v.file("foreign", resign(other, func(*ledger.Checkpoint) {})))
+	v.run(1, "the key is another one", "--checkpoint", v.file("foreign", resign(other, func(*ledger.Checkpoint) {})))
 	for _, n := range []int{0, 1, len(v.checkpoint) / 2, len(v.checkpoint) - 2} {
 		v.run(1, "truncated", "--checkpoint", v.file("truncated", v.checkpoint[:n]))
 	}
 	v.run(1, "not the one of the checkpoint", "--checkpoint", v.file("good", v.checkpoint), "--checkpoint", filepath.Join(v.dir, "root"))
 	v.run(2, "--checkpoint", "--checkpoint", filepath.Join(v.dir, "none"))
 	v.run(1, "none.db", "--database", filepath.Join(v.dir, "none.db"))
-	v.run(1, "not as it was written", "--key", other.VerifierKey())
+	v.run(1, "the key is another one", "--key", other.VerifierKey())
+	v.run(0, "is as it was written", "--key", other.VerifierKey(), "--key", v.key)
+	v.run(0, "not covered, for it is not in the proof: people")
 	v.run(1, "", "--key", "no key")
 	v.run(2, "unknown flag", "--what")
 

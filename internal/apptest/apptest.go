@@ -59,8 +59,10 @@ type App struct {
 	Journal *journal.Journal
 	Machine correction.Machine // what the service is told; set before it is asked
 	Handler http.Handler
+	Web     handlers.Config // of Handler
 	Data    string
 	t       testing.TB
+	dial    func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Options change what Start sets up.
@@ -69,7 +71,15 @@ type Options struct {
 	Timeout time.Duration // of one call; default: the gateway's
 	Log     io.Writer     // default: nowhere
 	Data    string        // default: a new folder
+	Zone    string        // default: Asia/Shanghai
+	Lookups int           // a person has in a minute; default: no limit
+	// PublicName is a name under which browsers reach the console over plain http from
+	// beyond this machine; default: its address on the loopback range.
+	PublicName string
 }
+
+// MetricsToken is what /metrics asks for.
+const MetricsToken = "a token of the tests"
 
 var hash = sync.OnceValues(func() (string, error) {
 	return auth.NewHasher().Hash(context.Background(), Password)
@@ -159,22 +169,39 @@ func Start(t testing.TB, o Options) *App {
 		Store: a.Store, Gateway: gateway, Journal: a.Journal, Policy: policy, Key: keys.Confirm, Now: a.Clock.Now, Log: log,
 		Machine: func() correction.Machine { return a.Machine },
 	}
-	zone, err := time.LoadLocation("Asia/Shanghai")
+	if o.Zone == "" {
+		o.Zone = "Asia/Shanghai"
+	}
+	a.Service.Lookups.PerMinute = o.Lookups
+	zone, err := time.LoadLocation(o.Zone)
 	must(err)
 	a.Service.Zone = zone
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(err)
+	a.URL = "http://" + l.Addr().String()
+	var public *url.URL
+	if o.PublicName != "" {
+		_, port, err := net.SplitHostPort(l.Addr().String())
+		must(err)
+		a.URL = "http://" + net.JoinHostPort(o.PublicName, port)
+		public, err = url.Parse(a.URL)
+		must(err)
+		a.dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, l.Addr().String())
+		}
+	}
 	sessions := auth.NewSessions(a.Store, keys, false, a.Clock.Now, log)
-	a.Handler, err = handlers.New(handlers.Config{
+	a.Web = handlers.Config{
 		Corrections: a.Service, Sessions: sessions, SignIn: auth.NewAuthenticator(a.Store, auth.NewHasher(), sessions, keys, a.Clock.Now, log),
 		Preferences: a.Store.SetPreferences, Ready: a.Store.Ping, Audit: a.Store.AppendAudit,
 		Prove: a.Store.Proof, Checkpoint: a.Store.Checkpoint, VerifierKey: signer.VerifierKey(), Log: log, Now: a.Clock.Now, Zone: zone, Version: "test",
-	})
-	must(err)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+		PublicURL: public, Exposed: public != nil, MetricsToken: MetricsToken,
+	}
+	a.Handler, err = handlers.New(a.Web)
 	must(err)
 	srv := handlers.NewHTTPServer(a.Handler, log, time.Minute)
 	go srv.Serve(l)
 	t.Cleanup(func() { srv.Close() })
-	a.URL = "http://" + l.Addr().String()
 	return a
 }
 
@@ -190,10 +217,14 @@ func (a *App) Client() *Client {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	return &Client{app: a, HTTP: &http.Client{
+	c := &Client{app: a, HTTP: &http.Client{
 		Jar: jar, Timeout: time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
+	if a.dial != nil {
+		c.HTTP.Transport = &http.Transport{DialContext: a.dial}
+	}
+	return c
 }
 
 // As returns a browser in which the person is signed in.

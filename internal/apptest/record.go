@@ -70,9 +70,9 @@ func (a *App) Put(p Past) int64 {
 		case correction.Claimed:
 			must(a.Store.Claim(ctx, id, ref, e, nil))
 		case correction.Awaiting:
-			must(a.Store.Submit(ctx, id, ref, e))
+			must(a.Store.Submit(ctx, id, ref, e, nil))
 		case correction.Sending:
-			must(a.Store.MarkSending(ctx, id, correction.Signing{At: e.At.Truncate(time.Second), Nonce: fmt.Sprint("nonce", id)}, e))
+			must(a.Store.MarkSending(ctx, id, correction.Signing{At: e.At.Truncate(time.Second), Nonce: fmt.Sprint("nonce", id)}, e, nil))
 		default:
 			must(a.Store.Append(ctx, id, from, n, e))
 		}
@@ -81,7 +81,7 @@ func (a *App) Put(p Past) int64 {
 	for _, s := range p.States {
 		at = at.Add(time.Second)
 		e := correction.Event{State: s, At: at, SessionID: 1}
-		if s == correction.Declined || s == correction.NeedsPerson {
+		if s == correction.Declined || s == correction.Returned || s == correction.NeedsPerson {
 			e.ActorID = reviewer.ID
 		}
 		add(e)

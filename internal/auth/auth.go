@@ -13,7 +13,7 @@ import (
 // User is a person who may sign in.
 type User struct {
 	ID           int64
-	Username     string // lower case, unique
+	Username     string // unique; in its normal form, but for some that are older than it
 	Name         string // shown to others
 	Role         correction.Role
 	Scope        correction.Scope
@@ -36,6 +36,13 @@ type Session struct {
 	UserAgent string
 }
 
+// SignInPlace is an address that somebody signed in from.
+type SignInPlace struct {
+	UserID int64
+	IP     string
+	At     time.Time
+}
+
 // Attempts is what the throttle knows about one key.
 type Attempts struct {
 	Failures    int       // consecutive, this one included
@@ -53,8 +60,9 @@ var (
 // the audit entry of the operations that take one: both are written, or neither.
 // What such an operation ends, it ends at the time of its entry.
 type Store interface {
-	UserByName(ctx context.Context, username string) (User, error) // ErrNoUser
-	UserByID(ctx context.Context, id int64) (User, error)          // ErrNoUser
+	// UserByName returns the user whom a typed name means; ErrNoUser.
+	UserByName(ctx context.Context, typed string) (User, error)
+	UserByID(ctx context.Context, id int64) (User, error) // ErrNoUser
 	// SetPassword revokes all sessions but the one with the hash keep; ErrNoUser.
 	SetPassword(ctx context.Context, userID int64, phc string, keep [32]byte, e correction.AuditEntry) error
 	Rehash(ctx context.Context, userID int64, old, phc string) error // same password, better parameters
@@ -74,6 +82,9 @@ type Store interface {
 	// revoked.
 	RevokeSession(ctx context.Context, userID, row int64, e correction.AuditEntry) error
 	Sessions(ctx context.Context, userID int64, now, idleSince time.Time) ([]Session, error)
+	// RecentSignIns returns from where the people of the newest sessions signed in, each
+	// person and address once, with the newest time.
+	RecentSignIns(ctx context.Context, newest int) ([]SignInPlace, error)
 
 	// CountAttempt counts an attempt before it is judged, in one statement, and
 	// returns the state with it counted. Keys are "user:NAME", "known:HASH", "ip:ADDR",

@@ -4,12 +4,14 @@ import (
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base32"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // keySize is the size of the key file in bytes.
@@ -106,7 +108,15 @@ type Keys struct {
 	Cookie  []byte // MAC of the session cookie
 	Known   []byte // MAC of the cookie of a browser that signed in before
 	Confirm []byte // confirmation tokens
+	Kept    []byte // AES-256 key of forms that a browser keeps over a sign-in
+	// Installation is in the names of the cookies: those of two consoles on one host
+	// would else be one, because cookies know no ports. Processes with one key file are
+	// one installation.
+	Installation string
 }
+
+// installationSize is how many bytes tell installations apart.
+const installationSize = 5
 
 // DeriveKeys derives the keys from the 32 bytes of the key file.
 func DeriveKeys(key []byte) (Keys, error) {
@@ -121,6 +131,7 @@ func DeriveKeys(key []byte) (Keys, error) {
 		{&k.Cookie, "correction-console session cookie 1"},
 		{&k.Known, "correction-console known browser 1"},
 		{&k.Confirm, "correction-console confirmation 1"},
+		{&k.Kept, "correction-console kept form 1"},
 	} {
 		sub, err := hkdf.Key(sha256.New, key, nil, d.info, keySize)
 		if err != nil {
@@ -128,5 +139,10 @@ func DeriveKeys(key []byte) (Keys, error) {
 		}
 		*d.to = sub
 	}
+	id, err := hkdf.Key(sha256.New, key, nil, "correction-console installation 1", installationSize)
+	if err != nil {
+		return Keys{}, fmt.Errorf("derive keys: %w", err)
+	}
+	k.Installation = strings.ToLower(base32.StdEncoding.EncodeToString(id))
 	return k, nil
 }

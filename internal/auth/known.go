@@ -4,71 +4,120 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
 	"net/http"
+	"slices"
 	"time"
 )
 
-// KnownFor is how long a browser stays known after its last sign-in.
+// KnownFor is how long a browser stays known for a person after their last sign-in.
 const KnownFor = 180 * 24 * time.Hour
 
-// knownBrowser is the content of the cookie that a browser carries once it has
-// signed in: a random id and the time, under a MAC that binds them to one user
-// name. It opens nothing; its bearer only has a failure counter of its own.
+// maxKnownPeople is for how many people a browser is known: a desk that a shift shares.
+// The one whose sign-in is the longest ago makes room.
+const maxKnownPeople = 8
+
+// knownBrowser is the content of the cookie that a browser carries once somebody has
+// signed in: a random id, and for each person a mark and the time, all under a MAC. A
+// mark is a keyed hash of the id and the person, so the cookie does not tell who uses
+// the browser. It opens nothing; its bearer only has failure counters of its own.
 type knownBrowser struct {
 	id     [16]byte
+	people []knownPerson
+}
+
+type knownPerson struct {
+	mark   [16]byte
 	issued time.Time // ms
 }
 
-const knownSize = 16 + 8 + sha256.Size
+const (
+	knownIDSize     = 16
+	knownPersonSize = 16 + 8
+)
 
-func newKnownBrowser(now time.Time) knownBrowser {
-	k := knownBrowser{issued: now}
+func newKnownBrowser() knownBrowser {
+	var k knownBrowser
 	rand.Read(k.id[:])
 	return k
 }
 
-// key names the browser's counter without telling its id.
-func (k knownBrowser) key() string {
-	sum := sha256.Sum256(k.id[:])
-	return "known:" + hex.EncodeToString(sum[:16])
-}
-
-func (k knownBrowser) encode(key []byte, username string) string {
-	b := make([]byte, 0, knownSize)
-	b = append(b, k.id[:]...)
-	b = binary.BigEndian.AppendUint64(b, uint64(k.issued.UnixMilli()))
-	b = append(b, knownMAC(key, username, b)...)
-	return base64.RawURLEncoding.EncodeToString(b)
-}
-
-// parseKnown reads the cookie; false when it is not for this user name, too old or
-// not ours.
-func parseKnown(key []byte, username, value string, now time.Time) (knownBrowser, bool) {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(value)
-	if err != nil || len(b) != knownSize {
-		return knownBrowser{}, false
-	}
-	if !hmac.Equal(b[24:], knownMAC(key, username, b[:24])) {
-		return knownBrowser{}, false
-	}
-	k := knownBrowser{issued: time.UnixMilli(int64(binary.BigEndian.Uint64(b[16:24]))).UTC()}
-	copy(k.id[:], b)
-	return k, now.Sub(k.issued) < KnownFor
-}
-
-func knownMAC(key []byte, username string, head []byte) []byte {
+// mark stands for a person in this browser.
+func (k knownBrowser) mark(key []byte, username string) (mark [16]byte) {
 	m := hmac.New(sha256.New, key)
-	m.Write([]byte("known\x00"))
-	m.Write(head) // of fixed length, so the name needs no end
+	m.Write([]byte("person\x00"))
+	m.Write(k.id[:])
 	m.Write([]byte(username))
+	copy(mark[:], m.Sum(nil))
+	return mark
+}
+
+// counter names the failure counter of the person in this browser without telling the
+// mark; false when the browser is not known for them.
+func (k knownBrowser) counter(key []byte, username string) (string, bool) {
+	mark, found := k.mark(key, username), 0
+	for _, p := range k.people {
+		found |= subtle.ConstantTimeCompare(p.mark[:], mark[:])
+	}
+	sum := sha256.Sum256(mark[:])
+	return "known:" + hex.EncodeToString(sum[:16]), found == 1
+}
+
+// with is the browser after the person has signed in.
+func (k knownBrowser) with(key []byte, username string, now time.Time) knownBrowser {
+	mark := k.mark(key, username)
+	people := slices.DeleteFunc(slices.Clone(k.people), func(p knownPerson) bool { return p.mark == mark })
+	people = append(people, knownPerson{mark: mark, issued: now})
+	slices.SortStableFunc(people, func(a, b knownPerson) int { return a.issued.Compare(b.issued) })
+	k.people = people[max(0, len(people)-maxKnownPeople):]
+	return k
+}
+
+func (k knownBrowser) encode(key []byte) string {
+	b := slices.Clone(k.id[:])
+	for _, p := range k.people {
+		b = append(b, p.mark[:]...)
+		b = binary.BigEndian.AppendUint64(b, uint64(p.issued.UnixMilli()))
+	}
+	return base64.RawURLEncoding.EncodeToString(append(b, knownMAC(key, b)...))
+}
+
+// parseKnown reads the cookie, without people whose time is over. What is not ours is a
+// new browser.
+func parseKnown(key []byte, value string, now time.Time) knownBrowser {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(value)
+	n := len(b) - knownIDSize - sha256.Size
+	if err != nil || n < 0 || n%knownPersonSize != 0 || n/knownPersonSize > maxKnownPeople {
+		return newKnownBrowser()
+	}
+	head, mac := b[:knownIDSize+n], b[knownIDSize+n:]
+	if !hmac.Equal(mac, knownMAC(key, head)) {
+		return newKnownBrowser()
+	}
+	var k knownBrowser
+	copy(k.id[:], head)
+	for p := range slices.Chunk(head[knownIDSize:], knownPersonSize) {
+		person := knownPerson{issued: time.UnixMilli(int64(binary.BigEndian.Uint64(p[16:]))).UTC()}
+		copy(person.mark[:], p)
+		if now.Sub(person.issued) < KnownFor {
+			k.people = append(k.people, person)
+		}
+	}
+	return k
+}
+
+func knownMAC(key, head []byte) []byte {
+	m := hmac.New(sha256.New, key)
+	m.Write([]byte("known 2\x00"))
+	m.Write(head)
 	return m.Sum(nil)
 }
 
-// knownCookieName is "known" with the prefix of the session cookie.
-func (s *Sessions) knownCookieName() string { return cookieName("known", s.secure) }
+// knownCookieName is "known" of this installation, with the prefix of the session cookie.
+func (s *Sessions) knownCookieName() string { return cookieName(s.Cookie("known"), s.secure) }
 
 // KnownCookie is the value to hand to SignIn; empty when the browser has none.
 func (s *Sessions) KnownCookie(r *http.Request) string {

@@ -146,22 +146,17 @@ func prepare(password string) (string, error) {
 	return s, nil
 }
 
-// Limits of a Hasher: each running hash takes 64 MiB.
-const (
-	hashesAtOnce = 2
-	hashesQueued = 16
-	// releaseAfter is how long no hash must run before memory is handed back, so
-	// that the sign-ins at the start of a shift share one collection.
-	releaseAfter = 500 * time.Millisecond
-)
+// releaseAfter is how long no hash must run before memory is handed back, so that the
+// sign-ins at the start of a shift share one collection.
+const releaseAfter = 500 * time.Millisecond
 
-// Hasher computes Argon2id for the whole program, two at a time with sixteen
-// waiting; more are refused with ErrBusy. Some time after the last one it returns
-// the memory to the system. Safe for concurrent use; make it with NewHasher.
+// Hasher computes Argon2id for the whole program, two at a time; others wait in a queue
+// and are refused with a *BusyError when they would wait too long. Some time after the
+// last one it returns the memory to the system. Safe for concurrent use; make it with
+// NewHasher.
 type Hasher struct {
 	params  Params
-	places  chan struct{} // running or waiting
-	running chan struct{}
+	queue   *queue
 	release func()
 
 	mu     sync.Mutex
@@ -171,86 +166,62 @@ type Hasher struct {
 
 // NewHasher returns a Hasher that hashes with CurrentParams.
 func NewHasher() *Hasher {
-	return &Hasher{
-		params:  CurrentParams,
-		places:  make(chan struct{}, hashesAtOnce+hashesQueued),
-		running: make(chan struct{}, hashesAtOnce),
-		release: debug.FreeOSMemory,
-	}
+	return &Hasher{params: CurrentParams, queue: newQueue(), release: debug.FreeOSMemory}
 }
 
 // Hash returns the PHC string of a password with a new salt. It does not judge the
 // password (CheckPassword does); text that no password may hold is refused with
-// ErrPasswordText. ErrBusy when the queue is full.
+// ErrPasswordText. ErrBusy when the queue is too long.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
-	if err := h.reserve(); err != nil {
+	if err := h.queue.enter(ctx, ofKnown); err != nil {
 		return "", err
 	}
-	defer h.leave()
-	return h.hash(ctx, password)
+	defer h.queue.leave()
+	return h.hash(password)
 }
 
 // Verify reports whether the password belongs to the PHC string. ErrBadHash when
-// the string cannot be read, ErrBusy when the queue is full.
+// the string cannot be read, ErrBusy when the queue is too long.
 func (h *Hasher) Verify(ctx context.Context, phc, password string) (bool, error) {
-	if err := h.reserve(); err != nil {
+	if err := h.queue.enter(ctx, ofKnown); err != nil {
 		return false, err
 	}
-	defer h.leave()
-	return h.verify(ctx, phc, password)
+	defer h.queue.leave()
+	return h.verify(phc, password)
 }
 
-// reserve takes a place without waiting. The holder must call leave.
-func (h *Hasher) reserve() error {
-	select {
-	case h.places <- struct{}{}:
-		return nil
-	default:
-		return ErrBusy
-	}
-}
-
-func (h *Hasher) leave() { <-h.places }
+func ofKnown() int { return rankKnown }
 
 // hash is Hash for the holder of a place.
-func (h *Hasher) hash(ctx context.Context, password string) (string, error) {
+func (h *Hasher) hash(password string) (string, error) {
 	text, err := prepare(password)
 	if err != nil {
 		return "", err
 	}
 	out := parsedPHC{params: h.params, salt: make([]byte, h.params.SaltLen)}
 	rand.Read(out.salt)
-	if out.tag, err = h.derive(ctx, text, out); err != nil {
-		return "", err
-	}
+	out.tag = h.derive(text, out)
 	return out.String(), nil
 }
 
 // verify is Verify for the holder of a place. Text that no password may hold takes
 // as long as a wrong password.
-func (h *Hasher) verify(ctx context.Context, phc, password string) (bool, error) {
+func (h *Hasher) verify(phc, password string) (bool, error) {
 	want, err := parsePHC(phc)
 	if err != nil {
 		return false, err
 	}
 	text, bad := prepare(password)
-	tag, err := h.derive(ctx, text, want)
-	if err != nil {
-		return false, err
-	}
+	tag := h.derive(text, want)
 	return subtle.ConstantTimeCompare(tag, want.tag) == 1 && bad == nil, nil
 }
 
-func (h *Hasher) derive(ctx context.Context, text string, p parsedPHC) ([]byte, error) {
-	select {
-	case h.running <- struct{}{}:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait to check a password: %w", ctx.Err())
-	}
-	defer func() { <-h.running }()
+func (h *Hasher) derive(text string, p parsedPHC) []byte {
 	h.begin()
 	defer h.end()
-	return argon2.IDKey([]byte(text), p.salt, p.params.Passes, p.params.MemoryKiB, p.params.Lanes, uint32(p.params.TagLen)), nil
+	start := time.Now()
+	defer func() { h.queue.hashed(time.Since(start)) }()
+	return argon2.IDKey([]byte(text), p.salt, p.params.Passes, p.params.MemoryKiB, p.params.Lanes, uint32(p.params.TagLen))
 }
 
 func (h *Hasher) begin() {

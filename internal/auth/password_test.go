@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -132,44 +131,6 @@ func TestHasher_VerifiesWhatItHashed(t *testing.T) {
 	}
 }
 
-func TestHasher_RunsTwoQueuesSixteenRefusesTheRest(t *testing.T) {
-	t.Parallel()
-	h := CheapHasher()
-	if cap(h.running) != 2 || cap(h.places) != 18 {
-		t.Fatalf("%d running, %d places", cap(h.running), cap(h.places))
-	}
-	h.running <- struct{}{}
-	h.running <- struct{}{}
-	ctx, cancel := context.WithCancel(t.Context())
-	for range 2 { // who runs
-		if err := h.reserve(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	done := make(chan error, hashesQueued)
-	for range hashesQueued {
-		if err := h.reserve(); err != nil {
-			t.Fatalf("the queue is shorter than %d", hashesQueued)
-		}
-		go func() {
-			_, err := h.hash(ctx, "x")
-			done <- err
-		}()
-	}
-	if _, err := h.Hash(ctx, "x"); !errors.Is(err, ErrBusy) {
-		t.Errorf("with a full queue Hash gives %v", err)
-	}
-	if _, err := h.Verify(ctx, dummyPHC, "x"); !errors.Is(err, ErrBusy) {
-		t.Errorf("with a full queue Verify gives %v", err)
-	}
-	cancel()
-	for range hashesQueued {
-		if err := <-done; !errors.Is(err, context.Canceled) {
-			t.Errorf("who waits and goes gets %v", err)
-		}
-	}
-}
-
 func TestHasher_HandsMemoryBackOnceAfterTheLastHash(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -257,27 +218,6 @@ func TestDelayAfter_DoublesFromTheFourthFailure(t *testing.T) {
 	}
 	if want := []int{0, 0, 0, 0, 1, 2, 4, 8, 16, 30, 30, 30}; !slices.Equal(got, want) {
 		t.Errorf("delays %v, want %v", got, want)
-	}
-}
-
-func TestLimiter_FreesAHitAfterExactlyTheWindow(t *testing.T) {
-	t.Parallel()
-	l := limiter{most: 2, hits: map[string][]time.Time{}}
-	at := time.UnixMilli(1_800_000_000_000)
-	l.add("a", at)
-	l.add("a", at.Add(10*time.Second))
-	if w := l.wait("a", at.Add(20*time.Second)); w != 40*time.Second {
-		t.Errorf("wait %s, want 40s", w)
-	}
-	if w := l.wait("a", at.Add(limitWindow)); w != 0 {
-		t.Errorf("after the window wait %s", w)
-	}
-	if w := l.wait("b", at); w != 0 {
-		t.Errorf("another key waits %s", w)
-	}
-	l.remove("a", at.Add(10*time.Second))
-	if len(l.hits) != 0 {
-		t.Errorf("left behind: %v", l.hits)
 	}
 }
 

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"crypto/cipher"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -44,25 +45,45 @@ type Sessions struct {
 	now     func() time.Time
 	log     *slog.Logger
 	name    string
+	id      string // of the installation, in the names of cookies
 	codec   *securecookie.SecureCookie
+	kept    cipher.AEAD
 	strange atomic.Uint64
 }
 
 var _ sessions.Store = (*Sessions)(nil)
 
 // NewSessions returns the session store. secure says that browsers reach the
-// console over https: the cookie is then __Host-console with Secure, else console
-// without (plain http on the loopback range).
+// console over https: the cookie is then __Host-console-ID with Secure, else
+// console-ID without (plain http), where ID is that of the installation.
 func NewSessions(store Store, keys Keys, secure bool, now func() time.Time, log *slog.Logger) *Sessions {
-	s := &Sessions{store: store, secure: secure, now: now, log: log, name: cookieName("console", secure)}
+	s := &Sessions{store: store, secure: secure, now: now, log: log, id: keys.Installation, kept: newSealer(keys.Kept)}
+	s.name = cookieName(s.Cookie("console"), secure)
 	// Without an age: the table has both ends of a session, by one clock. An old
 	// cookie is one look-up, and the page can say that the session has ended.
 	s.codec = securecookie.New(keys.Cookie, nil).SetSerializer(idSerializer{}).MaxAge(0).MaxLength(256)
 	return s
 }
 
+// Bearer names the session whose cookie a request brings, living or ended, without
+// asking the store; empty when it brings none of ours. Who counts by it must look again
+// once the session is known.
+func (s *Sessions) Bearer(r *http.Request) string {
+	for _, cookie := range r.CookiesNamed(s.name) {
+		if id, ok := s.decode(s.name, cookie.Value); ok {
+			sum := id.hash()
+			return string(sum[:16])
+		}
+	}
+	return ""
+}
+
 // CookieName is the name of the session cookie.
 func (s *Sessions) CookieName() string { return s.name }
+
+// Cookie is the name of a cookie of this installation: consoles on other ports of the
+// host see it, and must not take it for theirs.
+func (s *Sessions) Cookie(name string) string { return name + "-" + s.id }
 
 // Strange counts the session cookies that were not made by this console since it
 // started.
@@ -162,10 +183,12 @@ func (s *Sessions) identify(r *http.Request, name string) (*identity, error) {
 // that is not known.
 func (s *Sessions) Owner(c echo.Context) int64 {
 	r := c.Request()
-	for _, cookie := range r.CookiesNamed(s.name) {
-		if id, ok := s.decode(s.name, cookie.Value); ok {
-			if owner, err := s.store.SessionOwner(r.Context(), id.hash()); err == nil {
-				return owner
+	for _, name := range []string{s.name, cookieName("console", s.secure)} { // that of older versions
+		for _, cookie := range r.CookiesNamed(name) {
+			if id, ok := s.decode(name, cookie.Value); ok {
+				if owner, err := s.store.SessionOwner(r.Context(), id.hash()); err == nil {
+					return owner
+				}
 			}
 		}
 	}

@@ -97,7 +97,8 @@ func TestSession_CookieAttributes(t *testing.T) {
 		if secure {
 			prefix = "__Host-"
 		}
-		session, known := b.cookies[prefix+"console"], b.cookies[prefix+"known"]
+		names := [2]string{prefix + "console-" + c.keys.Installation, prefix + "known-" + c.keys.Installation}
+		session, known := b.cookies[names[0]], b.cookies[names[1]]
 		if session == nil || known == nil || len(b.cookies) != 2 {
 			t.Fatalf("secure %v: cookies %v", secure, b.cookies)
 		}
@@ -105,11 +106,11 @@ func TestSession_CookieAttributes(t *testing.T) {
 		if !secure {
 			want = "; Path=/; HttpOnly; SameSite=Lax"
 		}
-		if got := strings.TrimPrefix(session.Raw, prefix+"console="+session.Value); got != want {
+		if got := strings.TrimPrefix(session.Raw, names[0]+"="+session.Value); got != want {
 			t.Errorf("session cookie%s, want %s", got, want)
 		}
 		want = strings.Replace(want, "; HttpOnly", "; Max-Age=15552000; HttpOnly", 1)
-		if got := strings.TrimPrefix(known.Raw, prefix+"known="+known.Value); got != want {
+		if got := strings.TrimPrefix(known.Raw, names[1]+"="+known.Value); got != want {
 			t.Errorf("known cookie%s, want %s", got, want)
 		}
 	}

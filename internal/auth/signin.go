@@ -9,10 +9,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
+	"sync"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/cases"
 	"golang.org/x/text/secure/precis"
+	"golang.org/x/text/unicode/norm"
 
 	"correction-console/internal/correction"
 )
@@ -40,22 +45,36 @@ var (
 // maxUsername is the length of a user name in code points.
 const maxUsername = 64
 
-// NormalUsername brings a typed user name into its one form (RFC 8265
-// UsernameCaseMapped: lower case, half width, NFC); ErrUsername for text that no
-// user name may be: empty, with spaces or control characters, over 64 code points.
+// NormalUsername brings a typed user name into its one form, in which names are kept,
+// looked up, counted and compared: without blanks and invisible characters around it,
+// width, case and compatibility characters folded (NFKC, full case folding), and then
+// as RFC 8265 UsernameCaseMapped has it. ErrUsername for text that no user name may be:
+// empty, with spaces or control characters inside, over 64 code points.
 func NormalUsername(typed string) (string, error) {
 	if len(typed) > maxPasswordBytes {
 		return "", ErrUsername
 	}
-	name, err := precis.UsernameCaseMapped.String(typed)
+	name, err := precis.UsernameCaseMapped.String(foldUsername(typed))
 	if err != nil || name == "" || utf8.RuneCountInString(name) > maxUsername {
 		return "", ErrUsername
 	}
 	return name, nil
 }
 
+// foldUsername makes what is typed for one name one text, also when it is no name.
+func foldUsername(typed string) string {
+	text := strings.TrimFunc(typed, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.In(r, unicode.Cf, unicode.Z)
+	})
+	// Folding may undo the normal form, and the form may bring what is to be folded.
+	for range 2 {
+		text = cases.Fold().String(norm.NFKC.String(text))
+	}
+	return norm.NFKC.String(text)
+}
+
 // AccountKey is the key of a user's failure counter in the Store; clearing it ends
-// a lock.
+// a lock. The name is in its normal form.
 func AccountKey(username string) string { return "user:" + username }
 
 // Authenticator checks passwords. Safe for concurrent use; make it with
@@ -69,14 +88,17 @@ type Authenticator struct {
 	log      *slog.Logger
 	throttle *throttle
 	dummy    string // PHC string that is verified for who does not exist
+
+	strangers *strangers
+	familiar  sync.Once // the networks of earlier sessions are known
 }
 
 // NewAuthenticator returns an Authenticator. There must be one in a process: it
-// holds the one-minute limits.
+// holds what is known of networks.
 func NewAuthenticator(store Store, hasher *Hasher, sessions *Sessions, keys Keys, now func() time.Time, log *slog.Logger) *Authenticator {
 	return &Authenticator{
 		store: store, hasher: hasher, sessions: sessions, knownKey: keys.Known,
-		now: now, log: log, throttle: newThrottle(store), dummy: dummyPHC,
+		now: now, log: log, throttle: newThrottle(store), dummy: dummyPHC, strangers: newStrangers(),
 	}
 }
 
@@ -87,56 +109,90 @@ type Result struct {
 }
 
 // SignIn checks a user name and a password and records the outcome. knownCookie is
-// what Sessions.KnownCookie returned: a browser that signed in as this user before
-// has a failure counter of its own and no limit by address, so that a stranger's
-// failures do not keep it out.
+// what Sessions.KnownCookie returned: a person in a browser in which they signed in
+// before has a failure counter of their own and goes first, so that a stranger's failures
+// do not keep them out.
 //
-// The errors to expect are ErrCredentials, *WaitError (nothing was checked) and
-// ErrBusy. Any other error is of the store, and nobody is signed in.
+// The errors to expect are ErrCredentials, *WaitError (the password was not checked, or
+// was wrong) and ErrBusy, which is a *BusyError. Any other error is of the store or of
+// ctx, and nobody is signed in.
 func (a *Authenticator) SignIn(ctx context.Context, username, password, ip, userAgent, knownCookie string) (Result, error) {
-	now := a.now()
 	user, exists, err := a.find(ctx, username)
 	if err != nil {
 		return Result{}, err
 	}
+	name := foldUsername(username)
+	if exists {
+		if name, err = NormalUsername(username); err != nil {
+			return Result{}, err
+		}
+	}
 	attempt := attempt{user: user, ip: ip, userAgent: clip(userAgent, maxUserAgent)}
-	tr := try{key: AccountKey(user.Username), from: network(ip), total: true, at: now}
-	browser, known := parseKnown(a.knownKey, user.Username, knownCookie, now)
+	from, key := network(ip), AccountKey(name)
+	browser := parseKnown(a.knownKey, knownCookie, a.now())
+	counter, known := browser.counter(a.knownKey, name)
+	rank := func() int { return a.strangers.rank(from, a.now()) }
 	switch {
 	case !exists:
 		// A password typed into the wrong field must not be kept; its digest still
 		// tells equal tries apart.
-		attempt.digest = a.digest(username)
-		tr.key, known = "unknown:"+attempt.digest, false
+		attempt.digest = a.digest(name)
+		key, known = "unknown:"+attempt.digest, false
 	case known:
-		tr.key, tr.from, tr.total, attempt.known = browser.key(), browser.key(), false, true
+		key, attempt.known, rank = counter, true, ofKnown
 	}
-	tr, err = a.throttle.admit(ctx, tr, a.hasher.reserve, a.hasher.leave)
+	a.familiar.Do(func() { a.learnNetworks(ctx) })
+	if err := a.throttle.shutFor(key, a.now()); err != nil {
+		return Result{}, err
+	}
+	if err := a.hasher.queue.enter(ctx, rank); err != nil {
+		return Result{}, err
+	}
+	placed := true
+	leave := func() {
+		if placed {
+			a.hasher.queue.leave()
+		}
+		placed = false
+	}
+	defer leave()
+	tr, err := a.throttle.admit(ctx, key, a.now())
 	if err != nil {
 		if w, ok := isWait(err); ok && w.Locked {
 			attempt.reason = "locked"
-			if err := a.audit(ctx, ActionSignInFailed, attempt); err != nil {
+			if !known {
+				a.strangers.failed(from, a.now())
+			}
+			leave()
+			if err := a.auditFailure(ctx, attempt); err != nil {
 				return Result{}, err
 			}
 		}
 		return Result{}, err
 	}
-	right, err := a.check(ctx, user, password)
 	// From here on the outcome is recorded even when the browser has gone.
+	right, err := a.check(ctx, user, password)
 	ctx = context.WithoutCancel(ctx)
 	if err != nil {
-		a.hasher.leave()
 		return Result{}, err
 	}
 	if !right || !exists || user.Disabled {
-		a.hasher.leave()
+		var wait time.Duration
+		if !known {
+			wait = a.strangers.failed(from, a.now())
+		}
+		leave()
 		attempt.reason = reasonFor(exists, user.Disabled)
-		return Result{}, a.fail(ctx, tr, attempt)
+		if err = a.fail(ctx, tr, attempt); err == ErrCredentials && wait > 0 {
+			err = &WaitError{After: wait}
+		}
+		return Result{}, err
 	}
+	a.strangers.signedIn(from, user.ID, a.now(), a.now())
 	if NeedsRehash(user.PasswordHash) {
 		a.rehash(ctx, user, password)
 	}
-	a.hasher.leave()
+	leave()
 	attempt.in = true
 	if err := a.audit(ctx, ActionSignIn, attempt); err != nil {
 		return Result{}, err
@@ -145,11 +201,19 @@ func (a *Authenticator) SignIn(ctx context.Context, username, password, ip, user
 		// The next failure counts on; no reason to keep the right person out.
 		a.log.ErrorContext(ctx, "failures not cleared", "err", err)
 	}
-	if !known {
-		browser = newKnownBrowser(now)
+	return Result{User: user, Known: browser.with(a.knownKey, name, a.now()).encode(a.knownKey)}, nil
+}
+
+// learnNetworks reads from where people signed in before this process; without it their
+// networks are as strange as any.
+func (a *Authenticator) learnNetworks(ctx context.Context) {
+	places, err := a.store.RecentSignIns(context.WithoutCancel(ctx), recentSessions)
+	if err != nil {
+		a.log.ErrorContext(ctx, "networks of earlier sessions not known", "err", err)
 	}
-	browser.issued = now
-	return Result{User: user, Known: browser.encode(a.knownKey, user.Username)}, nil
+	for _, p := range places {
+		a.strangers.signedIn(network(p.IP), p.UserID, p.At, a.now())
+	}
 }
 
 func reasonFor(exists, disabled bool) string {
@@ -165,8 +229,8 @@ func reasonFor(exists, disabled bool) string {
 // find looks a typed user name up. What cannot be a user name is looked up all the
 // same, so that it takes as long.
 func (a *Authenticator) find(ctx context.Context, typed string) (User, bool, error) {
-	name, bad := NormalUsername(typed)
-	user, err := a.store.UserByName(ctx, name)
+	_, bad := NormalUsername(typed)
+	user, err := a.store.UserByName(ctx, typed)
 	if errors.Is(err, ErrNoUser) || err == nil && bad != nil {
 		return User{}, false, nil
 	}
@@ -186,12 +250,12 @@ func (a *Authenticator) check(ctx context.Context, user User, password string) (
 		}
 		phc = a.dummy
 	}
-	return a.hasher.verify(ctx, phc, password)
+	return a.hasher.verify(phc, password)
 }
 
 // rehash only logs a failure: the old hash still serves.
 func (a *Authenticator) rehash(ctx context.Context, user User, password string) {
-	phc, err := a.hasher.hash(ctx, password)
+	phc, err := a.hasher.hash(password)
 	if err == nil {
 		err = a.store.Rehash(ctx, user.ID, user.PasswordHash, phc)
 	}
@@ -207,7 +271,7 @@ func (a *Authenticator) fail(ctx context.Context, tr try, at attempt) error {
 	if err != nil {
 		return err
 	}
-	if err := a.audit(ctx, ActionSignInFailed, at); err != nil {
+	if err := a.auditFailure(ctx, at); err != nil {
 		return err
 	}
 	if locked {
@@ -233,11 +297,17 @@ func (a *Authenticator) ChangePassword(ctx context.Context, user User, current, 
 	}
 	at := attempt{user: user, ip: ip, session: keep.Row, change: true, in: true}
 	key := fmt.Sprintf("change:%d", user.ID)
-	tr, err := a.throttle.admit(ctx, try{key: key, from: key, at: a.now()}, a.hasher.reserve, a.hasher.leave)
+	if err := a.throttle.shutFor(key, a.now()); err != nil {
+		return err
+	}
+	if err := a.hasher.queue.enter(ctx, ofKnown); err != nil {
+		return err
+	}
+	defer a.hasher.queue.leave()
+	tr, err := a.throttle.admit(ctx, key, a.now())
 	if err != nil {
 		return err
 	}
-	defer a.hasher.leave()
 	right, err := a.check(ctx, user, current)
 	if err != nil {
 		return err
@@ -253,7 +323,7 @@ func (a *Authenticator) ChangePassword(ctx context.Context, user User, current, 
 	if sameText(current, next) {
 		return ErrPasswordSame
 	}
-	phc, err := a.hasher.hash(ctx, next)
+	phc, err := a.hasher.hash(next)
 	if err != nil {
 		return fmt.Errorf("hash new password: %w", err)
 	}
@@ -305,6 +375,7 @@ type attempt struct {
 	session   int64
 	ended     int64
 	pushed    int
+	omitted   int // failures before it that are not on record
 }
 
 // entry is the audit entry of an action at the time now.
@@ -319,8 +390,9 @@ func (at attempt) entry(action string, now time.Time) (correction.AuditEntry, er
 		Session   int64  `json:"session,omitempty"`
 		Ended     int64  `json:"ended_session,omitempty"`
 		Pushed    int    `json:"ended_oldest,omitempty"`
+		Omitted   int    `json:"omitted_failures,omitempty"`
 		UserAgent string `json:"user_agent,omitempty"`
-	}{at.user.Username, at.digest, at.reason, at.failures, at.known, at.change, at.session, at.ended, at.pushed, at.userAgent})
+	}{at.user.Username, at.digest, at.reason, at.failures, at.known, at.change, at.session, at.ended, at.pushed, at.omitted, at.userAgent})
 	if err != nil {
 		return correction.AuditEntry{}, fmt.Errorf("encode audit entry: %w", err)
 	}
@@ -341,6 +413,17 @@ func (a *Authenticator) audit(ctx context.Context, action string, at attempt) er
 		return fmt.Errorf("record %s: %w", action, err)
 	}
 	return nil
+}
+
+// auditFailure records a failure: not more than failuresAll a minute, so that a flood does
+// not fill the disk; the next one on record tells how many are not.
+func (a *Authenticator) auditFailure(ctx context.Context, at attempt) error {
+	record, omitted := a.strangers.onRecord(a.now())
+	if !record {
+		return nil
+	}
+	at.omitted = omitted
+	return a.audit(ctx, ActionSignInFailed, at)
 }
 
 // digest is a keyed digest of text that may be a secret.

@@ -1,8 +1,10 @@
 package auth_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -295,7 +297,7 @@ func TestSignIn_StrangerDoesNotLockAKnownBrowserOut(t *testing.T) {
 	wantWait(t, err, time.Second, false)
 }
 
-func TestSignIn_KnownCookieIsForOneUserOneKeyAndHalfAYear(t *testing.T) {
+func TestSignIn_KnownCookieIsForItsPeopleOneKeyAndHalfAYear(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, true)
 	res, err := c.signIn(t, "li", password, "192.0.2.1", "")
@@ -335,31 +337,223 @@ func TestSignIn_KnownCookieIsForOneUserOneKeyAndHalfAYear(t *testing.T) {
 	wantWait(t, err, 999*time.Millisecond, false)
 }
 
-func TestSignIn_LimitsAnAddressAndAllTogether(t *testing.T) {
+// A desk that a shift shares: whoever signed in there is known, whatever the others and
+// strangers do, and each has a counter of their own.
+func TestSignIn_ABrowserIsKnownForSeveralPeople(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, true)
-	for i := range 60 {
-		if _, err := c.signIn(t, fmt.Sprint("nobody", i), "x", fmt.Sprintf("192.0.2.%d", i/20), ""); err != auth.ErrCredentials {
+	phc := auth.CheapHash(t, password)
+	people := []string{"li", "wang"}
+	for i := range 9 {
+		name := fmt.Sprint("desk", i)
+		c.store.add(t, store.UserSpec{Username: name, Name: name, Role: correction.Agent, PasswordHash: phc})
+		people = append(people, name)
+	}
+	known := ""
+	for _, name := range people {
+		res, err := c.signIn(t, name, password, "192.0.2.1", known)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known = res.Known
+		c.forward(time.Minute)
+	}
+	for _, name := range people {
+		if strings.Contains(known, name) {
+			t.Errorf("the cookie tells of %s", name)
+		}
+		for range 4 { // strangers
+			_, _ = c.signIn(t, name, "wrong", "198.51.100.1", "")
+		}
+	}
+	for range 4 { // somebody at the desk, at another's name
+		_, _ = c.signIn(t, people[4], "wrong", "192.0.2.1", known)
+	}
+	for i, name := range people {
+		_, err := c.signIn(t, name, password, "192.0.2.1", known)
+		switch {
+		case i < 3: // the cookie is bounded: who was there first has made room
+			wantWait(t, err, time.Second, false)
+		case i == 4:
+			wantWait(t, err, time.Second, false)
+		case err != nil:
+			t.Errorf("%s in a browser that is known for them: %v", name, err)
+		}
+	}
+}
+
+func TestSignIn_KnownCookieOfAnotherConsoleIsNone(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, true)
+	other := newConsole(t, true)
+	keys, err := auth.DeriveKeys(bytes.Repeat([]byte{1}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.keys = keys
+	other.restart(true)
+	res, err := other.signIn(t, "li", password, "192.0.2.1", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		_, _ = c.signIn(t, "li", "wrong", "198.51.100.1", "")
+	}
+	_, err = c.signIn(t, "li", password, "192.0.2.1", res.Known)
+	wantWait(t, err, time.Second, false)
+}
+
+// Failures, from however many addresses, do not stop anybody else: not from another
+// address, not from the same one.
+func TestSignIn_FailuresOfStrangersStopNoOtherAccount(t *testing.T) {
+	t.Parallel()
+	for name, from := range map[string]func(i int) string{
+		"one address":     func(int) string { return "192.0.2.1" },
+		"three addresses": func(i int) string { return fmt.Sprintf("192.0.2.%d", i%3+1) },
+		"an address each": func(i int) string { return fmt.Sprintf("10.0.%d.%d", i/250, i%250) },
+		"IPv6":            func(i int) string { return fmt.Sprintf("2001:db8::%x", i) },
+	} {
+		c := newConsole(t, true)
+		for i := range 150 {
+			_, err := c.signIn(t, fmt.Sprint("nobody", i), "x", from(i), "")
+			var w *auth.WaitError
+			if err == nil || !errors.Is(err, auth.ErrCredentials) && !errors.As(err, &w) {
+				t.Fatalf("%s: failure %d: %v", name, i, err)
+			}
+			_, _ = c.signIn(t, "wang", "x", from(i), "")
+		}
+		for _, ip := range []string{"198.51.100.1", from(0), from(149)} {
+			if _, err := c.signIn(t, "li", password, ip, ""); err != nil {
+				t.Errorf("%s: li from %s: %v", name, ip, err)
+			}
+		}
+		if _, err := c.signIn(t, "wang", password, "198.51.100.1", ""); err == nil {
+			t.Errorf("%s: the account that was guessed at is open", name)
+		}
+		// A flood does not fill the record, and the record says so.
+		failures := 0
+		for _, e := range c.store.audit(t) {
+			if e.Action == auth.ActionSignInFailed {
+				failures++
+			}
+		}
+		if failures != 60 {
+			t.Errorf("%s: %d failures on record within a minute, want 60", name, failures)
+		}
+		c.forward(time.Minute)
+		_, _ = c.signIn(t, "nobody", "x", "198.51.100.2", "")
+		if d := detailOf(t, c.store.last(t)); d["omitted_failures"] == nil {
+			t.Errorf("%s: the next failure does not say how many are not on record: %v", name, d)
+		}
+	}
+}
+
+// Beyond its failures an address is answered with a wait; that of a company, from where
+// many sign in, may have some more.
+func TestSignIn_AsksAnAddressThatFailsForPatience(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, true)
+	for i := range 20 {
+		if _, err := c.signIn(t, fmt.Sprint("nobody", i), "x", "192.0.2.1", ""); err != auth.ErrCredentials {
 			t.Fatalf("failure %d: %v", i, err)
 		}
-		if i == 19 {
-			_, err := c.signIn(t, "li", password, "192.0.2.0", "")
-			wantWait(t, err, time.Minute, false)
-			// Successes from another address do not count.
-			for range 30 {
-				if _, err := c.signIn(t, "li", password, "192.0.2.1", ""); err != nil {
-					t.Fatal(err)
+	}
+	_, err := c.signIn(t, "somebody", "x", "192.0.2.1", "")
+	wantWait(t, err, time.Minute, false)
+	newBrowser(c).signIn(t, "li", password) // from 192.0.2.9
+	c.restart(true)                         // who signed in from where is read again
+	for i := range 21 {
+		if _, err := c.signIn(t, fmt.Sprint("anybody", i), "x", "192.0.2.9", ""); err != auth.ErrCredentials {
+			t.Fatalf("failure %d at the company: %v", i, err)
+		}
+	}
+	_, err = c.signIn(t, "everybody", "x", "192.0.2.9", "")
+	wantWait(t, err, time.Minute, false)
+	c.forward(time.Minute)
+	if _, err := c.signIn(t, "somebody", "x", "192.0.2.1", ""); err != auth.ErrCredentials {
+		t.Errorf("after a minute: %v", err)
+	}
+}
+
+// Names are one in whatever writing, whether somebody has them or not: the same number of
+// tries is judged, and nothing else tells them apart.
+func TestSignIn_CountsANameInAnyWritingWhetherItExistsOrNot(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, true)
+	phc := auth.CheapHash(t, password)
+	for _, name := range []string{"zhang.wei", "strasse", "张伟"} {
+		c.store.add(t, store.UserSpec{Username: name, Name: name, Role: correction.Agent, PasswordHash: phc})
+	}
+	writings := func(name, upper string) []string {
+		wide := strings.Map(func(r rune) rune {
+			if r > ' ' && r < 0x7f {
+				return r + 0xfee0
+			}
+			return r
+		}, name)
+		return []string{name, upper, wide, " " + name, name + "\u3000\t", "\u200b" + upper + "\ufeff", "\u202a" + wide}
+	}
+	for _, pair := range [][2][]string{
+		{writings("zhang.wei", "ZHANG.Wei"), writings("nobody.is", "NOBODY.Is")},
+		{writings("strasse", "STRAßE"), writings("gasse", "GAßE")},
+		{writings("张伟", "张伟"), writings("赵六", "赵六")},
+	} {
+		var got [2][]string
+		for i, names := range pair {
+			for n, name := range append(names, names...) {
+				_, err := c.signIn(t, name, "wrong", fmt.Sprintf("10.%d.0.%d", i, n), "")
+				got[i] = append(got[i], fmt.Sprint(err))
+			}
+		}
+		if !slices.Equal(got[0], got[1]) {
+			t.Errorf("%q\n%s\n%q\n%s", pair[0], got[0], pair[1], got[1])
+		}
+		if got[0][4] == auth.ErrCredentials.Error() {
+			t.Errorf("%q: the fifth failure in another writing is judged", pair[0])
+		}
+		c.forward(time.Hour)
+		for _, name := range pair[0] {
+			if _, err := c.signIn(t, name, password, "192.0.2.9", ""); err != nil {
+				t.Errorf("%q with the right password: %v", name, err)
+			}
+		}
+	}
+}
+
+func TestNormalUsername_IsOneForm(t *testing.T) {
+	t.Parallel()
+	for r := rune(1); r <= 0x1ffff; r++ {
+		if r == 0x3400 { // ideographs and syllables, which have neither case nor width
+			r = 0xd800
+		}
+		for _, typed := range []string{string(r), "a" + string(r)} {
+			name, err := auth.NormalUsername(typed)
+			if err != nil {
+				continue
+			}
+			if again, err := auth.NormalUsername(name); again != name || err != nil {
+				t.Fatalf("%U: %q becomes %q, and that %q, %v", r, typed, name, again, err)
+			}
+			for _, other := range []string{strings.ToUpper(typed), strings.ToLower(typed), strings.ToTitle(typed), " " + typed + " "} {
+				if same, err := auth.NormalUsername(other); err == nil && same != name && folds(typed, other) {
+					t.Errorf("%q is %q, but %q is %q", typed, name, other, same)
 				}
 			}
 		}
 	}
-	_, err := c.signIn(t, "li", password, "198.51.100.1", "")
-	wantWait(t, err, time.Minute, false)
-	c.forward(time.Minute)
-	if _, err := c.signIn(t, "li", password, "192.0.2.0", ""); err != nil {
-		t.Errorf("after a minute: %v", err)
+	for typed, want := range map[string]string{
+		" Lin\n": "lin", "ＬＩＮ": "lin", "STRAẞE": "strasse", "ΣΟΦΟΣ": "σοφοσ", "σοφος": "σοφοσ", "\ufeff李静": "李静", "l\u200bin": "", "a b": "", "": "", "\u3000": "", "a\x00": "",
+		strings.Repeat("长", 64): strings.Repeat("长", 64), strings.Repeat("长", 65): "",
+	} {
+		if got, err := auth.NormalUsername(typed); got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %q, %v; want %q", typed, got, err, want)
+		}
 	}
 }
+
+// folds reports whether two texts differ in case alone. Some letters have an upper case
+// that is another letter's.
+func folds(a, b string) bool { return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b)) }
 
 func TestChangePassword_EndsOtherSessionsAndIsThrottled(t *testing.T) {
 	t.Parallel()

@@ -19,8 +19,9 @@ const (
 	// are not consecutive.
 	forgetAfter = 24 * time.Hour
 
-	failuresEach = 20 // within limitWindow
-	failuresAll  = 60 // within limitWindow, without known browsers
+	failuresEach = 20 // of a network within limitWindow
+	failuresAll  = 60 // of all strangers within limitWindow
+	failuresFew  = 3  // of a network, that matter once there are failuresAll
 	limitWindow  = time.Minute
 )
 
@@ -50,67 +51,54 @@ func delayAfter(n int) time.Duration {
 }
 
 // throttle decides whether a try is judged at all. Consecutive failures of an
-// account, or of a known browser, are counted in the store and survive a restart.
-// The limits per address and in all are of one minute and live in memory, so that
-// a flood costs no writes.
+// account, or of a person in a known browser, are counted in the store and survive a
+// restart.
 type throttle struct {
 	store Store
 
 	mu   sync.Mutex // also orders the counting: parallel tries see each other
 	gate map[string]time.Time
-	each limiter // by address, known browser or signed-in user
-	all  limiter
 }
 
 func newThrottle(store Store) *throttle {
-	return &throttle{
-		store: store,
-		gate:  make(map[string]time.Time),
-		each:  limiter{most: failuresEach, hits: make(map[string][]time.Time)},
-		all:   limiter{most: failuresAll, hits: make(map[string][]time.Time)},
-	}
+	return &throttle{store: store, gate: make(map[string]time.Time)}
 }
 
 // try is one admitted try. It counts as a failure until it is known to be none.
 type try struct {
 	key      string
-	from     string // key of the limit per minute
-	total    bool   // counts in all, too
 	at       time.Time
 	failures int // consecutive, with this one
 }
 
-// admit counts the try tr, of which key, from, total and at are set, and returns it
-// with its failures. The refusals are *WaitError and whatever reserve returns;
-// reserve is called before the try is counted, giveBack when it is refused after
-// that.
-func (t *throttle) admit(ctx context.Context, tr try, reserve func() error, giveBack func()) (try, error) {
-	key, now := tr.key, tr.at
+// shutFor is how long the key is not judged; nothing is counted, because an impatient
+// double click is not a guess.
+func (t *throttle) shutFor(key string, now time.Time) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	return t.shutNow(key, now)
+}
+
+func (t *throttle) shutNow(key string, now time.Time) error {
 	if until, ok := t.gate[key]; ok {
-		// Not counted: an impatient double click is not a guess.
 		if wait := until.Sub(now); wait > 0 && wait <= maxDelay {
-			return try{}, &WaitError{After: wait}
+			return &WaitError{After: wait}
 		}
 		delete(t.gate, key)
 	}
-	wait := t.each.wait(tr.from, now)
-	if tr.total {
-		wait = max(wait, t.all.wait("", now))
-	}
-	if wait > 0 {
-		return try{}, &WaitError{After: wait}
-	}
-	if err := reserve(); err != nil {
+	return nil
+}
+
+// admit counts a try of the key by the holder of a place of the hashes, and returns it.
+// The refusals are *WaitError.
+func (t *throttle) admit(ctx context.Context, key string, now time.Time) (try, error) {
+	tr := try{key: key, at: now}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.shutNow(key, now); err != nil {
 		return try{}, err
 	}
-	t.each.add(tr.from, now)
-	if tr.total {
-		t.all.add("", now)
-	}
 	if err := t.count(ctx, &tr); err != nil {
-		giveBack()
 		return try{}, err
 	}
 	return tr, nil
@@ -182,74 +170,15 @@ func (t *throttle) failed(ctx context.Context, tr try, now time.Time) (locked bo
 	return true, nil
 }
 
-// succeeded takes the try back and clears the key's counter.
+// succeeded clears the key's counter.
 func (t *throttle) succeeded(ctx context.Context, tr try) error {
 	t.mu.Lock()
 	delete(t.gate, tr.key)
-	t.each.remove(tr.from, tr.at)
-	if tr.total {
-		t.all.remove("", tr.at)
-	}
 	t.mu.Unlock()
 	if err := t.store.ClearAttempts(ctx, tr.key); err != nil {
 		return fmt.Errorf("clear failures: %w", err)
 	}
 	return nil
-}
-
-// limiter allows most hits a key within limitWindow, to the exact moment. The
-// owner locks.
-type limiter struct {
-	most int
-	hits map[string][]time.Time
-}
-
-// wait is how long until another hit of key fits; 0 = now.
-func (l *limiter) wait(key string, now time.Time) time.Duration {
-	hits := l.live(key, now)
-	if len(hits) < l.most {
-		return 0
-	}
-	return hits[len(hits)-l.most].Add(limitWindow).Sub(now)
-}
-
-func (l *limiter) add(key string, now time.Time) {
-	if len(l.hits) >= 1024 {
-		for k := range l.hits {
-			l.live(k, now)
-		}
-	}
-	l.hits[key] = append(l.live(key, now), now)
-}
-
-// live drops what is over, and what a clock that was set back left in the future.
-func (l *limiter) live(key string, now time.Time) []time.Time {
-	hits := l.hits[key]
-	kept := hits[:0]
-	for _, at := range hits {
-		if age := now.Sub(at); age < limitWindow && age > -limitWindow {
-			kept = append(kept, at)
-		}
-	}
-	if len(kept) == 0 {
-		delete(l.hits, key)
-		return nil
-	}
-	l.hits[key] = kept
-	return kept
-}
-
-func (l *limiter) remove(key string, at time.Time) {
-	hits := l.hits[key]
-	for i := range hits {
-		if hits[i].Equal(at) {
-			l.hits[key] = append(hits[:i], hits[i+1:]...)
-			break
-		}
-	}
-	if len(l.hits[key]) == 0 {
-		delete(l.hits, key)
-	}
 }
 
 // network is what one address may be taken for: a subscriber has a whole /64 of

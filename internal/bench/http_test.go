@@ -329,7 +329,7 @@ func fill(b *testing.B, a *apptest.App, n int) {
 			continue
 		}
 		must(b, a.Store.Claim(ctx, id, c.Ref, correction.Event{State: correction.Claimed, At: time.Now(), ActorID: c.AuthorID}, nil))
-		must(b, a.Store.MarkSending(ctx, id, correction.NewSigning(time.Now()), correction.Event{State: correction.Sending, At: time.Now()}))
+		must(b, a.Store.MarkSending(ctx, id, correction.NewSigning(time.Now()), correction.Event{State: correction.Sending, At: time.Now()}, nil))
 		final := []correction.State{correction.Applied, correction.Applied, correction.Applied, correction.Rejected}[i%4]
 		must(b, a.Store.Append(ctx, id, correction.Sending, 3, correction.Event{State: final, At: time.Now(), Detail: correction.Detail{RequestID: "08F7C2A9D1-" + strconv.Itoa(i)}}))
 	}
@@ -414,7 +414,7 @@ func build(b *testing.B, a *apptest.App) program {
 	must(b, a.Sim.WriteKeys(dir))
 	a.Store.Close()
 	cfg := a.Sim.Config()
-	p.env = append(os.Environ(), "CONSOLE_DATA="+a.Data, "CONSOLE_LISTEN="+p.address, "CONSOLE_WECHAT_API_HOST="+cfg.Host,
+	p.env = append(os.Environ(), "CONSOLE_DATA="+a.Data, "CONSOLE_LISTEN="+p.address, "CONSOLE_LOOKUPS_PER_MINUTE=0", "CONSOLE_WECHAT_API_HOST="+cfg.Host,
 		"CONSOLE_WECHAT_MCHID="+cfg.MchID, "CONSOLE_WECHAT_CERT_SERIAL="+cfg.CertSerial,
 		"CONSOLE_WECHAT_PRIVATE_KEY_FILE="+filepath.Join(dir, simulator.PrivateKeyFile),
 		"CONSOLE_WECHAT_PUBLIC_KEY_ID="+cfg.PublicKeyID, "CONSOLE_WECHAT_PUBLIC_KEY_FILE="+filepath.Join(dir, simulator.PublicKeyFile))

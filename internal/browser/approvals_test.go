@@ -39,8 +39,13 @@ func waiting(t *testing.T, a *apptest.App) map[string]correction.Correction {
 	add("lapsed", lin, 42000, 18000)
 	add("own", zhou, 300000, 100000)
 	a.Order("YS-ZC-20261123-lapsed", 30000)
-	if _, err := a.Service.CaseOf(context.Background(), zhou, out["lapsed"].ID); err != nil {
-		t.Fatal(err)
+	for _, c := range out { // as the reconciler does
+		if c.State != correction.Awaiting {
+			continue
+		}
+		if _, err := a.Service.LookAt(context.Background(), c.ID); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return out
 }

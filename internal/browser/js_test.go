@@ -26,6 +26,7 @@ type editorSite struct {
 	previews []url.Values
 	acts     []string
 	posts    []string               // native posts and the rest, by path
+	reviewed []url.Values           // the forms that went on to the review
 	hold     map[string]chan string // amount → released by closing
 	down     bool                   // answer nothing at all
 	signed   bool                   // a session is there
@@ -184,6 +185,9 @@ func (s *editorSite) edit(w http.ResponseWriter, r *http.Request) {
 		s.write(w, 200, page("", `<h1>Sign in</h1><p id="kept">`+html.EscapeString(v.Encode())+`</p>`))
 		return
 	case act == "":
+		s.mu.Lock()
+		s.reviewed = append(s.reviewed, v)
+		s.mu.Unlock()
 		http.Redirect(w, r, "/review", http.StatusSeeOther)
 		return
 	case act == "discard":

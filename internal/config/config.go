@@ -28,6 +28,12 @@ type Settings struct {
 	TLSKeyFile     string   `name:"tls-key-file" env:"CONSOLE_TLS_KEY_FILE" help:"TLS private key, PEM."`
 	TrustedProxies []string `name:"trusted-proxies" env:"CONSOLE_TRUSTED_PROXIES" help:"Addresses or ranges whose X-Forwarded-For is believed."`
 	TimeZone       string   `name:"time-zone" env:"CONSOLE_TIME_ZONE" default:"Asia/Shanghai" help:"Time zone that times are shown in."`
+	InsecureHTTP   bool     `name:"insecure-http" env:"CONSOLE_INSECURE_HTTP" help:"Serve plain http beyond this machine: passwords and sessions cross the network in the open."`
+
+	Connections           string `name:"connections" env:"CONSOLE_CONNECTIONS" default:"512" help:"Open connections in all."`
+	ConnectionsPerAddress string `name:"connections-per-address" env:"CONSOLE_CONNECTIONS_PER_ADDRESS" default:"32" help:"Open connections from one address; loopback and trusted proxies are not bound to it."`
+	MetricsListen         string `name:"metrics-listen" env:"CONSOLE_METRICS_LISTEN" help:"Address of a listener of its own for /metrics."`
+	MetricsTokenFile      string `name:"metrics-token-file" env:"CONSOLE_METRICS_TOKEN_FILE" help:"File with the token that /metrics asks for (Authorization: Bearer); only its owner may read it. Without it and without a listener of its own /metrics is not there."`
 
 	APIHost           string   `name:"wechat-api-host" env:"CONSOLE_WECHAT_API_HOST" default:"https://api.mch.weixin.qq.com" help:"WeChat Pay API host."`
 	BackupHost        string   `name:"wechat-backup-host" env:"CONSOLE_WECHAT_BACKUP_HOST" help:"Second WeChat Pay API host, for fail-over."`
@@ -44,6 +50,8 @@ type Settings struct {
 	QuietTime       string `name:"quiet-time" env:"CONSOLE_QUIET_TIME" default:"7m" help:"Time before \"not applied\" may be said of an uncertain correction."`
 	RecheckInterval string `name:"recheck-interval" env:"CONSOLE_RECHECK_INTERVAL" default:"1s" help:"First wait between re-queries."`
 	FollowDays      int    `name:"follow-days" env:"CONSOLE_FOLLOW_DAYS" default:"30" help:"Days for which an unpaid order is read again after its correction."`
+
+	LookupsPerMinute int `name:"lookups-per-minute" env:"CONSOLE_LOOKUPS_PER_MINUTE" default:"60" help:"Orders that a person may look up in a minute; 0 = no limit."`
 
 	Journal            string `name:"journal" env:"CONSOLE_JOURNAL" help:"Folder of the journal, the second record; best on another disk. Default: journal in the data folder."`
 	MinFree            string `name:"min-free" env:"CONSOLE_MIN_FREE" default:"512MiB" help:"Below so much free disk space corrections are refused."`
@@ -67,6 +75,12 @@ type Config struct {
 	TLSKeyFile     string
 	TrustedProxies []netip.Prefix
 	Zone           *time.Location
+	InsecureHTTP   bool // plain http beyond this machine was asked for
+
+	Connections           int
+	ConnectionsPerAddress int
+	MetricsListen         string // empty: no listener of its own
+	MetricsToken          string // empty: /metrics is only on that listener
 
 	APIHost           string // without a slash at its end
 	BackupHost        string
@@ -82,6 +96,8 @@ type Config struct {
 	Quiet             time.Duration
 	Recheck           time.Duration
 	FollowFor         time.Duration
+
+	LookupsPerMinute int // a person; 0 = no limit
 
 	Journal            string
 	MinFree            int64 // bytes
@@ -101,6 +117,40 @@ func (c Config) TLS() bool { return c.TLSCertFile != "" }
 // Secure reports whether browsers reach the console over https.
 func (c Config) Secure() bool {
 	return c.TLS() || (c.PublicURL != nil && c.PublicURL.Scheme == "https")
+}
+
+// Exposed reports whether browsers reach the console over plain http from beyond this
+// machine: by the public address, without one by the address listened on.
+func (c Config) Exposed() bool {
+	switch {
+	case c.PublicURL != nil:
+		return c.PublicURL.Scheme == "http" && !local(c.PublicURL.Hostname())
+	case c.TLS():
+		return false
+	}
+	host, _, err := net.SplitHostPort(c.Listen)
+	return err == nil && !local(host)
+}
+
+// local reports a host that is this machine and nothing else. Names below localhost
+// are, in every browser.
+func local(host string) bool {
+	ip := net.ParseIP(host)
+	host = strings.ToLower(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
+}
+
+// CheckExposed refuses to serve plain http beyond this machine unless that was asked
+// for. Only who serves is bound to it.
+func (c Config) CheckExposed() []Problem {
+	if !c.Exposed() || c.InsecureHTTP {
+		return nil
+	}
+	const fix = "passwords and sessions would cross the network in the open: set CONSOLE_TLS_CERT_FILE and CONSOLE_TLS_KEY_FILE, or put a TLS proxy in front and set CONSOLE_PUBLIC_URL to its https address; --insecure-http (CONSOLE_INSECURE_HTTP=true) serves plain http all the same"
+	if c.PublicURL != nil {
+		return []Problem{{Setting: "CONSOLE_PUBLIC_URL", Value: c.PublicURL.String(), Fix: fix}}
+	}
+	return []Problem{{Setting: "CONSOLE_LISTEN", Value: c.Listen, Fix: fix}}
 }
 
 // Problem is one thing wrong with the settings: which, its value, and the fix. A
@@ -124,17 +174,23 @@ func (s Settings) Check(dataDir string) (Config, []Problem) {
 	c := Config{
 		Listen: s.Listen, Data: dataDir, SessionKeyFile: s.SessionKeyFile, TLSCertFile: s.TLSCertFile, TLSKeyFile: s.TLSKeyFile,
 		MchID: s.MchID, CertSerial: s.CertSerial, PrivateKeyFile: s.PrivateKeyFile, PublicKeyID: s.PublicKeyID, PublicKeyFile: s.PublicKeyFile,
-		PlatformCertFiles: s.PlatformCertFiles, APIv3KeyFile: s.APIv3KeyFile, CAFile: s.CAFile,
+		PlatformCertFiles: s.PlatformCertFiles, APIv3KeyFile: s.APIv3KeyFile, CAFile: s.CAFile, InsecureHTTP: s.InsecureHTTP,
 	}
 	k := checker{}
 	k.local(&c, s)
+	k.edge(&c, s)
 	k.wechat(&c, s)
 	k.record(&c, s)
 	k.webhook(&c, s)
 	return c, k.problems
 }
 
-var serialPattern = regexp.MustCompile(`^[0-9A-Fa-f]{1,64}$`)
+// The forms of what the merchant platform shows: a serial number of 40 hexadecimal digits,
+// and the id of WeChat Pay's public key.
+var (
+	serialPattern      = regexp.MustCompile(`^[0-9A-Fa-f]{40}$`)
+	publicKeyIDPattern = regexp.MustCompile(`^PUB_KEY_ID_[0-9A-Za-z]{1,64}$`)
+)
 
 type checker struct{ problems []Problem }
 
@@ -143,12 +199,7 @@ func (k *checker) add(setting, value, fix string) {
 }
 
 func (k *checker) local(c *Config, s Settings) {
-	host, port, err := net.SplitHostPort(s.Listen)
-	if n, perr := strconv.Atoi(port); err != nil || perr != nil || n < 0 || n > 65535 {
-		k.add("CONSOLE_LISTEN", s.Listen, "write host:port, such as 127.0.0.1:8080")
-	} else if host != "" && host != "localhost" && net.ParseIP(host) == nil {
-		k.add("CONSOLE_LISTEN", s.Listen, "write an IP address of this machine before the colon")
-	}
+	k.address("CONSOLE_LISTEN", s.Listen, "127.0.0.1:8080")
 	if c.Data == "" {
 		k.add("CONSOLE_DATA", "", "name the folder that holds the database")
 	}
@@ -158,6 +209,9 @@ func (k *checker) local(c *Config, s Settings) {
 			k.add("CONSOLE_PUBLIC_URL", s.PublicURL, "write scheme and host only, such as https://console.example.com")
 		} else {
 			c.PublicURL = u
+		}
+		if err == nil && u.Scheme == "http" && s.TLSCertFile != "" {
+			k.add("CONSOLE_PUBLIC_URL", s.PublicURL, "the console serves https itself (CONSOLE_TLS_CERT_FILE): write https://")
 		}
 	}
 	if (s.TLSCertFile == "") != (s.TLSKeyFile == "") {
@@ -180,9 +234,57 @@ func (k *checker) local(c *Config, s Settings) {
 		}
 		c.TrustedProxies = append(c.TrustedProxies, prefix)
 	}
+	var err error
 	if c.Zone, err = time.LoadLocation(s.TimeZone); err != nil || s.TimeZone == "" || s.TimeZone == "Local" {
 		k.add("CONSOLE_TIME_ZONE", s.TimeZone, "write a zone name, such as Asia/Shanghai")
 	}
+}
+
+// address checks an address to listen on.
+func (k *checker) address(setting, value, example string) {
+	host, port, err := net.SplitHostPort(value)
+	if n, perr := strconv.Atoi(port); err != nil || perr != nil || n < 0 || n > 65535 {
+		k.add(setting, value, "write host:port, such as "+example)
+	} else if host != "" && host != "localhost" && net.ParseIP(host) == nil {
+		k.add(setting, value, "write an IP address of this machine before the colon")
+	}
+}
+
+// Bounds of the settings of connections, and of what a token is worth something from.
+const (
+	minConnections = 8
+	maxConnections = 65536
+	minToken       = 16
+)
+
+// edge checks the settings of connections and of the metrics.
+func (k *checker) edge(c *Config, s Settings) {
+	c.Connections = k.number("CONSOLE_CONNECTIONS", s.Connections, minConnections, maxConnections)
+	most := maxConnections
+	if c.Connections > 0 {
+		most = c.Connections
+	}
+	c.ConnectionsPerAddress = k.number("CONSOLE_CONNECTIONS_PER_ADDRESS", s.ConnectionsPerAddress, 1, most)
+	if c.MetricsListen = s.MetricsListen; c.MetricsListen != "" {
+		k.address("CONSOLE_METRICS_LISTEN", c.MetricsListen, "127.0.0.1:9090")
+		if c.MetricsListen == s.Listen && !strings.HasSuffix(s.Listen, ":0") {
+			k.add("CONSOLE_METRICS_LISTEN", c.MetricsListen, "that is CONSOLE_LISTEN: write an address of its own")
+		}
+	}
+	c.MetricsToken = k.secret("CONSOLE_METRICS_TOKEN_FILE", s.MetricsTokenFile)
+	if c.MetricsToken != "" && (len(c.MetricsToken) < minToken || strings.ContainsFunc(c.MetricsToken, func(r rune) bool { return r <= ' ' || r > '~' })) {
+		k.add("CONSOLE_METRICS_TOKEN_FILE", s.MetricsTokenFile, "the file must hold a token of at least "+strconv.Itoa(minToken)+" visible ASCII characters in one line")
+	}
+}
+
+// number reads a whole number.
+func (k *checker) number(setting, value string, least, most int) int {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < least || n > most {
+		k.add(setting, value, fmt.Sprintf("write a number from %d to %d", least, most))
+		return 0
+	}
+	return n
 }
 
 func (k *checker) wechat(c *Config, s Settings) {
@@ -194,7 +296,7 @@ func (k *checker) wechat(c *Config, s Settings) {
 		k.add("CONSOLE_WECHAT_MCHID", s.MchID, "write the service provider's merchant number, digits only")
 	}
 	if !serialPattern.MatchString(s.CertSerial) {
-		k.add("CONSOLE_WECHAT_CERT_SERIAL", s.CertSerial, "write the serial number of the API certificate, hexadecimal")
+		k.add("CONSOLE_WECHAT_CERT_SERIAL", s.CertSerial, "write the serial number of the merchant's API certificate: 40 hexadecimal digits, without colons")
 	}
 	if s.PrivateKeyFile == "" {
 		k.add("CONSOLE_WECHAT_PRIVATE_KEY_FILE", "", "name the file of the API certificate's private key")
@@ -207,6 +309,9 @@ func (k *checker) wechat(c *Config, s Settings) {
 		k.add("CONSOLE_WECHAT_PUBLIC_KEY_FILE", "", "name the public key that CONSOLE_WECHAT_PUBLIC_KEY_ID belongs to")
 	case s.PublicKeyFile != "" && s.PublicKeyID == "":
 		k.add("CONSOLE_WECHAT_PUBLIC_KEY_ID", "", "write the id that belongs to the public key, PUB_KEY_ID_…")
+	}
+	if s.PublicKeyID != "" && !publicKeyIDPattern.MatchString(s.PublicKeyID) {
+		k.add("CONSOLE_WECHAT_PUBLIC_KEY_ID", s.PublicKeyID, "write the id as the merchant platform shows it: PUB_KEY_ID_ and digits")
 	}
 	k.file("CONSOLE_WECHAT_PUBLIC_KEY_FILE", s.PublicKeyFile)
 	for _, f := range s.PlatformCertFiles {
@@ -224,6 +329,13 @@ func (k *checker) wechat(c *Config, s Settings) {
 	c.Recheck = k.duration("CONSOLE_RECHECK_INTERVAL", s.RecheckInterval, time.Second, time.Hour, local)
 }
 
+// LookupsFix says what a limit of look-ups may be.
+const LookupsFix = "write a number from 1 to 10000, or 0 for no limit"
+
+// ValidLookups reports whether n is a limit of look-ups a minute. Beyond, there might as
+// well be none.
+func ValidLookups(n int) bool { return n >= 0 && n <= 10_000 }
+
 // record checks the settings of the journal and the proof.
 func (k *checker) record(c *Config, s Settings) {
 	c.Journal, c.CheckpointKeyFile, c.CheckpointFolder, c.CheckpointURL = s.Journal, s.CheckpointKeyFile, s.CheckpointFolder, s.CheckpointURL
@@ -237,6 +349,9 @@ func (k *checker) record(c *Config, s Settings) {
 		k.add("CONSOLE_FOLLOW_DAYS", strconv.Itoa(s.FollowDays), "write a number of days from 1 to 365")
 	}
 	c.FollowFor = time.Duration(s.FollowDays) * 24 * time.Hour
+	if c.LookupsPerMinute = s.LookupsPerMinute; !ValidLookups(c.LookupsPerMinute) {
+		k.add("CONSOLE_LOOKUPS_PER_MINUTE", strconv.Itoa(s.LookupsPerMinute), LookupsFix)
+	}
 	var err error
 	if c.MinFree, err = parseBytes(s.MinFree); err != nil {
 		k.add("CONSOLE_MIN_FREE", s.MinFree, "write a size, such as 512MiB or 2GiB; 0 turns the check off")

@@ -19,10 +19,16 @@ const (
 	LowDisk       Concern = "low_disk"     // corrections are refused
 	StoreFailed   Concern = "store_failed" // corrections are refused
 	JournalFailed Concern = "journal_failed"
-	ClockOff      Concern = "clock"         // warned of
-	ClockRefused  Concern = "clock_refused" // corrections are refused
-	OnBackup      Concern = "backup_host"
-	Unpublished   Concern = "unpublished" // checkpoints do not leave the machine
+	// WeChatSettings: WeChat does not accept our credentials, or its signatures do not hold.
+	WeChatSettings Concern = "wechat_settings"
+	// JournalMissing: at the start the journal did not know corrections that were sent.
+	JournalMissing Concern = "journal_missing"
+	ClockOff       Concern = "clock"         // warned of
+	ClockRefused   Concern = "clock_refused" // corrections are refused
+	OnBackup       Concern = "backup_host"
+	Unpublished    Concern = "unpublished" // checkpoints do not leave the machine
+	// ReloadFailed: keys that were to be read again are wrong, and the former ones stay.
+	ReloadFailed Concern = "reload_failed"
 )
 
 // Alarm is a concern with how much of it there is.

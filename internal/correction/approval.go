@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 )
@@ -16,21 +16,20 @@ const ApproveWithin = 24 * time.Hour
 // again: one that moved voids it.
 const AwaitingEvery = 5 * time.Minute
 
-// Allowance is what a person may still give up alone on a day. A claim is refused when
-// it does not suffice for Reduction.
-type Allowance struct {
-	AuthorID  int64
-	Limit     Limit
-	Since     time.Time // start of the day
-	Reduction Fen
-}
+// awaitingFirst is when that is done first after it was submitted.
+const awaitingFirst = 2 * time.Second
 
-// Standing is a person's limit with what they spent of it today.
+// Standing is a person's limit with what they spent of it today, and on an order.
 type Standing struct {
 	Limit Limit
 	Today Spent
 	Since time.Time // start of the day
+	First Fen       // what the order amounted to before their first correction of it, 0 when there was none
 }
+
+// Lowered is by how much an order that amounts to now was lowered since the person's
+// first correction of it.
+func (s Standing) Lowered(now Fen) Fen { return max(0, s.First-now) }
 
 // Left is what may still be given up today; nil when that has no bound.
 func (s Standing) Left() *Fen {
@@ -51,17 +50,18 @@ func (s Standing) LeftCount() *int {
 }
 
 // Check returns every bound that a change from base to target is above.
-func (s Standing) Check(base, target Fen) []Over { return s.Limit.Check(base, target, s.Today) }
+func (s Standing) Check(base, target Fen) []Over {
+	return s.Limit.CheckOf(s.First, base, target, s.Today)
+}
 
 // DayStart is the start of the day of t in the zone in which times are shown.
 func (s *Service) DayStart(t time.Time) time.Time {
-	t = s.DayTime(t)
-	y, m, d := t.Date()
-	return time.Date(y, m, d, 0, 0, 0, 0, t.Location())
+	return AddDays(s.DayTime(t), 0)
 }
 
-// Standing returns the actor's own limit and what they spent of it today.
-func (s *Service) Standing(ctx context.Context, a Actor) (Standing, error) {
+// Standing returns the actor's own limit and what they spent of it today, and on the
+// order, the correction with the id apart.
+func (s *Service) Standing(ctx context.Context, a Actor, ref Ref, id int64) (Standing, error) {
 	set, err := s.Settings(ctx)
 	if err != nil {
 		return Standing{}, err
@@ -70,7 +70,11 @@ func (s *Service) Standing(ctx context.Context, a Actor) (Standing, error) {
 	if st.Limit.Unlimited() {
 		return st, nil
 	}
-	st.Today, err = s.Store.Spent(ctx, a.UserID, st.Since)
+	if st.Today, err = s.Store.Spent(ctx, a.UserID, st.Since); err != nil {
+		return st, err
+	}
+	f, err := s.Store.Firsts(ctx, ref, id, a.UserID, 0)
+	st.First = f.Author
 	return st, err
 }
 
@@ -103,8 +107,17 @@ func (c Correction) Decision() (Event, bool) {
 func (s *Service) submit(ctx context.Context, a Actor, c Correction, over []Over, today Spent, typed string) error {
 	e := Event{State: Awaiting, At: s.Now(), ActorID: a.UserID, ActorName: a.Name, SessionID: a.SessionID,
 		Detail: Detail{Typed: typed, Over: over, Before: &today}}
-	err := s.storing(ctx, func(ctx context.Context) error { return s.Store.Submit(ctx, c.ID, c.Ref, e) })
+	top, err := s.inTopTier(ctx, c)
+	if err != nil {
+		return err
+	}
+	e.Detail.Blind = top || c.Blind()
+	err = s.storing(ctx, func(ctx context.Context) error { return s.Store.Submit(ctx, c.ID, c.Ref, e, &Trial{}) })
+	var end *Unpermitted
 	switch {
+	case errors.As(err, &end): // its page tells why
+		s.stopped(ctx, c, end)
+		return nil
 	case errors.Is(err, ErrTaken):
 		return s.taken(ctx, c)
 	case errors.Is(err, ErrMoved):
@@ -117,6 +130,7 @@ func (s *Service) submit(ctx context.Context, a Actor, c Correction, over []Over
 	s.noted(ctx, c, c.Last().N+1, Prepared, e)
 	s.Log.Info("correction", "correction", c.ID, "state", Awaiting)
 	if s.Submitted != nil {
+		c.Events = append(c.Events, e)
 		s.Submitted(c)
 	}
 	return nil
@@ -136,9 +150,12 @@ type Judgement struct {
 	May     bool   // decide at all: decline and return
 	Approve bool   // and approve
 	Why     string // a Code of errors: why not
-	Blind   bool   // the approver enters the new total without seeing it
+	Blind   bool   // the approver enters the new total; nobody who may decide is shown it
+	Wrong   int    // totals that the person typed about it, which were not the one asked for
 	Tier    Tier
-	Limit   Limit // the person's own
+	Limit   Limit    // the person's own
+	Firsts  Firsts   // what limits and tiers are measured from
+	Breach  []Breach // what no longer permits it, whoever decides; known while it waits
 }
 
 // Judge tells whether the actor may decide about a correction that waits for approval,
@@ -149,7 +166,26 @@ func (s *Service) Judge(ctx context.Context, a Actor, c Correction) (Judgement, 
 		return Judgement{}, err
 	}
 	j := Judgement{Limit: set.Limits.Of(a.UserID, a.Role)}
-	j.Tier, j.Blind = TierOf(set.Tiers, c.Reduction())
+	if j.Firsts, err = s.Store.Firsts(ctx, c.Ref, c.ID, c.AuthorID, a.UserID); err != nil {
+		return j, err
+	}
+	j.Tier, j.Blind = TierOf(set.Tiers, GivenUp(j.Firsts.Anyone, c.Base.Total, c.Target))
+	j.Blind = j.Blind || c.Blind()
+	if j.Blind && c.State == Awaiting && a.Can(Approve) {
+		if j.Wrong, err = s.tried(ctx, a, c.ID); err != nil {
+			return j, err
+		}
+	}
+	if c.State == Awaiting {
+		f, err := s.facts(ctx, c)
+		if err != nil {
+			return j, err
+		}
+		j.Breach = f.Breaches()
+		if j.Blind { // what a rule about the amount says would tell it
+			j.Breach = slices.DeleteFunc(j.Breach, func(b Breach) bool { return b.Code == BadZero || b.Code == BadOverCap })
+		}
+	}
 	switch {
 	case !a.Can(Approve) || !a.Scope.Allows(c.Ref.SubMchID):
 		j.Why = CodeForbidden
@@ -159,7 +195,9 @@ func (s *Service) Judge(ctx context.Context, a Actor, c Correction) (Judgement, 
 		j.Why = CodeDecided
 	case !j.Tier.Admits(a.UserID):
 		j.Why = CodeOtherTier
-	case len(j.Limit.One(c.Base.Total, c.Target)) > 0:
+	case j.Wrong >= MaxTries:
+		j.Why = CodeTriesUsed
+	case len(j.Limit.OneOf(j.Firsts.Approver, c.Base.Total, c.Target)) > 0 && (!j.Blind || j.surelyOver(c.Base.Total)):
 		j.May, j.Why = true, CodeOverOwnLimit
 	default:
 		j.May, j.Approve = true, true
@@ -178,9 +216,6 @@ func (s *Service) Approve(ctx context.Context, a Actor, id int64, bodySHA256, ty
 	}
 	ctx = context.WithoutCancel(ctx)
 	hash := hex.EncodeToString(c.BodySHA256[:])
-	if bodySHA256 != "" && bodySHA256 != hash {
-		return fail(Conflict, CodeOrderMoved, nil)
-	}
 	if err := s.writable(); err != nil {
 		return err
 	}
@@ -189,22 +224,25 @@ func (s *Service) Approve(ctx context.Context, a Actor, id int64, bodySHA256, ty
 		return err
 	}
 	if j.Blind {
-		if t, err := ParseYuan(typedTotal); err != nil || t != c.Target {
-			detail := "correction " + strconv.FormatInt(id, 10)
-			if aerr := s.Store.AppendAudit(ctx, AuditEntry{At: s.Now(), UserID: a.UserID, Action: "approval.mismatch", Detail: detail}); aerr != nil {
-				return fail(Unavailable, CodeNoRecord, aerr)
-			}
-			return fail(Invalid, CodeTypedTotal, err)
+		if err := s.tryTotal(ctx, a, c, typedTotal); err != nil {
+			return err
+		}
+		if len(j.Limit.OneOf(j.Firsts.Approver, c.Base.Total, c.Target)) > 0 { // they know the amount now
+			return fail(Forbidden, CodeOverOwnLimit, nil)
 		}
 	} else {
 		typedTotal = ""
+	}
+	// Only now: whether a hash is the right one tells the total, too.
+	if bodySHA256 != "" && bodySHA256 != hash {
+		return fail(Conflict, CodeOrderMoved, nil)
 	}
 	if _, running := s.inFlight.LoadOrStore(id, true); running {
 		return s.decided(ctx, a, id)
 	}
 	defer s.inFlight.Delete(id)
 
-	flags, err := s.flagsOf(ctx, c, Limit{})
+	flags, err := s.flagsOf(ctx, c, Standing{})
 	if err != nil {
 		return err
 	}
@@ -212,8 +250,16 @@ func (s *Service) Approve(ctx context.Context, a Actor, id int64, bodySHA256, ty
 		Detail: Detail{BodySHA256: hash, Typed: typedTotal}}
 	claim := Event{State: Claimed, At: approved.At, ActorID: a.UserID, ActorName: a.Name, SessionID: a.SessionID, Detail: Detail{Flags: flags}}
 	n := c.Last().N
-	err = s.storing(ctx, func(ctx context.Context) error { return s.Store.Approve(ctx, id, n, approved, claim) })
+	trial := Trial{Approver: a.UserID}
+	err = s.storing(ctx, func(ctx context.Context) error { return s.Store.Approve(ctx, id, n, approved, claim, &trial) })
+	var end *Unpermitted
 	switch {
+	case errors.As(err, &end): // its page tells why
+		s.stopped(ctx, c, end)
+		return nil
+	case KindOf(err) == Forbidden: // since the page was shown
+		s.ForgetSettings()
+		return err
 	case errors.Is(err, ErrMoved):
 		return s.decided(ctx, a, id)
 	case err != nil:
@@ -225,7 +271,7 @@ func (s *Service) Approve(ctx context.Context, a Actor, id int64, bodySHA256, ty
 	s.watch.note(Watched{ID: c.ID, Ref: c.Ref, State: Claimed, Entered: claim.At}, Awaiting, claim)
 	s.Log.Info("correction", "correction", id, "state", Approved, "user", a.UserID)
 	step("claimed")
-	return s.send(ctx, c)
+	return s.send(ctx, c, trial)
 }
 
 // Decline ends a correction that waits for approval; ReturnForEdit ends it so that its
@@ -244,7 +290,7 @@ func (s *Service) refuse(ctx context.Context, a Actor, id int64, to State, text 
 	if err != nil {
 		return err
 	}
-	text, bad := cleanText(text, MaxText, true)
+	text, bad := CleanNote(text, MaxText)
 	if bad.Code != "" || strings.TrimSpace(text) == "" {
 		return fail(Invalid, CodeNeedsText, nil)
 	}
@@ -266,7 +312,7 @@ func (s *Service) judged(ctx context.Context, a Actor, id int64, approve bool) (
 	if !a.Can(Approve) {
 		return Correction{}, fail(Forbidden, CodeForbidden, nil)
 	}
-	c, err := s.Correction(ctx, a, id)
+	c, err := s.current(ctx, a, id)
 	if err != nil {
 		return c, err
 	}
@@ -311,6 +357,7 @@ func (s *Service) awaited(ctx context.Context, c Correction) error {
 		return err
 	}
 	if now.Order.SameMoney(c.Base) && now.Order.Completed() {
+		s.watch.saw(c.ID, now)
 		return nil
 	}
 	return s.afterwards(ctx, c, Event{State: Stale, Detail: observed(now, asked)})
@@ -318,46 +365,30 @@ func (s *Service) awaited(ctx context.Context, c Correction) error {
 
 // Since is what changed about a correction since it was submitted for approval.
 type Since struct {
-	Now        *Order // as it was just read; nil when it could not be
-	ReadAt     time.Time
-	Then       Spent // what the author had given up that day
+	Now        *Order    // as the reconciler, or somebody who asked for it, read it last; nil when nobody has yet
+	ReadAt     time.Time // of Now
+	Then       Spent     // what the author had given up that day
 	Today      Spent
-	Voided     bool // the order moved: the approval is void
-	Unreadable string
+	Unreadable string    // code of the error of the newest reading, empty when it worked
+	AskedAt    time.Time // with Unreadable
 }
 
-// Refresh reads the order of a correction that waits for approval and tells what
-// changed since. An order that moved voids the approval, which is recorded.
-func (s *Service) Refresh(ctx context.Context, a Actor, c Correction) (Correction, Since, error) {
+// sinceSubmitted tells what changed about a correction that waits for approval. It reads nothing
+// but the record and what the reconciler has seen: who looks at a case changes nothing.
+func (s *Service) sinceSubmitted(ctx context.Context, c Correction) (Since, error) {
 	var out Since
 	if e, ok := c.Find(Awaiting); ok && e.Detail.Before != nil {
 		out.Then = *e.Detail.Before
 	}
 	var err error
-	if out.Today, err = s.Store.Spent(ctx, c.AuthorID, s.DayStart(s.Now())); err != nil {
-		return c, out, err
+	if out.Today, err = s.Store.Spent(ctx, c.AuthorID, s.DayStart(s.Now())); err != nil || c.State != Awaiting {
+		return out, err
 	}
-	if c.State != Awaiting {
-		return c, out, nil
+	out.Now, out.ReadAt = s.watch.lastSeen(c.ID)
+	if o := s.Outlook(c.ID); o.Failed != "" && o.Asked.After(out.ReadAt) {
+		out.Unreadable, out.AskedAt = o.Failed, o.Asked
 	}
-	asked := s.Now()
-	now, err := s.read(ctx, c.Ref)
-	if err != nil {
-		if out.Unreadable = CodeOf(err); out.Unreadable == "" {
-			out.Unreadable = CodeUnreachable
-		}
-		return c, out, nil
-	}
-	out.Now, out.ReadAt = &now.Order, now.At
-	if now.Order.SameMoney(c.Base) && now.Order.Completed() {
-		return c, out, nil
-	}
-	out.Voided = true
-	if err := s.afterwards(context.WithoutCancel(ctx), c, Event{State: Stale, Detail: observed(now, asked)}); err != nil {
-		return c, out, err
-	}
-	c, err = s.Correction(ctx, a, c.ID)
-	return c, out, err
+	return out, nil
 }
 
 // Approvals are what waits for a second person, oldest first, and what lapsed today.
@@ -384,8 +415,13 @@ func (s *Service) ApprovalsFor(ctx context.Context, a Actor) (Approvals, error) 
 			out.Waiting = append(out.Waiting, w)
 		}
 	}
-	out.Lapsed, err = s.Store.Voided(ctx, a.Scope, s.DayStart(s.Now()), 20)
-	return out, err
+	if out.Lapsed, err = s.Store.Voided(ctx, a.Scope, s.DayStart(s.Now()), 20); err != nil {
+		return out, err
+	}
+	if err := s.VeilRows(ctx, a, out.Waiting); err != nil {
+		return out, err
+	}
+	return out, s.VeilRows(ctx, a, out.Lapsed)
 }
 
 // ApprovalCount counts what waits for approval in the actor's scope.
@@ -401,11 +437,13 @@ type Case struct {
 	Correction Correction
 	Judgement  Judgement
 	Since      Since
+	Author     Person    // as they are now
 	Recent     []Summary // the author's newest other corrections
 	Confirmed  int       // of the author in the last 30 days
 	Wrong      int       // of these, found wrong by a review
 	Again      FlagFacts // other corrections of the same device and order within AgainDays
 	AgainDays  int
+	Tries      []Tries // totals that were typed to approve it and were not right
 }
 
 // caseDays is how far back an author's record is counted.
@@ -414,20 +452,23 @@ const caseDays = 30
 // recentShown is how many of an author's corrections a case shows.
 const recentShown = 5
 
-// CaseOf reads a correction that waits for approval, with its order as it is now.
+// CaseOf reads a correction that waits for approval, with its order as it was read last.
 func (s *Service) CaseOf(ctx context.Context, a Actor, id int64) (Case, error) {
 	if !a.Can(ReadReviews) {
 		return Case{}, fail(Forbidden, CodeForbidden, nil)
 	}
-	c, err := s.Correction(ctx, a, id)
+	c, err := s.current(ctx, a, id)
 	if err != nil {
 		return Case{}, err
 	}
-	out := Case{}
-	if out.Correction, out.Since, err = s.Refresh(ctx, a, c); err != nil {
+	out := Case{Correction: c}
+	if out.Since, err = s.sinceSubmitted(ctx, c); err != nil {
 		return out, err
 	}
 	if out.Judgement, err = s.Judge(ctx, a, out.Correction); err != nil {
+		return out, err
+	}
+	if out.Author, err = s.Store.PersonByID(ctx, c.AuthorID); err != nil {
 		return out, err
 	}
 	list, _, err := s.List(ctx, a, LogFilter{AuthorID: c.AuthorID}, Page{Limit: recentShown + 1})
@@ -450,5 +491,12 @@ func (s *Service) CaseOf(ctx context.Context, a Actor, id int64) (Case, error) {
 	if out.AgainDays = set.Flags.AgainDays; out.AgainDays > 0 {
 		out.Again, err = s.Store.FlagFacts(ctx, c, FlagQuestion{Again: now.AddDate(0, 0, -out.AgainDays), Pair: now})
 	}
+	if err != nil {
+		return out, err
+	}
+	if out.Tries, err = s.TriesOf(ctx, a, out.Correction); err != nil {
+		return out, err
+	}
+	out.Correction, err = s.VeilOf(ctx, a, out.Correction)
 	return out, err
 }

@@ -32,6 +32,9 @@ type DayCounts struct {
 	Reviews    map[ReviewMark]int `json:"reviews"`
 	Unreviewed int                `json:"unreviewed"` // came to their end
 
+	// Same names who approved corrections and then checked them, too.
+	Same []SamePerson `json:"same,omitempty"`
+
 	Open map[DayOpen]int     `json:"open,omitempty"`
 	IDs  map[DayOpen][]int64 `json:"-"` // the first few of each
 }
@@ -199,15 +202,14 @@ func (s *Service) DayOf(name string) (from, to time.Time, ok bool) {
 	if zone == nil {
 		zone = time.UTC
 	}
-	from, err := time.ParseInLocation(time.DateOnly, name, zone)
-	if err != nil || from.Year() < 2000 || from.Year() > 9000 {
+	if from, ok = ParseDay(name, zone); !ok {
 		return time.Time{}, time.Time{}, false
 	}
-	return s.DayStart(from), s.DayStart(from.Add(36 * time.Hour)), true
+	return from, AddDays(from, 1), true
 }
 
 // DayName names the day of t: 2026-11-23.
-func (s *Service) DayName(t time.Time) string { return s.DayTime(t).Format(time.DateOnly) }
+func (s *Service) DayName(t time.Time) string { return NameOfDay(s.DayTime(t)) }
 
 // Day reads a day for the actor. CodeNotFound for what is no day.
 func (s *Service) Day(ctx context.Context, a Actor, name string) (Day, error) {
@@ -225,6 +227,11 @@ func (s *Service) Day(ctx context.Context, a Actor, name string) (Day, error) {
 		return d, err
 	}
 	d.Records, err = s.Store.DayRecords(ctx, name)
+	if !d.Whole { // the figures of a closing are of all merchants
+		for i := range d.Records {
+			d.Records[i].Counts = DayCounts{}
+		}
+	}
 	return d, err
 }
 
@@ -232,7 +239,7 @@ func (s *Service) Day(ctx context.Context, a Actor, name string) (Day, error) {
 func (s *Service) Days(ctx context.Context, a Actor, until time.Time, n int) ([]Day, error) {
 	var out []Day
 	for i := 1; i <= n; i++ {
-		d, err := s.Day(ctx, a, s.DayName(s.DayStart(until).AddDate(0, 0, -i)))
+		d, err := s.Day(ctx, a, NameOfDay(AddDays(s.DayTime(until), -i)))
 		if err != nil {
 			return nil, err
 		}
@@ -255,7 +262,7 @@ func (s *Service) CloseDay(ctx context.Context, a Actor, name string, n int, act
 	if err != nil {
 		return err
 	}
-	text, bad := cleanText(text, MaxText, true)
+	text, bad := CleanNote(text, MaxText)
 	now := s.Now()
 	switch {
 	case !a.Scope.All:

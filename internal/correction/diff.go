@@ -18,8 +18,14 @@ type Change struct {
 	Before, After Line
 }
 
-// Delta is what the change does to the sum of the list it belongs to.
-func (c Change) Delta() Fen { return c.After.normalised().Amount - c.Before.normalised().Amount }
+// Delta is what the change does to the sum of the list it belongs to; HiddenAmount when it is
+// kept from who reads.
+func (c Change) Delta() Fen {
+	if c.After.Amount.IsHidden() {
+		return HiddenAmount
+	}
+	return c.After.normalised().Amount - c.Before.normalised().Amount
+}
 
 // Pair finds for each line of before the line of after that stands for the same, or
 // -1: first lines that are the same, then lines of the same name and description,

@@ -39,7 +39,7 @@ type FormLine struct {
 
 // Empty reports whether nothing was typed in the row.
 func (l FormLine) Empty() bool {
-	return trimBlank(l.Name) == "" && trimBlank(l.Amount) == "" && trimBlank(l.Count) == "" && trimBlank(l.Description) == ""
+	return TrimBlank(l.Name) == "" && TrimBlank(l.Amount) == "" && TrimBlank(l.Count) == "" && TrimBlank(l.Description) == ""
 }
 
 // Form is a correction as typed, field by field (product.md §6).
@@ -52,6 +52,7 @@ type Form struct {
 	Ticket           string
 	Note             string
 	Base             string // hash of the order that was shown, hex
+	First            string // hash of the order that it was first filled in on, if that has changed since
 	NoDevice         bool   // the agent ticked that the device ids stay empty
 }
 
@@ -88,6 +89,12 @@ type Notice struct {
 	Amount Fen      // an amount to quote
 }
 
+// AmountUnread reports a problem that leaves the amount of a row unknown, and with it the
+// total.
+func (n Notice) AmountUnread() bool {
+	return strings.HasSuffix(n.Field, ".amount") && n.Code != BadContent && n.Code != BadAlone
+}
+
 // Codes of problems; each blocks.
 const (
 	BadRequired     = "required"
@@ -109,6 +116,7 @@ const (
 	BadTooMany      = "too_many"
 	BadNotLower     = "not_lower" // Amount: current total
 	BadNegative     = "negative"
+	BadAlone        = "discount_alone" // a discount with an amount while no line has one
 	BadZero         = "zero_not_allowed"
 	BadOverCap      = "over_cap"
 	BadOverflow     = "overflow"
@@ -179,8 +187,10 @@ func (p Policy) Check(f Form, base Order, svc Offering) Checked {
 	c.unique("post_payments", c.Lines, lineIndex)
 	c.unique("post_discounts", c.Discounts, discountIndex)
 
+	c.alone(f.Lines, discountIndex)
+
 	amounts := !slices.ContainsFunc(c.Problems, func(n Notice) bool {
-		return strings.HasSuffix(n.Field, ".amount") && n.Code != BadContent
+		return n.AmountUnread()
 	})
 	c.total(f, base, svc, amounts)
 	c.texts(p)
@@ -218,9 +228,9 @@ func (c *Checked) rows(list string, rows []FormLine) ([]FormLine, []Line, []int)
 		l.Name, row.Name = c.text(field("name"), row.Name, MaxName, true)
 		l.Description, row.Description = c.text(field("description"), row.Description, MaxDescription, false)
 		amountBad := false
-		if trimBlank(row.Amount) != "" {
+		if TrimBlank(row.Amount) != "" {
 			if a, err := ParseYuan(row.Amount); err != nil {
-				c.bad(Notice{Field: field("amount"), Code: yuanCode(err), Text: suggestYuan(row.Amount)})
+				c.bad(yuanNotice(field("amount"), row.Amount, err))
 				amountBad = true
 			} else {
 				l.Amount, l.HasAmount, row.Amount = a, true, a.Yuan()
@@ -230,7 +240,9 @@ func (c *Checked) rows(list string, rows []FormLine) ([]FormLine, []Line, []int)
 		}
 		if n := HalfWidth(row.Count); n != "" {
 			v, err := strconv.Atoi(n)
-			if err != nil || !digits(n) || v < 1 || v > MaxCount {
+			if strings.ContainsFunc(n, Hidden) {
+				c.bad(hidden(field("count"), row.Count))
+			} else if err != nil || !digits(n) || v < 1 || v > MaxCount {
 				c.bad(Notice{Field: field("count"), Code: BadCount, Limit: MaxCount})
 			} else {
 				l.Count, row.Count = v, strconv.Itoa(v)
@@ -239,14 +251,34 @@ func (c *Checked) rows(list string, rows []FormLine) ([]FormLine, []Line, []int)
 			row.Count = ""
 		}
 		switch {
-		case list == "post_discounts" && !l.HasAmount && !amountBad:
-			c.bad(Notice{Field: field("amount"), Code: BadRequired})
-		case trimBlank(row.Description) == "" && !l.HasAmount && !amountBad:
+		case list == "post_discounts" && !l.HasAmount && !amountBad: // judged by alone, which knows the lines
+		case TrimBlank(row.Description) == "" && !l.HasAmount && !amountBad:
 			c.bad(Notice{Field: field("amount"), Code: BadContent})
 		}
 		shown, lines, index = append(shown, row), append(lines, l), append(index, row.Index)
 	}
 	return shown, lines, index
+}
+
+// alone judges the amounts of the discounts by the lines. Where a line has an amount,
+// each discount needs one. Where none has, no discount may have one: what WeChat adds
+// up would be negative (product.md §4.18); a discount that the order has without an
+// amount is sent again as it is.
+func (c *Checked) alone(typed []FormLine, index []int) {
+	unread := slices.ContainsFunc(typed, func(l FormLine) bool { return TrimBlank(l.Amount) != "" })
+	for i, d := range c.Discounts {
+		at := lineField("post_discounts", index[i], "amount")
+		bad := slices.ContainsFunc(c.Problems, func(n Notice) bool { return n.Field == at })
+		switch {
+		case bad:
+		case unread && !d.HasAmount:
+			c.bad(Notice{Field: at, Code: BadRequired})
+		case !unread && d.HasAmount:
+			c.bad(Notice{Field: at, Code: BadAlone, Amount: d.Amount})
+		case !unread && d.Description == "" && !d.HasAmount:
+			c.bad(Notice{Field: lineField("post_discounts", index[i], "description"), Code: BadRequired})
+		}
+	}
 }
 
 func lineField(list string, index int, name string) string {
@@ -269,7 +301,7 @@ func (c *Checked) unique(list string, lines []Line, index []int) {
 // total works out the new total (product.md §4.2–4.4).
 func (c *Checked) total(f Form, base Order, svc Offering, amountsRead bool) {
 	c.Summed = AnyAmount(c.Lines)
-	c.Form.Total = trimBlank(f.Total)
+	c.Form.Total = WithoutHidden(f.Total)
 	at := "total_amount"
 	var err, err2 error
 	c.LineSum, err = sumLines(c.Lines)
@@ -292,7 +324,7 @@ func (c *Checked) total(f Form, base Order, svc Offering, amountsRead bool) {
 	default:
 		t, err := ParseYuan(f.Total)
 		if err != nil {
-			c.bad(Notice{Field: at, Code: yuanCode(err), Text: suggestYuan(f.Total)})
+			c.bad(yuanNotice(at, f.Total, err))
 			return
 		}
 		c.Total, c.Form.Total = t, t.Yuan()
@@ -307,10 +339,10 @@ func (c *Checked) total(f Form, base Order, svc Offering, amountsRead bool) {
 			code = BadUnchanged
 		}
 		c.bad(Notice{Field: at, Code: code, Amount: base.Total})
-	case c.Total == 0 && !svc.AllowZero:
-		c.bad(Notice{Field: at, Code: BadZero})
-	case svc.Cap > 0 && c.Total > svc.Cap:
-		c.bad(Notice{Field: at, Code: BadOverCap, Amount: svc.Cap})
+	default:
+		if b, ok := svc.Judge(c.Total); !ok {
+			c.bad(b.Notice(at))
+		}
 	}
 }
 
@@ -331,7 +363,7 @@ var (
 
 func (c *Checked) texts(p Policy) {
 	f := &c.Form
-	f.ReasonCode = trimBlank(f.ReasonCode)
+	f.ReasonCode = HalfWidth(f.ReasonCode)
 	reason, known := FindReason(p.Reasons, f.ReasonCode)
 	switch {
 	case f.ReasonCode == "":
@@ -341,7 +373,7 @@ func (c *Checked) texts(p Policy) {
 	default:
 		c.Reason = reason
 	}
-	if trimBlank(f.Reason) == "" {
+	if TrimBlank(f.Reason) == "" {
 		f.Reason = reason.Outgoing
 	}
 	// Without a code there is no text to compose: choosing one mends both.
@@ -349,7 +381,7 @@ func (c *Checked) texts(p Policy) {
 	if m := longDigits.FindString(HalfWidth(c.Outgoing)); m != "" {
 		c.Warnings = append(c.Warnings, Notice{Field: "reason", Code: WarnPersonal, Text: m})
 	}
-	c.Ticket, f.Ticket = c.text("ticket", f.Ticket, MaxTicket, false)
+	c.Ticket, f.Ticket = c.identifier("ticket", f.Ticket, MaxTicket)
 	c.Note, f.Note = c.noteText("note", f.Note)
 	if reason.NeedsNote && c.Note == "" && !c.hasProblem("note") {
 		c.bad(Notice{Field: "note", Code: BadNoteRequired})
@@ -358,9 +390,9 @@ func (c *Checked) texts(p Policy) {
 
 func (c *Checked) device(svc Offering) {
 	d, f := &c.Device, &c.Form.Device
-	d.Start, f.Start = c.text("device.start_device_id", f.Start, MaxDeviceID, false)
-	d.End, f.End = c.text("device.end_device_id", f.End, MaxDeviceID, false)
-	d.Materiel, f.Materiel = c.text("device.materiel_no", f.Materiel, MaxMateriel, false)
+	d.Start, f.Start = c.identifier("device.start_device_id", f.Start, MaxDeviceID)
+	d.End, f.End = c.identifier("device.end_device_id", f.End, MaxDeviceID)
+	d.Materiel, f.Materiel = c.identifier("device.materiel_no", f.Materiel, MaxMateriel)
 	if d.Materiel != "" && !httpURL.MatchString(d.Materiel) {
 		// A URL by the documents, yet their own sample is none (domain.md §9).
 		c.Warnings = append(c.Warnings, Notice{Field: "device.materiel_no", Code: WarnURL})
@@ -396,10 +428,19 @@ func (c *Checked) text(field, typed string, limit int, required bool) (value, sh
 	return clean, clean
 }
 
+// identifier is text for a number of any kind: what cannot be seen is no part of it.
+func (c *Checked) identifier(field, typed string, limit int) (value, shown string) {
+	value, shown = c.text(field, WithoutHidden(typed), limit, false)
+	if c.hasProblem(field) {
+		shown = typed
+	}
+	return value, shown
+}
+
 // noteText is text that never leaves the house: it may have several lines and
 // characters outside the basic plane.
 func (c *Checked) noteText(field, typed string) (value, shown string) {
-	clean, n := cleanText(strings.ReplaceAll(typed, "\r\n", "\n"), MaxNote, true)
+	clean, n := CleanNote(strings.ReplaceAll(typed, "\r\n", "\n"), MaxNote)
 	if n.Code != "" {
 		n.Field = field
 		c.bad(n)
@@ -411,27 +452,39 @@ func (c *Checked) noteText(field, typed string) (value, shown string) {
 // CleanText normalises text to NFC, trims it, and finds the first thing wrong with
 // it: too long (in code points), not UTF-8, above U+FFFF, or a control,
 // bidirectional-control or invisible character (domain.md §1.2, trust.md §3.4).
-// The Notice has no Field, and an empty Code when the text is good.
+// The Notice has no Field, and an empty Code when the text is good. What cannot be seen
+// is dropped around the text; inside it is told, with the number of characters before it
+// as Count.
 func CleanText(s string, limit int) (string, Notice) { return cleanText(s, limit, false) }
+
+// CleanNote is CleanText for text that never leaves the house: it may have several lines
+// and characters outside the basic plane.
+func CleanNote(s string, limit int) (string, Notice) { return cleanText(s, limit, true) }
 
 func cleanText(s string, limit int, note bool) (string, Notice) {
 	if !utf8.ValidString(s) {
 		return "", Notice{Code: BadUTF8}
 	}
-	s = trimBlank(norm.NFC.String(s))
+	trim := TrimBlank
+	if note {
+		trim = trimNote
+	}
+	s = trim(norm.NFC.String(s))
 	marks, visible := 0, false
+	before := -1
 	for _, r := range s {
+		before++
 		switch {
 		case note && (r == '\n' || r == '\t' || r == 0xFE0F || r == 0x200D): // line ends, and what joins emoji
 			continue
 		case r > 0xFFFF && !note:
 			return s, Notice{Code: BadEmoji, Text: string(r)}
 		case forbidden(r):
-			return s, Notice{Code: BadCharacter, Text: charName(r)}
+			return s, Notice{Code: BadCharacter, Text: charName(r), Count: before}
 		}
 		if unicode.In(r, unicode.Mn, unicode.Me) {
 			if marks++; marks > 2 {
-				return s, Notice{Code: BadCharacter, Text: charName(r)}
+				return s, Notice{Code: BadCharacter, Text: charName(r), Count: before}
 			}
 			continue
 		}
@@ -467,13 +520,30 @@ func charName(r rune) string {
 	return "U+" + h
 }
 
+// yuanNotice says what is wrong with an amount as it was typed.
+func yuanNotice(field, typed string, err error) Notice {
+	n := Notice{Field: field, Code: yuanCode(err)}
+	if n.Code == BadCharacter {
+		return hidden(field, typed)
+	}
+	n.Text = suggestYuan(typed)
+	return n
+}
+
+// hidden names the first character in a number that cannot be seen and was not dropped.
+func hidden(field, typed string) Notice {
+	at := strings.IndexFunc(typed, func(r rune) bool { return Hidden(r) && !droppable(r) })
+	r, _ := utf8.DecodeRuneInString(typed[max(at, 0):])
+	return Notice{Field: field, Code: BadCharacter, Text: charName(r), Count: utf8.RuneCountInString(typed[:max(at, 0)])}
+}
+
 func yuanCode(err error) string {
 	for _, m := range []struct {
 		err  error
 		code string
 	}{
 		{ErrYuanThousands, BadThousands}, {ErrYuanDecimals, BadDecimals}, {ErrYuanSign, BadSign},
-		{ErrYuanExponent, BadExponent}, {ErrYuanZeros, BadZeros}, {ErrYuanTooLarge, BadTooLarge}, {ErrYuanEmpty, BadRequired},
+		{ErrYuanExponent, BadExponent}, {ErrYuanZeros, BadZeros}, {ErrYuanTooLarge, BadTooLarge}, {ErrYuanEmpty, BadRequired}, {ErrYuanHidden, BadCharacter},
 	} {
 		if errors.Is(err, m.err) {
 			return m.code
@@ -482,15 +552,15 @@ func yuanCode(err error) string {
 	return BadYuan
 }
 
-// grouped is an amount with well-placed thousands separators. Elsewhere a comma may
+// groupedYuan is an amount with well-placed thousands separators. Elsewhere a comma may
 // as well stand for a point, and a wrong guess is a hundred times too much.
-var grouped = regexp.MustCompile(`^[0-9]{1,3}([,'][0-9]{3})+(\.[0-9]+)?$`)
+var groupedYuan = regexp.MustCompile(`^[0-9]{1,3}([,'][0-9]{3})+(\.[0-9]+)?$`)
 
 // suggestYuan guesses the text that a person may have meant: without separators,
 // with two decimals. Empty when there is no good guess.
 func suggestYuan(s string) string {
-	t := strings.NewReplacer(" ", "", "元", "").Replace(NormaliseYuan(s))
-	if grouped.MatchString(t) {
+	t := strings.ReplaceAll(strings.Join(strings.Fields(NormaliseYuan(s)), ""), "元", "")
+	if groupedYuan.MatchString(t) {
 		t = strings.NewReplacer(",", "", "'", "").Replace(t)
 	}
 	if whole, frac, ok := strings.Cut(t, "."); ok && len(frac) > 2 && digits(frac) {

@@ -267,7 +267,7 @@ func TestCheck_NoticesSayWhatTheLimitIs(t *testing.T) {
 		"post_payments.0.name":   {Field: "post_payments.0.name", Code: BadTooLong, Limit: 20, Count: 21},
 		"post_payments.1.count":  {Field: "post_payments.1.count", Code: BadCount, Limit: 100},
 		"post_payments.2.amount": {Field: "post_payments.2.amount", Code: BadThousands, Text: "1234.56"},
-		"post_payments.3.name":   {Field: "post_payments.3.name", Code: BadCharacter, Text: "U+200B"},
+		"post_payments.3.name":   {Field: "post_payments.3.name", Code: BadCharacter, Text: "U+200B", Count: 1},
 		"post_payments.5.name":   {Field: "post_payments.5.name", Code: BadDuplicate, Text: "费用4"},
 	}
 	got := DefaultPolicy().Check(f, payable(50000, nil, nil), Offering{})

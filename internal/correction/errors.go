@@ -3,6 +3,7 @@ package correction
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Kind sorts errors by what a page must answer.
@@ -17,6 +18,7 @@ const (
 	Forbidden               // 403
 	Upstream                // WeChat answered and refused: 502
 	Unavailable             // WeChat or the store cannot be reached: 503
+	TooFast                 // somebody asks for more than their share: 429, with Wait
 )
 
 // Error is an error with a kind and a stable code that pages have words for.
@@ -25,8 +27,11 @@ type Error struct {
 	Code string
 	Err  error // cause, for the log only; may be nil
 
-	Holder *Holder // set with CodeBusy: who holds the order; with CodeDecided: who decided
-	Remote *Remote // set when WeChat answered
+	Concern Concern       // set with CodeReadOnly: why corrections are refused
+	Holder  *Holder       // set with CodeBusy: who holds the order; with CodeDecided: who decided
+	Remote  *Remote       // set when WeChat answered
+	Wait    time.Duration // with TooFast: until one may try again
+	Amount  string        // set with CodeBeyondBound: the amount in words for people
 }
 
 // Codes of errors that pages have words for.
@@ -44,16 +49,20 @@ const (
 	CodeUnreachable    = "unreachable"     // WeChat could not be reached; nothing was sent
 	CodeRefused        = "refused"         // WeChat answered with an error
 	CodeUnreadable     = "unreadable"      // an answer that is not one of WeChat's API
+	CodeBeyondBound    = "beyond_bound"    // an amount that no order can have: negative, or far above MaxAmount
 	CodeUnverified     = "unverified"      // an answer whose signature does not hold
 	CodeNoRecord       = "no_record"       // the record cannot be written: nothing is sent
 	CodeOutcomePending = "outcome_pending" // sent; the outcome is not on record yet
 	CodeBadSettings    = "bad_settings"    // WeChat refuses our key, certificate or number
-	CodeReadOnly       = "read_only"       // corrections are refused at present: the disk is nearly full, or the record failed
+	CodeReadOnly       = "read_only"       // corrections are refused at present; Concern: why
 	CodeNeedsText      = "needs_text"      // a text is missing, too long, or holds what it may not
 	CodeSecondPerson   = "second_person"   // needs a person who has had no part in it yet
 	CodeDecided        = "decided"         // somebody decided about the approval already; Holder: who and when
 	CodeOtherTier      = "other_tier"      // others decide about amounts like this
 	CodeOverOwnLimit   = "over_own_limit"  // above what the approver may give up alone
+	CodeTriesUsed      = "tries_used"      // the person typed MaxTries wrong totals about it
+	CodeVeiled         = "veiled"          // it tells an amount that the person may not see yet
+	CodeOwnApproval    = "own_approval"    // the person approved it, and somebody else could check it
 	CodeOverAllowance  = "over_allowance"
 	CodeEdited         = "edited"    // somebody edited the setting meanwhile
 	CodeRetried        = "retried"   // somebody is trying this correction again already
@@ -64,9 +73,15 @@ const (
 	CodeDayOpen        = "day_open"    // something of the day is open
 	CodeDayClosed      = "day_closed"  // somebody closed or reopened the day meanwhile; Holder: who and when
 	CodeDayAhead       = "day_ahead"   // the day has not come
-	CodeWholeScope     = "whole_scope" // closing a day takes somebody who may see all merchants
+	CodeWholeScope     = "whole_scope" // what is of all merchants takes somebody who may touch them all
+	CodeWaiting        = "waiting"     // another edit that loosens waits for a second supervisor
+	CodeAuthorGone     = "author_gone" // who made the edit may not make it any more
 	CodeViewName       = "view_name"   // a view needs a name, short and without line breaks
 	CodeViewTaken      = "view_taken"  // the person has a view of that name already
+	CodeDraftLarge     = "draft_large" // what was typed is larger than any form may be
+	CodeTooFast        = "too_fast"    // more look-ups than a person has
+	CodeTooMany        = "too_many"    // more of other acts than a person has
+	CodeSearching      = "searching"   // too many look-ups without a merchant at this moment
 	CodeViewsFull      = "views_full"  // the person has MaxViews views
 )
 

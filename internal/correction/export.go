@@ -23,6 +23,9 @@ func (s *Service) ExportLog(ctx context.Context, a Actor, f LogFilter, sort LogS
 		return fail(Forbidden, CodeForbidden, nil)
 	}
 	f, err := s.narrow(a, f)
+	if err == nil {
+		f.Veil, err = s.veilFor(ctx, a)
+	}
 	if err != nil {
 		return err
 	}
@@ -34,6 +37,9 @@ func (s *Service) ExportLog(ctx context.Context, a Actor, f LogFilter, sort LogS
 	err = to.Begin()
 	if err == nil {
 		err = s.lots(ctx, f, sort, func(lot []Summary) error {
+			if err := s.VeilRows(ctx, a, lot); err != nil {
+				return err
+			}
 			for _, r := range s.asOfNow(lot) {
 				if err := to.Row(r); err != nil {
 					return err

@@ -86,8 +86,8 @@ type FlagFacts struct {
 const otherReason = "other"
 
 // Flags works out the flags of a correction that is confirmed now. It is pure: looked is
-// when the author opened the form (zero: not known), own the author's limit.
-func (r FlagRules) Flags(c Correction, f FlagFacts, h Hours, own Limit, looked, now time.Time, sampled bool) []Flag {
+// when the author opened the form (zero: not known), own the author's allowance.
+func (r FlagRules) Flags(c Correction, f FlagFacts, h Hours, own Standing, looked, now time.Time, sampled bool) []Flag {
 	var out []Flag
 	add := func(on bool, code string, found, limit int64) {
 		if on {
@@ -97,9 +97,9 @@ func (r FlagRules) Flags(c Correction, f FlagFacts, h Hours, own Limit, looked, 
 	given := int64(c.Reduction())
 	add(r.Zero && c.Target == 0, FlagZero, 0, 0)
 	add(r.SharePermille > 0 && given*1000 > int64(r.SharePermille)*int64(c.Base.Total), FlagShare, int64(Permille(c.Reduction(), c.Base.Total)), int64(r.SharePermille))
-	if r.NearPermille > 0 && own.Per != nil && given <= int64(*own.Per) {
-		below := int64(*own.Per) - given
-		add(below*1000 <= int64(*own.Per)*int64(r.NearPermille), FlagNear, below, int64(*own.Per))
+	if per := own.Limit.Per; r.NearPermille > 0 && per != nil {
+		below := int64(*per - GivenUp(own.First, c.Base.Total, c.Target))
+		add(below >= 0 && below*1000 <= int64(*per)*int64(r.NearPermille), FlagNear, below, int64(*per))
 	}
 	add(r.AgainDays > 0 && f.SameDevice > 0, FlagDevice, int64(f.SameDevice)+1, int64(r.AgainDays))
 	add(r.AgainDays > 0 && f.SameOrder > 0, FlagOrder, int64(f.SameOrder)+1, int64(r.AgainDays))
@@ -130,8 +130,8 @@ func Drawn(dayKey []byte, id int64, permille int) bool {
 }
 
 // flagsOf works out the flags of a correction that is about to be carried out; own is
-// the limit that its author stayed within, zero when a second person approved it.
-func (s *Service) flagsOf(ctx context.Context, c Correction, own Limit) ([]Flag, error) {
+// the allowance that its author stayed within, zero when a second person approved it.
+func (s *Service) flagsOf(ctx context.Context, c Correction, own Standing) ([]Flag, error) {
 	set, err := s.Settings(ctx)
 	if err != nil {
 		return nil, err
@@ -152,7 +152,7 @@ func (s *Service) flagsOf(ctx context.Context, c Correction, own Limit) ([]Flag,
 	if e, ok := c.Find(Awaiting); ok {
 		confirmed = s.DayTime(e.At)
 	}
-	sampled := Drawn(DayKey(s.Key, s.DayTime(c.PreparedAt).Format(time.DateOnly)), c.ID, r.SamplePermille)
+	sampled := Drawn(DayKey(s.Key, s.DayName(c.PreparedAt)), c.ID, r.SamplePermille)
 	return r.Flags(c, facts, set.Hours, own, looked, confirmed, sampled), nil
 }
 

@@ -448,22 +448,6 @@ func (t *tallies) topDevices() []Group {
 	return out
 }
 
-// AddDays is the start of the day that lies n days after that of t, in the zone of t. A
-// day need not have 24 hours.
-func AddDays(t time.Time, n int) time.Time {
-	y, m, d := t.Date()
-	return time.Date(y, m, d+n, 0, 0, 0, 0, t.Location())
-}
-
-// DaysBetween counts the days from one start of a day until another.
-func DaysBetween(from, to time.Time) int {
-	number := func(t time.Time) int64 {
-		y, m, d := t.Date()
-		return time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / (24 * 60 * 60)
-	}
-	return int(number(to) - number(from))
-}
-
 // StretchesOf are the starts of the days, weeks or months that a plot of the period shows,
 // and where the last one ends. The first and the last may be cut by the period.
 func StretchesOf(from, to time.Time) (starts []time.Time, step Step) {
@@ -472,7 +456,7 @@ func StretchesOf(from, to time.Time) (starts []time.Time, step Step) {
 	switch {
 	case days > mostWeekBars*7:
 		step = ByMonth
-		next = func(t time.Time) time.Time { return time.Date(t.Year(), t.Month()+1, 1, 0, 0, 0, 0, t.Location()) }
+		next = func(t time.Time) time.Time { return StartOfDay(t.Year(), t.Month()+1, 1, t.Location()) }
 	case days > mostDayBars:
 		step = ByWeek
 		next = func(t time.Time) time.Time { return AddDays(t, 7-(int(t.Weekday())+6)%7) }

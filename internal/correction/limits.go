@@ -6,7 +6,8 @@ import (
 )
 
 // Limit bounds what a person may give up without a second one: reductions, not new
-// totals. A nil field is no bound.
+// totals. A nil field is no bound. One correction adds up over an order: it is all that
+// the order was lowered by since the person's first correction of it (product.md §4.14).
 type Limit struct {
 	Per         *Fen `json:"per,omitempty"`          // of one correction, in fen
 	PerPermille *int `json:"per_permille,omitempty"` // of one correction, in thousandths of the order's total
@@ -42,7 +43,7 @@ type Spent struct {
 type Over struct {
 	Code  string `json:"code"`
 	Limit int64  `json:"limit"`          // fen, thousandths or corrections
-	Used  int64  `json:"used,omitempty"` // of the day, before this correction
+	Used  int64  `json:"used,omitempty"` // of the day, or of the order (fen), before this correction
 }
 
 // Codes of Over.
@@ -53,15 +54,21 @@ const (
 	OverDayCount = "day_count"
 )
 
-// One returns the bounds on one correction that a change from base to target is above.
-func (l Limit) One(base, target Fen) []Over {
+// One returns the bounds on one correction that a change from base to target is above,
+// if it is the person's first of the order.
+func (l Limit) One(base, target Fen) []Over { return l.OneOf(base, base, target) }
+
+// OneOf is One for an order that amounted to first before the person's first correction
+// of it; 0 when this is the first.
+func (l Limit) OneOf(first, base, target Fen) []Over {
 	var out []Over
-	r := base - target
+	first = max(first, base)
+	r, used := first-target, int64(first-base)
 	if l.Per != nil && r > *l.Per {
-		out = append(out, Over{Code: OverPer, Limit: int64(*l.Per)})
+		out = append(out, Over{Code: OverPer, Limit: int64(*l.Per), Used: used})
 	}
-	if l.PerPermille != nil && int64(r)*1000 > int64(*l.PerPermille)*int64(base) {
-		out = append(out, Over{Code: OverShare, Limit: int64(*l.PerPermille)})
+	if l.PerPermille != nil && int64(r)*1000 > int64(*l.PerPermille)*int64(first) {
+		out = append(out, Over{Code: OverShare, Limit: int64(*l.PerPermille), Used: used})
 	}
 	return out
 }
@@ -69,7 +76,13 @@ func (l Limit) One(base, target Fen) []Over {
 // Check returns every bound that a change from base to target is above, with what was
 // spent today already. Equal to a bound is within it.
 func (l Limit) Check(base, target Fen, today Spent) []Over {
-	out := l.One(base, target)
+	return l.CheckOf(base, base, target, today)
+}
+
+// CheckOf is Check for an order that amounted to first before the person's first
+// correction of it; 0 when this is the first.
+func (l Limit) CheckOf(first, base, target Fen, today Spent) []Over {
+	out := l.OneOf(first, base, target)
 	if l.Day != nil && today.Sum+(base-target) > *l.Day {
 		out = append(out, Over{Code: OverDay, Limit: int64(*l.Day), Used: int64(today.Sum)})
 	}

@@ -11,8 +11,8 @@ import (
 // representation of money in the program.
 type Fen int64
 
-// MaxAmount is the largest amount that a person may type and that one line may
-// carry: ¥99,999,999.99.
+// MaxAmount is the largest amount that is read for a correction, typed and stored, of a
+// line and of an order (product.md §4.17): ¥99,999,999.99.
 const MaxAmount Fen = 9_999_999_999
 
 // Refusals of ParseYuan. Each names what a person has to change.
@@ -25,11 +25,12 @@ var (
 	ErrYuanZeros     = errors.New("leading zero")
 	ErrYuanTooLarge  = errors.New("too large")
 	ErrYuanSyntax    = errors.New("not an amount")
+	ErrYuanHidden    = errors.New("a character that cannot be seen")
 )
 
 // ParseYuan reads yuan text as typed by a person: 12, 12.5, 12.50 or ¥12.50.
-// Full-width digits, a full-width point and surrounding blanks are understood
-// (product.md §4.6). Everything else is refused with one of the ErrYuan errors.
+// Full-width digits, a full-width point, surrounding blanks and characters that cannot
+// be seen are understood (product.md §4.6). Everything else is refused with one of the ErrYuan errors.
 func ParseYuan(s string) (Fen, error) {
 	t := NormaliseYuan(s)
 	if t == "" {
@@ -57,13 +58,13 @@ func ParseYuan(s string) (Fen, error) {
 	return Fen(n), nil
 }
 
-// NormaliseYuan trims blanks, drops one leading yuan sign and turns full-width
+// NormaliseYuan trims blanks, drops what cannot be seen, drops one leading yuan sign and turns full-width
 // digits and the full-width point into ASCII. It does not judge the result.
 func NormaliseYuan(s string) string {
-	s = trimBlank(s)
+	s = WithoutHidden(s)
 	for _, sign := range []string{"¥", "￥"} {
 		if rest, ok := strings.CutPrefix(s, sign); ok {
-			s = trimBlank(rest)
+			s = TrimBlank(rest)
 			break
 		}
 	}
@@ -81,14 +82,17 @@ func halfWidth(r rune) rune {
 	return r
 }
 
-// HalfWidth returns s with the full-width forms of ASCII turned into ASCII and
-// surrounding blanks removed: order numbers are often pasted that way.
+// HalfWidth returns s with the full-width forms of ASCII turned into ASCII, and
+// surrounding blanks and what cannot be seen removed: order numbers are often pasted
+// that way.
 func HalfWidth(s string) string {
-	return trimBlank(strings.Map(halfWidth, s))
+	return strings.Map(halfWidth, WithoutHidden(s))
 }
 
 func yuanFault(t string) error {
 	switch {
+	case strings.ContainsFunc(t, Hidden):
+		return ErrYuanHidden
 	case strings.ContainsAny(t, "eE"):
 		return ErrYuanExponent
 	case strings.ContainsAny(t, ",'_、，"):
@@ -111,12 +115,12 @@ func digits(s string) bool {
 	return true
 }
 
-// trimBlank removes surrounding Unicode blanks, the ideographic space included.
-func trimBlank(s string) string { return strings.TrimSpace(s) }
-
 // Yuan prints the amount as a plain decimal with two places, as an input field
 // takes it: 12.50. Negative amounts carry an ASCII minus sign.
 func (f Fen) Yuan() string {
+	if f.IsHidden() {
+		return hiddenText
+	}
 	sign := ""
 	u := uint64(f)
 	if f < 0 {
@@ -131,20 +135,45 @@ func (f Fen) Yuan() string {
 
 // String prints the amount for people: ¥1,234.56, with U+2212 when negative.
 func (f Fen) String() string {
-	y := f.Yuan()
-	sign := ""
-	if y[0] == '-' {
-		sign, y = "−", y[1:]
+	if f.IsHidden() {
+		return hiddenText
 	}
+	y, negative := strings.CutPrefix(f.Yuan(), "-")
 	whole, frac, _ := strings.Cut(y, ".")
+	return grouped(negative, whole, frac)
+}
+
+// grouped is an amount with thousands separators.
+func grouped(negative bool, whole, frac string) string {
 	for i := len(whole) - 3; i > 0; i -= 3 {
 		whole = whole[:i] + "," + whole[i:]
 	}
-	return sign + "¥" + whole + "." + frac
+	if negative {
+		return "−¥" + whole + "." + frac
+	}
+	return "¥" + whole + "." + frac
+}
+
+// WholeFen prints a whole number of fen of any size for people, as String does: amounts
+// that no Fen can hold are named, too. s is the number as digits, with a minus sign or
+// without; ok is false for anything else.
+func WholeFen(s string) (text string, ok bool) {
+	digs, negative := strings.CutPrefix(s, "-")
+	if !digits(digs) || len(digs) > 40 {
+		return "", false
+	}
+	digs = strings.TrimLeft(digs, "0")
+	digs = strings.Repeat("0", max(0, 3-len(digs))) + digs
+	return grouped(negative, digs[:len(digs)-2], digs[len(digs)-2:]), true
 }
 
 // Minus prints the amount as a reduction: −¥12.50.
-func (f Fen) Minus() string { return "−" + f.String() }
+func (f Fen) Minus() string {
+	if f.IsHidden() {
+		return hiddenText
+	}
+	return "−" + f.String()
+}
 
 // ErrOverflow is returned by Sum when a sum does not fit.
 var ErrOverflow = errors.New("sum of amounts overflows")

@@ -106,9 +106,9 @@ func TestParseYuan_RefusesAndNamesTheFault(t *testing.T) {
 		"١٢":                      ErrYuanSyntax, // Arabic-Indic digits
 		"१२":                      ErrYuanSyntax, // Devanagari digits
 		"①":                       ErrYuanSyntax,
-		"1\u200b2":                ErrYuanSyntax, // zero-width space
-		"\ufeff12":                ErrYuanSyntax,
-		"1\x00":                   ErrYuanSyntax,
+		"1\x00":                   ErrYuanHidden,
+		"\u202e21":                ErrYuanHidden, // seen as 12
+		"2\u20671":                ErrYuanHidden,
 		"1\xff":                   ErrYuanSyntax,
 		"12·50":                   ErrYuanSyntax,
 	} {

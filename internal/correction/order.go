@@ -137,6 +137,27 @@ func AnyAmount(lines []Line) bool {
 	return slices.ContainsFunc(lines, func(l Line) bool { return l.HasAmount })
 }
 
+// Beyond is the first amount of the order that lies outside of what is read, typed and
+// stored (product.md §4.17): the total, a line or a discount. ok is false when there is
+// none.
+func (o Order) Beyond() (amount Fen, ok bool) {
+	amounts := []Fen{o.Total, o.Collection.Total}
+	for _, l := range slices.Concat(o.Lines, o.Discounts) {
+		amounts = append(amounts, l.Amount)
+	}
+	for _, a := range amounts {
+		if a < 0 || a > MaxAmount {
+			return a, true
+		}
+	}
+	return 0, false
+}
+
+func (o Order) beyondBound() bool {
+	_, beyond := o.Beyond()
+	return beyond
+}
+
 // Snapshot is the order's stored form and its SHA-256. The hash is what a form
 // carries as "base".
 func (o Order) Snapshot() (blob []byte, hash [32]byte) {
@@ -179,7 +200,8 @@ type Obstacle string
 // from WeChat's refusal of an earlier correction (domain.md §1.4).
 const (
 	NoObstacle   Obstacle = ""
-	NotCompleted Obstacle = "not_completed"
+	NotStarted   Obstacle = "not_started"   // the customer has not confirmed the order
+	NotCompleted Obstacle = "not_completed" // the service is running
 	Paid         Obstacle = "paid"
 	Charging     Obstacle = "charging"
 	Cancelled    Obstacle = "cancelled"
@@ -187,11 +209,12 @@ const (
 	Deposit      Obstacle = "deposit"
 	ZeroOrder    Obstacle = "zero"
 	AlreadyLower Obstacle = "already_lower" // at or below the intended total
+	BeyondBound  Obstacle = "beyond_bound"  // an amount of it is above MaxAmount
 	Unrecognised Obstacle = "unrecognised"  // a state that WeChat's documents do not name
 )
 
 // Obstacles lists every obstacle, for pages and tests that cover them all.
-var Obstacles = []Obstacle{NotCompleted, Paid, Charging, Cancelled, Expired, Deposit, ZeroOrder, AlreadyLower, Unrecognised}
+var Obstacles = []Obstacle{NotStarted, NotCompleted, Paid, Charging, Cancelled, Expired, Deposit, ZeroOrder, AlreadyLower, BeyondBound, Unrecognised}
 
 // ChargingWait is how long WeChat asks to wait while it is charging the customer
 // (domain.md §1.4: 3 min).
@@ -216,14 +239,17 @@ func (o Order) WhyNot(last *Refusal, now time.Time) Obstacle {
 			return ZeroOrder
 		}
 		return Paid
-	case o.State == OrderCreated,
-		o.State == OrderDoing && o.StateDescription != MchComplete && o.Collection.State == "":
+	case o.State == OrderCreated && o.Collection.State == "":
+		return NotStarted
+	case o.State == OrderDoing && o.StateDescription != MchComplete && o.Collection.State == "":
 		return NotCompleted
 	case o.State == OrderDoing && o.StateDescription == MchComplete && o.Collection.State == "" && o.Total == 0,
 		o.Completed() && o.HasTotal && o.Total == 0:
 		return ZeroOrder
 	case !o.Completed() || !o.HasTotal:
 		return Unrecognised
+	case o.beyondBound():
+		return BeyondBound
 	case last != nil && last.Obstacle == Deposit:
 		return Deposit
 	case last != nil && last.Obstacle == Charging && now.Before(last.At.Add(ChargingWait)):

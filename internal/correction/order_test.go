@@ -15,10 +15,10 @@ import (
 // each for a total of 0, a total above 0 and an answer without total.
 const whyNot = `
                        ""                            USER_PAYING                     USER_PAID        OTHER
-CREATED ""             nc nc nc                      nc nc nc                        pd pd pd         nc nc nc
-CREATED USER_CONFIRM   nc nc nc                      nc nc nc                        pd pd pd         nc nc nc
-CREATED MCH_COMPLETE   nc nc nc                      nc nc nc                        pd pd pd         nc nc nc
-CREATED OTHER          nc nc nc                      nc nc nc                        pd pd pd         nc nc nc
+CREATED ""             ns ns ns                      un un un                        pd pd pd         un un un
+CREATED USER_CONFIRM   ns ns ns                      un un un                        pd pd pd         un un un
+CREATED MCH_COMPLETE   ns ns ns                      un un un                        pd pd pd         un un un
+CREATED OTHER          ns ns ns                      un un un                        pd pd pd         un un un
 DOING ""               nc nc nc                      un un un                        pd pd pd         un un un
 DOING USER_CONFIRM     nc nc nc                      un un un                        pd pd pd         un un un
 DOING MCH_COMPLETE     ze un ze                      ze ok un                        pd pd pd         un un un
@@ -44,7 +44,7 @@ OTHER OTHER            un un un                      un un un                   
 
 func TestWhyNot_EveryCombinationOfStates(t *testing.T) {
 	t.Parallel()
-	short := map[string]Obstacle{"ok": NoObstacle, "nc": NotCompleted, "pd": Paid, "ca": Cancelled, "ex": Expired, "ze": ZeroOrder, "un": Unrecognised}
+	short := map[string]Obstacle{"ok": NoObstacle, "ns": NotStarted, "nc": NotCompleted, "pd": Paid, "ca": Cancelled, "ex": Expired, "ze": ZeroOrder, "un": Unrecognised}
 	plain := func(s string) string { return strings.Trim(s, `"`) }
 	now := time.Unix(1_800_000_000, 0)
 	// A refusal changes the answer only where nothing else stands in the way.

@@ -43,10 +43,19 @@ type Correction struct {
 
 	State  State
 	Events []Event
+
+	left *Request // of what is sent, what a veil leaves; nil: nothing is kept
 }
 
 // Reduction is what the correction gives up.
-func (c Correction) Reduction() Fen { return c.Base.Total - c.Target }
+func (c Correction) Reduction() Fen { return reduction(c.Base.Total, c.Target) }
+
+func reduction(base, target Fen) Fen {
+	if target.IsHidden() {
+		return HiddenAmount
+	}
+	return base - target
+}
 
 // Last returns the newest event.
 func (c Correction) Last() Event {
@@ -127,7 +136,7 @@ type Detail struct {
 	Class     Class    `json:"class,omitempty"`   // of WeChat's answer
 	Finding   Finding  `json:"finding,omitempty"` // of the reading that decided
 	Obstacle  Obstacle `json:"obstacle,omitempty"`
-	Cause     string   `json:"cause,omitempty"` // a Cause* code: why nothing was sent, or why the answer is uncertain
+	Cause     string   `json:"cause,omitempty"` // a Cause* code, or that of a Breach: why nothing was sent, or why the answer is uncertain
 	Alarm     string   `json:"alarm,omitempty"` // an Alarm* code
 	Status    int      `json:"status,omitempty"`
 	Code      string   `json:"code,omitempty"`
@@ -158,6 +167,17 @@ type Detail struct {
 	// Over are the bounds of the author's allowance that the correction is above, known
 	// when it was prepared or submitted for approval. Then it needs a second person.
 	Over []Over `json:"over,omitempty"`
+	// Listed is set when the service was registered as the correction was prepared.
+	Listed bool `json:"listed,omitempty"`
+	// Breaches are the rules that ended it before anything was sent; Cause is the code of
+	// the first.
+	Breaches []Breach `json:"breaches,omitempty"`
+	// Blind: it was in the top tier when it was prepared or submitted, so that whoever may
+	// decide does not see the amount.
+	Blind bool `json:"blind,omitempty"`
+	// Alone: who approved it reviewed it too, or was the second person of its ruling, since
+	// nobody else could.
+	Alone bool `json:"alone,omitempty"`
 	// Before is what the author had given up that day when it was submitted.
 	Before *Spent `json:"before,omitempty"`
 	// BodySHA256 is the hash of the bytes that are approved, in hex.
@@ -251,6 +271,7 @@ type Summary struct {
 	ApproverID   int64 // who approved, declined or returned it; 0 = nobody
 	Flagged      bool  // some flag is set, perhaps only FlagSampled
 	ApproverName string
+	First        Fen // what the order amounted to before anybody's first correction of it; known in the queue only
 
 	// Known in exports and after Complete only.
 	Flags       string    // codes, separated by blanks
@@ -259,12 +280,17 @@ type Summary struct {
 }
 
 // Reduction is what the correction gives up, or would.
-func (s Summary) Reduction() Fen { return s.BaseTotal - s.Target }
+func (s Summary) Reduction() Fen { return reduction(s.BaseTotal, s.Target) }
+
+// GivenUp is what the order is lowered by in all with the correction, where First is
+// known: that decides about its tier.
+func (s Summary) GivenUp() Fen { return GivenUp(s.First, s.BaseTotal, s.Target) }
 
 // LogFilter selects corrections for the change log. Zero fields do not filter.
 // Scope always does.
 type LogFilter struct {
 	Scope      Scope
+	Veil       Veil // what it keeps matches no amount, and comes last in the order of amounts
 	OutOrderNo string
 	SubMchID   string
 	ServiceID  string
@@ -307,7 +333,7 @@ type Page struct {
 	Sort   LogSort
 	Before int64 // the rows that follow this id in the order
 	After  int64 // the page just in front of this id
-	Edge   Fen   // with ByReduction: the reduction of the correction named by Before or After
+	Edge   Fen   // with ByReduction: the reduction of the correction named by Before or After; 0 of a veiled one
 	Limit  int
 }
 

@@ -88,7 +88,7 @@ func (c Correction) news(n int) (Event, bool) {
 const reviewTries = 5
 
 // Review records what a person says of a correction that came to its end, as an event
-// of the same state. Errors of code CodeNeedsText, CodeSecondPerson, CodeNotFinal, and
+// of the same state. Errors of code CodeNeedsText, CodeSecondPerson, CodeOwnApproval, CodeNotFinal, and
 // CodeReviewed with who was faster.
 func (s *Service) Review(ctx context.Context, a Actor, id int64, r ReviewSaid) error {
 	note := r.Mark == ReviewNote
@@ -96,7 +96,7 @@ func (s *Service) Review(ctx context.Context, a Actor, id int64, r ReviewSaid) e
 	if !note && !slices.Contains(ReviewMarks, mark) {
 		return fail(Invalid, CodeNoMark, nil)
 	}
-	text, bad := cleanText(r.Text, MaxText, true)
+	text, bad := CleanNote(r.Text, MaxText)
 	if bad.Code != "" || text == "" && mark != ReviewFine {
 		// Who may not say anything is told that first.
 		if _, err := s.Correction(ctx, a, id); err != nil {
@@ -121,6 +121,16 @@ func (s *Service) Review(ctx context.Context, a Actor, id int64, r ReviewSaid) e
 		}
 		if e, ok := c.Review(); r.N == 0 && !note && mark != ReviewAnswered && ok && e.Detail.Review != ReviewAnswered {
 			return reviewed(c, e)
+		}
+		if !note && mark != ReviewAnswered {
+			part, err := s.ReviewPart(ctx, a, c)
+			if err != nil {
+				return err
+			}
+			if !part.May {
+				return fail(Forbidden, CodeOwnApproval, nil)
+			}
+			d.Alone = part.Alone
 		}
 		e := Event{State: c.State, At: s.Now(), ActorID: a.UserID, ActorName: a.Name, SessionID: a.SessionID, Detail: d}
 		err = s.storing(context.WithoutCancel(ctx), func(ctx context.Context) error { return s.append(ctx, c, c.State, c.Last().N, e) })
@@ -207,6 +217,7 @@ type ReviewRow struct {
 	Flags   []Flag
 	Devices []string // that it names
 	Said    Event    // the newest mark; zero when it was not reviewed
+	Part    Part     // of who asks, if they approved it
 }
 
 // maxReviewCount is the highest number that is counted exactly.
@@ -221,13 +232,32 @@ func (s *Service) ReviewList(ctx context.Context, a Actor, q ReviewQuery) ([]Rev
 		return nil, false, fail(Forbidden, CodeForbidden, nil)
 	}
 	q.Scope = a.Scope
-	return s.Store.ReviewList(ctx, s.since(q))
+	rows, more, err := s.Store.ReviewList(ctx, s.since(q))
+	if err != nil {
+		return nil, false, err
+	}
+	if err := s.veilReviews(ctx, a, rows); err != nil {
+		return nil, false, err
+	}
+	return rows, more, s.reviewParts(ctx, a, rows)
+}
+
+func (s *Service) veilReviews(ctx context.Context, a Actor, rows []ReviewRow) error {
+	list := make([]Summary, len(rows))
+	for i := range rows {
+		list[i] = rows[i].Summary
+	}
+	err := s.VeilRows(ctx, a, list)
+	for i := range rows {
+		rows[i].Summary = list[i]
+	}
+	return err
 }
 
 // since bounds a part that does not empty by itself.
 func (s *Service) since(q ReviewQuery) ReviewQuery {
 	if q.From.IsZero() && q.Tab != TabOpen && q.Tab != TabQueried {
-		q.From = s.DayStart(s.Now()).AddDate(0, 0, -reviewDays)
+		q.From = AddDays(s.DayTime(s.Now()), -reviewDays)
 	}
 	return q
 }
@@ -296,7 +326,7 @@ func (s *Service) SignOff(ctx context.Context, a Actor, picked []Picked, mark Re
 	for _, p := range picked {
 		err := s.Review(ctx, a, p.ID, ReviewSaid{N: p.N, Mark: string(mark), Text: text})
 		switch CodeOf(err) {
-		case CodeReviewed, CodeSecondPerson, CodeNotFinal, CodeNotFound:
+		case CodeReviewed, CodeSecondPerson, CodeOwnApproval, CodeNotFinal, CodeNotFound:
 			out.Skipped = append(out.Skipped, p.ID)
 			continue
 		}

@@ -8,7 +8,6 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -25,7 +24,8 @@ type Store interface {
 	Offering(ctx context.Context, serviceID string) (Offering, error) // ErrNoRow
 	Offerings(ctx context.Context) ([]Offering, error)
 	// EditMerchant and EditOffering add (before is nil) or change what is still as
-	// before, on the record; ErrMoved otherwise.
+	// before, on the record; ErrMoved otherwise, ErrNoRight when the person may not. A
+	// service that becomes looser is not changed: ErrLoosens, see Propose.
 	EditMerchant(ctx context.Context, before *Merchant, m Merchant, actor int64, ip string, at time.Time) error
 	EditOffering(ctx context.Context, before *Offering, o Offering, actor int64, ip string, at time.Time) error
 	CatalogHistory(ctx context.Context, name string, limit int) ([]CatalogEdit, error)
@@ -35,22 +35,38 @@ type Store interface {
 	SaveSnapshot(ctx context.Context, hash [32]byte, blob []byte, at time.Time) error
 	Snapshot(ctx context.Context, hash [32]byte) ([]byte, error) // ErrNoRow
 
+	// SaveDraft gives up the oldest of the person's drafts beyond MaxDrafts and
+	// MaxDraftBytes.
 	SaveDraft(ctx context.Context, d SavedDraft) error
 	Draft(ctx context.Context, userID int64, ref Ref) (SavedDraft, error) // ErrNoRow
 	DeleteDraft(ctx context.Context, userID int64, ref Ref) error
 
 	// Prepare stores the correction with its first event and returns its id.
-	// ErrMoved when RetryOf has been tried again already.
+	// ErrMoved when RetryOf has been tried again already, ErrBarred when its author is
+	// disabled by now.
 	Prepare(ctx context.Context, c Correction) (int64, error)
 	// Claim takes the order for the correction and appends the event claimed, in one
 	// transaction. ErrTaken when another correction holds the order, ErrMoved when the
-	// correction is no longer prepared, ErrOverAllowance when allow does not suffice.
-	Claim(ctx context.Context, id int64, ref Ref, e Event, allow *Allowance) error
-	// Submit is Claim with the event awaiting approval.
-	Submit(ctx context.Context, id int64, ref Ref, e Event) error
+	// correction is no longer prepared, *TooMuch when its author's allowance does not
+	// suffice. It is judged in that transaction, by t (nil: it is not): one that is no
+	// longer permitted is not sent, which is on record with the error *Unpermitted.
+	Claim(ctx context.Context, id int64, ref Ref, e Event, t *Trial) error
+	// Submit is Claim with the event awaiting approval; what is no longer permitted is void.
+	Submit(ctx context.Context, id int64, ref Ref, e Event, t *Trial) error
 	// Approve appends approved and claimed in one transaction, if the correction waits
-	// for approval with the newest event n; ErrMoved otherwise.
-	Approve(ctx context.Context, id int64, n int, approved, claimed Event) error
+	// for approval with the newest event n; ErrMoved otherwise. Judged as in Claim; a
+	// person who may not approve it any more gets an error of kind Forbidden, and it goes
+	// on waiting.
+	Approve(ctx context.Context, id int64, n int, approved, claimed Event, t *Trial) error
+	// Pending lists what waits to be confirmed or approved and is not over time, with what
+	// it is judged by. Void voids one that is no longer permitted, with *Unpermitted.
+	Pending(ctx context.Context, now time.Time) ([]Facts, error)
+	Void(ctx context.Context, id int64, now time.Time) error
+	// Firsts are what an order amounted to before the first corrections of it that took
+	// effect or may have, the one with the id apart.
+	Firsts(ctx context.Context, ref Ref, id, author, approver int64) (Firsts, error)
+	// PersonByID is somebody as they are now; ErrNoRow.
+	PersonByID(ctx context.Context, id int64) (Person, error)
 	Awaiting(ctx context.Context, scope Scope, limit int) ([]Summary, error)
 	// AwaitingCount counts what came to wait for approval after a time.
 	AwaitingCount(ctx context.Context, scope Scope, after time.Time) (int, error)
@@ -58,6 +74,17 @@ type Store interface {
 	// many of them a review found wrong.
 	AuthorRecord(ctx context.Context, author int64, since time.Time) (confirmed, wrong int, err error)
 	Voided(ctx context.Context, scope Scope, since time.Time, limit int) ([]Summary, error)
+	// Undecided lists the corrections that wait to be confirmed or approved and give up top
+	// or more (0: none do), or did so when they were prepared or submitted, and what lapsed
+	// before of the same orders.
+	Undecided(ctx context.Context, top Fen) ([]Undecided, error)
+	// TryTotal counts a total that a person types to approve a correction, before it is
+	// compared: n is the number of the try. ErrFull when MaxTries were not right.
+	TryTotal(ctx context.Context, id, userID int64, at time.Time) (n int, err error)
+	// TotalRight notes that the try n was right: it does not count any more.
+	TotalRight(ctx context.Context, id, userID int64, n int) error
+	// Tries are the tries that were not right, by person.
+	Tries(ctx context.Context, id int64) ([]Tries, error)
 	// Spent is what a person gave up on their own authority since a time.
 	Spent(ctx context.Context, author int64, since time.Time) (Spent, error)
 	NoteLook(ctx context.Context, userID int64, ref Ref, at time.Time) error
@@ -67,11 +94,27 @@ type Store interface {
 	// Settings lists the newest version of each setting that was ever edited.
 	Settings(ctx context.Context) ([]SettingVersion, error)
 	SettingHistory(ctx context.Context, name SettingName, limit int) ([]SettingVersion, error)
-	// PutSetting makes value the version n of a setting; ErrMoved when there is one.
-	PutSetting(ctx context.Context, name SettingName, n int, value json.RawMessage, actor int64, ip string, at time.Time) error
+	// EditSetting makes a value the next version of a setting and returns its number.
+	// ErrMoved when the version in force is another one, ErrNoRight when the person is no
+	// active supervisor for all merchants.
+	EditSetting(ctx context.Context, e SettingEdit) (int, error)
+	// Propose keeps an edit that loosens until somebody decides, and returns its number;
+	// one of the same author that waits is withdrawn. ErrMoved when it does not start from
+	// what is in force, ErrTaken when somebody else's waits, ErrNoRight.
+	Propose(ctx context.Context, p Proposal, ip string) (int, error)
+	// Proposals lists what waits; Decided what does not any more, newest first.
+	Proposals(ctx context.Context) ([]Proposal, error)
+	Decided(ctx context.Context, name string, limit int) ([]Proposal, error)
+	// Decide ends a proposal and, if that is how, puts it into force, in one transaction.
+	// ErrNoRow and ErrMoved when it does not wait, or something is not as it was judged;
+	// ErrNoRight, ErrAuthorGone.
+	Decide(ctx context.Context, a Agreement) error
+	// Checked lists the corrections in scope that were prepared since a time, have been
+	// confirmed, and needed a second person or have flags: the newest first.
+	Checked(ctx context.Context, scope Scope, since time.Time, limit int) ([]int64, error)
 	// MarkSending records the one intent to send. After any error nothing may be sent;
-	// ErrCommitUnknown when the record may exist all the same.
-	MarkSending(ctx context.Context, id int64, s Signing, e Event) error
+	// ErrCommitUnknown when the record may exist all the same. Judged as in Claim.
+	MarkSending(ctx context.Context, id int64, s Signing, e Event, t *Trial) error
 	// Append adds an event if the correction is still in state from, whose newest
 	// event has number n; ErrMoved otherwise. It releases the order when the new state
 	// does not hold it. For states after sending it also checks that the correction
@@ -171,7 +214,8 @@ var (
 	ErrNoRow         = errors.New("no such record")
 	ErrTaken         = errors.New("the order is held by another correction")
 	ErrMoved         = errors.New("the correction is no longer in that state")
-	ErrOverAllowance = errors.New("the allowance of the day does not suffice")
+	ErrOverAllowance = errors.New("the allowance does not suffice")
+	ErrBarred        = errors.New("the person may not do that any more")
 	ErrFull          = errors.New("there are as many as there may be")
 	ErrCommitUnknown = errors.New("it is not known whether the record was written")
 )
@@ -246,6 +290,8 @@ type Service struct {
 	// block. nil: nobody is told.
 	Submitted func(Correction)
 
+	Lookups Lookups // its limit is set before the service is used
+
 	inFlight  sync.Map // ids of corrections whose confirmation runs in this process
 	pending   sync.Map // id → pendingEvent: outcomes that the store did not take
 	pendingMu sync.Mutex
@@ -256,7 +302,8 @@ type Service struct {
 	settings  struct {
 		sync.Mutex
 		Settings
-		read time.Time
+		read    time.Time
+		waiting waitingCache
 	}
 }
 
@@ -310,6 +357,9 @@ func (s *Service) View(ctx context.Context, a Actor, m Merchant, r Reading) (Ord
 		return v, err
 	}
 	if v.Earlier, err = s.Store.OfOrder(ctx, ref, pageOfOrder); err != nil {
+		return v, err
+	}
+	if err := s.VeilRows(ctx, a, v.Earlier); err != nil {
 		return v, err
 	}
 	v.Earlier = s.asOfNow(v.Earlier)
@@ -379,8 +429,16 @@ func (s *Service) FindOrder(ctx context.Context, a Actor, serviceID, outOrderNo 
 	}
 	ctx, cancel := context.WithTimeout(ctx, findWithin)
 	defer cancel()
+	share, done, ok := s.Lookups.guess(ctx, a.UserID)
+	if !ok {
+		return Found{}, tooFast(CodeSearching, guessesAside)
+	}
+	defer done()
 	var f Found
 	for _, m := range merchants {
+		if share(ctx) != nil {
+			return f, tooFast(CodeSearching, guessesAside)
+		}
 		r, err := s.Gateway.Query(ctx, Ref{SubMchID: m.SubMchID, ServiceID: serviceID, OutOrderNo: outOrderNo})
 		f.Asked++
 		switch {
@@ -481,6 +539,25 @@ func (s *Service) base(ctx context.Context, hash string) (Order, error) {
 	return ParseSnapshot(blob)
 }
 
+// Shown returns the order of ref as this console showed it under a hash; ErrNoRow when it
+// never did.
+func (s *Service) Shown(ctx context.Context, ref Ref, hash string) (Order, error) {
+	o, err := s.base(ctx, hash)
+	if CodeOf(err) == CodeBaseUnknown || err == nil && (o.SubMchID != ref.SubMchID || o.OutOrderNo != ref.OutOrderNo) {
+		return Order{}, ErrNoRow
+	}
+	return o, err
+}
+
+// KeepShown keeps an order for Shown and returns its hash.
+func (s *Service) KeepShown(ctx context.Context, o Order) (string, error) {
+	blob, hash := o.Snapshot()
+	if err := s.Store.SaveSnapshot(ctx, hash, blob, s.Now()); err != nil {
+		return "", fail(Unavailable, CodeNoRecord, err)
+	}
+	return hex.EncodeToString(hash[:]), nil
+}
+
 // PrepareResult is the new correction's id, or what stands in its way. Now is set with an error of code CodeOrderMoved or CodeNotCorrecting.
 type PrepareResult struct {
 	ID       int64
@@ -510,6 +587,9 @@ func (s *Service) Prepare(ctx context.Context, a Actor, ref Ref, f Form, from in
 	if err := s.writable(); err != nil {
 		return r, err
 	}
+	if err := s.counting(a, actSubmit); err != nil {
+		return r, err
+	}
 	now, err := s.ReadOrder(ctx, a, Ref{SubMchID: ref.SubMchID, ServiceID: r.Base.ServiceID, OutOrderNo: ref.OutOrderNo})
 	if err != nil {
 		return r, err
@@ -527,22 +607,30 @@ func (s *Service) Prepare(ctx context.Context, a Actor, ref Ref, f Form, from in
 	if c.RetryOf, err = s.retryOf(ctx, a, from, c.Ref); err != nil {
 		return r, err
 	}
-	own, err := s.Standing(ctx, a)
+	own, err := s.Standing(ctx, a, c.Ref, 0)
 	if err != nil {
 		return r, err
 	}
 	c.Events[0].Detail.Over = own.Check(c.Base.Total, c.Target)
+	if _, err := s.Store.Offering(ctx, c.Ref.ServiceID); err == nil {
+		c.Events[0].Detail.Listed = true
+	} else if !errors.Is(err, ErrNoRow) {
+		return r, err
+	}
+	if c.Events[0].Detail.Blind, err = s.inTopTier(ctx, c); err != nil {
+		return r, err
+	}
 	r.ID, err = s.Store.Prepare(context.WithoutCancel(ctx), c)
+	if errors.Is(err, ErrBarred) {
+		return r, fail(Forbidden, CodeForbidden, err)
+	}
 	if errors.Is(err, ErrMoved) { // somebody else tried it again at the same moment
 		return r, fail(Conflict, CodeRetried, err)
 	}
 	if err != nil {
 		return r, fail(Unavailable, CodeNoRecord, err)
 	}
-	step("prepared")
-	if err := s.Store.DeleteDraft(ctx, a.UserID, ref); err != nil {
-		s.Log.Warn("delete draft", "err", err)
-	}
+	step("prepared") // the draft stays until it is confirmed or withdrawn: Back leads to the form again
 	return r, nil
 }
 
@@ -568,7 +656,7 @@ func (s *Service) retryOf(ctx context.Context, a Actor, from int64, ref Ref) (in
 	if err != nil {
 		return 0, err
 	}
-	if !tail.State.Undone() && tail.State != Stale && tail.State != Expiry && tail.State != Withdrawn && tail.State != Returned && tail.State != Declined {
+	if !tail.State.Undone() && tail.State != Stale && tail.State != Expiry && tail.State != Withdrawn && tail.State != Void && tail.State != Returned && tail.State != Declined {
 		return 0, nil // it stands for itself
 	}
 	return id, nil
@@ -614,8 +702,17 @@ func (s *Service) Token(c Correction) string {
 
 // Correction reads a correction for the actor, as it stands now: one whose time to
 // confirm or to approve is over counts as expired, whether that is on record already or
-// not.
+// not. What the actor may not see yet is left out (veil.go).
 func (s *Service) Correction(ctx context.Context, a Actor, id int64) (Correction, error) {
+	c, err := s.current(ctx, a, id)
+	if err != nil {
+		return c, err
+	}
+	return s.VeilOf(ctx, a, c)
+}
+
+// current is Correction with nothing left out, to act upon.
+func (s *Service) current(ctx context.Context, a Actor, id int64) (Correction, error) {
 	c, err := s.correctionFor(ctx, a, id)
 	if err == nil && s.overdue(c) {
 		until := c.ConfirmUntil
@@ -629,13 +726,7 @@ func (s *Service) Correction(ctx context.Context, a Actor, id int64) (Correction
 }
 
 func (s *Service) overdue(c Correction) bool {
-	switch c.State {
-	case Prepared:
-		return !s.Now().Before(c.ConfirmUntil)
-	case Awaiting:
-		return !s.Now().Before(c.ApproveUntil())
-	}
-	return false
+	return Overdue(c.State, c.ConfirmUntil, c.Entered().At, s.Now())
 }
 
 // correctionFor is the one place where a correction is read for a person: what is
@@ -741,7 +832,7 @@ func (s *Service) Confirm(ctx context.Context, a Actor, id int64, token, typedTo
 	}
 	defer s.inFlight.Delete(id)
 
-	own, err := s.Standing(ctx, a)
+	own, err := s.Standing(ctx, a, c.Ref, c.ID)
 	if err != nil {
 		return err
 	}
@@ -753,21 +844,21 @@ func (s *Service) Confirm(ctx context.Context, a Actor, id int64, token, typedTo
 	if len(over) > 0 {
 		return s.submit(ctx, a, c, over, own.Today, typedTotal)
 	}
-	flags, err := s.flagsOf(ctx, c, own.Limit)
+	flags, err := s.flagsOf(ctx, c, own)
 	if err != nil {
 		return err
 	}
 	claim := Event{State: Claimed, At: s.Now(), ActorID: a.UserID, ActorName: a.Name, SessionID: a.SessionID, Detail: Detail{Typed: typedTotal, Flags: flags}}
-	allow := &Allowance{AuthorID: a.UserID, Limit: own.Limit, Since: own.Since, Reduction: c.Reduction()}
-	switch err := s.storing(ctx, func(ctx context.Context) error { return s.Store.Claim(ctx, id, c.Ref, claim, allow) }); {
-	case errors.Is(err, ErrOverAllowance): // spent by another one at the same moment
-		if own, err = s.Standing(ctx, a); err != nil {
-			return err
-		}
-		if over = own.Check(c.Base.Total, c.Target); len(over) == 0 { // suffices again by now: its page lets try again
-			return fail(Conflict, CodeTokenUsed, nil)
-		}
-		return s.submit(ctx, a, c, over, own.Today, typedTotal)
+	trial := Trial{Alone: true, Since: own.Since}
+	var much *TooMuch
+	var end *Unpermitted
+	switch err := s.storing(ctx, func(ctx context.Context) error { return s.Store.Claim(ctx, id, c.Ref, claim, &trial) }); {
+	case errors.As(err, &much): // spent by another one, or a limit was edited, at the same moment
+		s.ForgetSettings()
+		return s.submit(ctx, a, c, much.Over, much.Today, typedTotal)
+	case errors.As(err, &end): // its page tells why
+		s.stopped(ctx, c, end)
+		return nil
 	case errors.Is(err, ErrTaken):
 		return s.taken(ctx, c)
 	case errors.Is(err, ErrMoved):
@@ -779,13 +870,13 @@ func (s *Service) Confirm(ctx context.Context, a Actor, id int64, token, typedTo
 	c.State, claim.N = Claimed, c.Last().N+1
 	c.Events = append(c.Events, claim)
 	step("claimed")
-	err = s.send(ctx, c)
+	err = s.send(ctx, c, trial)
 	step("page")
 	return err
 }
 
-// send carries out a claimed correction.
-func (s *Service) send(ctx context.Context, c Correction) error {
+// send carries out a claimed correction, which is judged by t once more with the intent.
+func (s *Service) send(ctx context.Context, c Correction, t Trial) error {
 	n := c.Last().N
 	now, err := s.read(ctx, c.Ref)
 	if err != nil {
@@ -805,7 +896,12 @@ func (s *Service) send(ctx context.Context, c Correction) error {
 
 	sign := NewSigning(s.Now())
 	intent := Event{N: n + 1, State: Sending, At: s.Now(), Detail: Detail{SignMS: sign.At.UnixMilli(), SkewMS: now.Skew.Milliseconds()}}
-	err = s.storing(ctx, func(ctx context.Context) error { return s.Store.MarkSending(ctx, c.ID, sign, intent) })
+	err = s.storing(ctx, func(ctx context.Context) error { return s.Store.MarkSending(ctx, c.ID, sign, intent, &t) })
+	var end *Unpermitted
+	if errors.As(err, &end) { // its page tells why
+		s.stopped(ctx, c, end)
+		return nil
+	}
 	if errors.Is(err, ErrMoved) { // its page tells how it stands; nothing is sent
 		return fail(Conflict, CodeTokenUsed, err)
 	}
@@ -1087,7 +1183,8 @@ func (s *Service) resume(ctx context.Context, c Correction) error {
 }
 
 // Check reads the order of an uncertain correction now and decides by the verdict
-// table. A reading that does not decide is recorded too.
+// table. A reading that does not decide is recorded too. The order of one that waits for
+// approval is read as the reconciler does: one that moved voids it.
 func (s *Service) Check(ctx context.Context, a Actor, id int64) error {
 	if !a.Can(Correct) {
 		return fail(Forbidden, CodeForbidden, nil)
@@ -1097,8 +1194,14 @@ func (s *Service) Check(ctx context.Context, a Actor, id int64) error {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	if c, err = s.resumeOpen(ctx, c); err != nil || c.State != Unknown {
+	if c, err = s.resumeOpen(ctx, c); err != nil || c.State != Unknown && c.State != Awaiting {
 		return err // decided in the meantime, or still under way: the page tells
+	}
+	if err := s.counting(a, actCheck); err != nil {
+		return err
+	}
+	if c.State == Awaiting {
+		return s.awaited(ctx, c)
 	}
 	return s.decide(ctx, c, a)
 }
@@ -1129,6 +1232,11 @@ func (s *Service) resumeOpen(ctx context.Context, c Correction) (Correction, err
 	return s.Store.Correction(ctx, c.ID)
 }
 
+// recordAgain is for how long a reading that people asked for, and that shows the same,
+// is not recorded once more: whoever presses the button again and again does not fill the
+// record.
+const recordAgain = 5 * time.Second
+
 // decide reads the order of an uncertain correction and decides by the verdict table.
 // A reading that does not decide is recorded when a person asked for it, when it
 // shows something new, and when it is the first after the quiet time.
@@ -1151,7 +1259,9 @@ func (s *Service) decide(ctx context.Context, c Correction, a Actor) error {
 	if v.Wait {
 		to = Unknown
 		news := c.Last().Detail.Finding != v.Finding || v.Finding == FoundBase && e.Age >= s.Policy.Quiet && e.QuietRead == 0
-		if a.UserID == 0 && !news {
+		last := c.Last()
+		repeats := last.Detail.Finding == v.Finding && last.ActorID != 0 && asked.Sub(last.At).Abs() < recordAgain
+		if !news && (a.UserID == 0 || repeats) {
 			return nil
 		}
 	}
@@ -1220,16 +1330,48 @@ func (s *Service) Refuses() Concern {
 
 // writable refuses while no record can be made: no record, no action.
 func (s *Service) writable() error {
-	if s.Refuses() == "" {
-		return nil
+	if why := s.Refuses(); why != "" {
+		return &Error{Kind: Unavailable, Code: CodeReadOnly, Concern: why}
 	}
-	return fail(Unavailable, CodeReadOnly, nil)
+	return nil
 }
 
+// Bounds of the drafts of one person. A form that can be submitted is never larger than
+// one draft may be. Of more than there may be, those that were saved longest ago are given
+// up: the one in hand is never lost, and nobody has so many orders under way.
+const (
+	MaxDraft      = 128 << 10 // bytes
+	MaxDrafts     = 200
+	MaxDraftBytes = 2 << 20 // of all together
+)
+
 // SaveDraft keeps a form that was typed and not submitted, one for each person and
-// order.
-func (s *Service) SaveDraft(ctx context.Context, a Actor, ref Ref, form string) error {
+// order. base is the hash of the order that the form was opened on: without a form that
+// this console showed to this person, of this very order, there is nothing to keep, and
+// the error has code CodeBaseUnknown. CodeDraftLarge: it is larger than any form.
+func (s *Service) SaveDraft(ctx context.Context, a Actor, ref Ref, base, form string) error {
+	if !a.Can(Correct) {
+		return fail(Forbidden, CodeForbidden, nil)
+	}
 	if _, err := s.merchantFor(ctx, a, ref); err != nil {
+		return err
+	}
+	if len(form) > MaxDraft {
+		return fail(Invalid, CodeDraftLarge, nil)
+	}
+	shown, err := s.base(ctx, base)
+	if err != nil {
+		return err
+	}
+	if shown.SubMchID != ref.SubMchID || shown.OutOrderNo != ref.OutOrderNo {
+		return fail(Conflict, CodeBaseUnknown, nil)
+	}
+	// A look is forgotten earlier than a draft.
+	if _, err := s.Store.LookedAt(ctx, a.UserID, ref); errors.Is(err, ErrNoRow) {
+		if _, err := s.Store.Draft(ctx, a.UserID, ref); err != nil {
+			return fail(Conflict, CodeBaseUnknown, err)
+		}
+	} else if err != nil {
 		return err
 	}
 	return s.Store.SaveDraft(context.WithoutCancel(ctx), SavedDraft{UserID: a.UserID, Ref: ref, Form: form, SavedAt: s.Now()})
@@ -1245,6 +1387,24 @@ func (s *Service) DropDraft(ctx context.Context, a Actor, ref Ref) error {
 	return s.Store.DeleteDraft(ctx, a.UserID, ref)
 }
 
+// DropDraftOf deletes the draft that a correction was prepared from, once that is confirmed
+// or withdrawn. What its author typed after that stays; so does the draft of one that
+// expired or became void, to be done again.
+func (s *Service) DropDraftOf(ctx context.Context, a Actor, id int64) error {
+	c, err := s.Store.Correction(ctx, id)
+	if err != nil || c.AuthorID != a.UserID || c.State == Prepared || c.State == Expiry || c.State == Void {
+		return err
+	}
+	d, err := s.Store.Draft(ctx, a.UserID, c.Ref)
+	if errors.Is(err, ErrNoRow) || err == nil && d.SavedAt.After(c.PreparedAt) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.Store.DeleteDraft(ctx, a.UserID, c.Ref)
+}
+
 // AuthorsFor lists the people whose corrections the actor may see, for a filter;
 // empty when they see only their own.
 func (s *Service) AuthorsFor(ctx context.Context, a Actor) ([]Author, error) {
@@ -1257,22 +1417,34 @@ func (s *Service) AuthorsFor(ctx context.Context, a Actor) ([]Author, error) {
 // List returns one page of the change log as the actor may see it.
 func (s *Service) List(ctx context.Context, a Actor, f LogFilter, p Page) ([]Summary, bool, error) {
 	f, err := s.narrow(a, f)
+	if err == nil {
+		f.Veil, err = s.veilFor(ctx, a)
+	}
 	if err != nil {
 		return nil, false, err
 	}
 	rows, more, err := s.Store.Log(ctx, f, p)
+	if err == nil {
+		err = s.VeilRows(ctx, a, rows)
+	}
+	if err != nil {
+		return nil, false, err
+	}
 	if !a.Can(ReadReviews) {
 		for i := range rows {
 			rows[i].Flagged = false
 		}
 	}
-	return s.asOfNow(rows), more, err
+	return s.asOfNow(rows), more, nil
 }
 
 // CountLog is how many corrections List would page through, up to MaxTotal; more tells
 // that there are more than that.
 func (s *Service) CountLog(ctx context.Context, a Actor, f LogFilter) (n int, more bool, err error) {
 	f, err = s.narrow(a, f)
+	if err == nil {
+		f.Veil, err = s.veilFor(ctx, a)
+	}
 	if err != nil {
 		return 0, false, err
 	}
@@ -1301,7 +1473,13 @@ func (s *Service) Attention(ctx context.Context, a Actor) ([]Summary, error) {
 		return nil, err
 	}
 	list, err := s.Store.Attention(ctx, f, a.UserID, s.Now(), 50)
-	return s.asOfNow(list), err
+	if err == nil {
+		err = s.VeilRows(ctx, a, list)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.asOfNow(list), nil
 }
 
 // narrow restricts a filter to what the actor may see.

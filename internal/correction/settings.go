@@ -30,6 +30,7 @@ type SettingVersion struct {
 	ActorID   int64 // 0 = the command line
 	ActorName string
 	Value     json.RawMessage
+	End       *ProposalEnd // how it came into force; nil: at once
 }
 
 // Settings are all settings as they are now.
@@ -81,6 +82,16 @@ func (s *Service) Settings(ctx context.Context) (Settings, error) {
 	if err != nil {
 		return Settings{}, err
 	}
+	out, err := ParseSettings(versions)
+	if err != nil {
+		return Settings{}, err
+	}
+	s.settings.Settings, s.settings.read = out, time.Now()
+	return out, nil
+}
+
+// ParseSettings reads the settings from the newest version of each that was ever edited.
+func ParseSettings(versions []SettingVersion) (Settings, error) {
 	out := DefaultSettings()
 	for _, v := range versions {
 		if err := out.set(v.Name, v.Value); err != nil {
@@ -88,7 +99,6 @@ func (s *Service) Settings(ctx context.Context) (Settings, error) {
 		}
 		out.N[v.Name] = v.N
 	}
-	s.settings.Settings, s.settings.read = out, time.Now()
 	return out, nil
 }
 
@@ -131,6 +141,6 @@ func (s *Service) PolicyNow(ctx context.Context) (Policy, error) {
 // ForgetSettings makes the next look read the settings again. It follows every edit.
 func (s *Service) ForgetSettings() {
 	s.settings.Lock()
-	s.settings.N = nil
+	s.settings.N, s.settings.waiting.known = nil, false
 	s.settings.Unlock()
 }

@@ -68,6 +68,7 @@ const (
 	BadTierNobody = "setting_tier_nobody"
 	BadTierWho    = "setting_tier_who" // Text: a person who may not approve
 	BadGap        = "setting_gap"      // Amount: of the tier; Names: merchants
+	BadGapOwn     = "setting_gap_own"  // Names: people whose corrections nobody else could decide about
 	BadPair       = "setting_pair"     // one of two that go together is empty
 	BadTime       = "setting_time"     // no HH:MM
 	BadSpan       = "setting_span"     // ends before it begins
@@ -112,7 +113,7 @@ type settingEdit struct {
 
 func (e *settingEdit) bad(n Notice) { e.problems = append(e.problems, n) }
 
-func (e *settingEdit) get(field string) string { return trimBlank(HalfWidth(e.t[field])) }
+func (e *settingEdit) get(field string) string { return HalfWidth(e.t[field]) }
 
 func (e *settingEdit) text(field string, limit int, required bool) string {
 	s, n := CleanText(e.t[field], limit)
@@ -133,7 +134,11 @@ func (e *settingEdit) yuan(field string) *Fen {
 	}
 	f, err := ParseYuan(e.t[field])
 	if err != nil {
-		e.bad(Notice{Field: field, Code: yuanCode(err)})
+		n := yuanNotice(field, e.t[field], err)
+		if n.Code != BadCharacter { // the sentences of settings suggest nothing
+			n.Text = ""
+		}
+		e.bad(n)
 		return nil
 	}
 	return &f
@@ -158,7 +163,7 @@ var percentPattern = regexp.MustCompile(`^([0-9]{1,3})(?:\.([0-9]))?%?$`)
 // ParsePercent reads a percentage with at most one decimal, as thousandths: more than 0
 // and at most 100 %.
 func ParsePercent(s string) (permille int, ok bool) {
-	m := percentPattern.FindStringSubmatch(trimBlank(HalfWidth(s)))
+	m := percentPattern.FindStringSubmatch(HalfWidth(s))
 	if m == nil {
 		return 0, false
 	}
@@ -216,7 +221,7 @@ func (e *settingEdit) reasons(b Basis) []Reason {
 	for _, i := range e.t.Rows("reason") {
 		at := fmt.Sprintf("reason.%d.", i)
 		code := e.get(at + "code")
-		if code+trimBlank(e.t[at+"zh"])+trimBlank(e.t[at+"en"])+trimBlank(e.t[at+"outgoing"]) == "" {
+		if code+TrimBlank(e.t[at+"zh"])+TrimBlank(e.t[at+"en"])+TrimBlank(e.t[at+"outgoing"]) == "" {
 			continue
 		}
 		r := Reason{Code: code, NeedsNote: e.on(at + "needs_note"), Retired: e.on(at + "retired")}
@@ -289,7 +294,9 @@ func (e *settingEdit) limits(b Basis) Limits {
 	if len(e.problems) == 0 {
 		known := b.Gaps(b.Settings.Tiers, b.Settings.Limits)
 		fresh := slices.DeleteFunc(b.Gaps(b.Settings.Tiers, out), func(g Gap) bool { return slices.Contains(known, g) })
-		e.gaps(fresh, b, func(Fen) string { return "supervisor.per" })
+		if e.gaps(fresh, b, func(Fen) string { return "supervisor.per" }); len(fresh) == 0 {
+			e.freshlyStuck(b, b.Settings.Tiers, out, "supervisor.per")
+		}
 	}
 	return out
 }
@@ -361,7 +368,11 @@ func (e *settingEdit) tiers(b Basis) []Tier {
 	}
 	slices.SortFunc(out, func(a, b Tier) int { return int(a.From - b.From) })
 	if len(e.problems) == 0 {
-		e.gaps(b.Gaps(out, b.Settings.Limits), b, func(from Fen) string { return fmt.Sprintf("tier.%d.who", rows[from]) })
+		field := func(from Fen) string { return fmt.Sprintf("tier.%d.who", rows[from]) }
+		gaps := b.Gaps(out, b.Settings.Limits)
+		if e.gaps(gaps, b, field); len(gaps) == 0 {
+			e.freshlyStuck(b, out, b.Settings.Limits, field(0))
+		}
 	}
 	return out
 }
@@ -566,7 +577,7 @@ const maxCatalogName = 40
 // allow_zero.
 func ParseOffering(t Typed) (Offering, []Notice) {
 	e := &settingEdit{t: t}
-	o := Offering{ServiceID: e.get("service_id"), Industry: t["industry"], AllowZero: e.on("allow_zero")}
+	o := Offering{ServiceID: e.get("service_id"), Industry: e.get("industry"), AllowZero: e.on("allow_zero")}
 	if !ValidServiceID(o.ServiceID) {
 		e.bad(Notice{Field: "service_id", Code: BadServiceID})
 	}

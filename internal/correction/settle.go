@@ -70,7 +70,7 @@ func (s *Service) Resolve(ctx context.Context, a Actor, id int64, r Resolution) 
 	if err != nil {
 		return err
 	}
-	text, bad := cleanText(r.Text, MaxText, true)
+	text, bad := CleanNote(r.Text, MaxText)
 	if bad.Code != "" || text == "" {
 		return fail(Invalid, CodeNeedsText, nil)
 	}
@@ -92,6 +92,14 @@ func (s *Service) Resolve(ctx context.Context, a Actor, id int64, r Resolution) 
 	case !c.MayAgree(a):
 		return fail(Forbidden, CodeSecondPerson, nil)
 	default:
+		part, err := s.AgreePart(ctx, a, c)
+		if err != nil {
+			return err
+		}
+		if !part.May {
+			return fail(Forbidden, CodeOwnApproval, nil)
+		}
+		e.Detail.Alone = part.Alone
 		e.State, e.Detail.Ruling, e.Detail.Agrees = Resolved, proposal.Detail.Ruling, proposal.N
 	}
 	err = s.storing(context.WithoutCancel(ctx), func(ctx context.Context) error {
@@ -116,5 +124,9 @@ func (s *Service) DueFor(ctx context.Context, a Actor) ([]Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.Store.Due(ctx, f, 100)
+	list, err := s.Store.Due(ctx, f, 100)
+	if err != nil {
+		return nil, err
+	}
+	return list, s.VeilRows(ctx, a, list)
 }

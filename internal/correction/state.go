@@ -24,21 +24,22 @@ const (
 	Unknown     State = "unknown"
 	NotApplied  State = "not_applied"
 	NeedsPerson State = "conflict"
+	Void        State = "void"         // before sending, a rule or a person no longer permits it
 	Resolved    State = "resolved"     // a conflict that two people settled
 	AppliedLate State = "applied_late" // held for not applied, but it took effect
 )
 
 // States lists all states in the order in which people meet them.
 var States = []State{
-	Prepared, Awaiting, Approved, Returned, Declined, Claimed, Sending, Unknown, NeedsPerson, AppliedLate, Applied, Rejected, NotSent, NotApplied, Stale, Expiry, Withdrawn, Resolved,
+	Prepared, Awaiting, Approved, Returned, Declined, Claimed, Sending, Unknown, NeedsPerson, AppliedLate, Applied, Rejected, NotSent, NotApplied, Stale, Expiry, Withdrawn, Void, Resolved,
 }
 
 // transitions is the one table of legal steps. The store's migrations carry the
 // same table; a test compares them.
 var transitions = map[State][]State{
 	"":       {Prepared},
-	Prepared: {Awaiting, Claimed, Withdrawn, Expiry},
-	Awaiting: {Approved, Declined, Returned, Withdrawn, Expiry, Stale},
+	Prepared: {Awaiting, Claimed, Withdrawn, Expiry, Void},
+	Awaiting: {Approved, Declined, Returned, Withdrawn, Expiry, Stale, Void},
 	Approved: {Claimed},
 	Claimed:  {Sending, Stale, NotSent},
 	Sending:  {Applied, Rejected, NotSent, Unknown, NeedsPerson},
@@ -54,7 +55,7 @@ var transitions = map[State][]State{
 	NeedsPerson: {NeedsPerson, Resolved},
 
 	// Reviewed.
-	Stale: {Stale}, Declined: {Declined}, Returned: {Returned}, Expiry: {Expiry}, Withdrawn: {Withdrawn}, Resolved: {Resolved},
+	Stale: {Stale}, Declined: {Declined}, Returned: {Returned}, Expiry: {Expiry}, Withdrawn: {Withdrawn}, Void: {Void}, Resolved: {Resolved},
 }
 
 // Follows reports whether a correction may go from one state to another. The

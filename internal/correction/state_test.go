@@ -9,8 +9,8 @@ func TestStates_GoOnlyWhereTheyMay(t *testing.T) {
 	t.Parallel()
 	legal := map[State][]State{
 		"":       {Prepared},
-		Prepared: {Awaiting, Claimed, Withdrawn, Expiry},
-		Awaiting: {Approved, Declined, Returned, Withdrawn, Expiry, Stale},
+		Prepared: {Awaiting, Claimed, Withdrawn, Expiry, Void},
+		Awaiting: {Approved, Declined, Returned, Withdrawn, Expiry, Stale, Void},
 		Approved: {Claimed},
 		Claimed:  {Sending, Stale, NotSent},
 		Sending:  {Applied, Rejected, NotSent, Unknown, NeedsPerson},
@@ -21,7 +21,7 @@ func TestStates_GoOnlyWhereTheyMay(t *testing.T) {
 		NeedsPerson: {NeedsPerson, Resolved},
 
 		// Reviewed.
-		Stale: {Stale}, Declined: {Declined}, Returned: {Returned}, Expiry: {Expiry}, Withdrawn: {Withdrawn}, Resolved: {Resolved},
+		Stale: {Stale}, Declined: {Declined}, Returned: {Returned}, Expiry: {Expiry}, Withdrawn: {Withdrawn}, Void: {Void}, Resolved: {Resolved},
 	}
 	pairs := 0
 	for _, from := range append([]State{""}, States...) {
@@ -45,7 +45,7 @@ func TestStates_GoOnlyWhereTheyMay(t *testing.T) {
 
 func TestStates_FinalAndHolding(t *testing.T) {
 	t.Parallel()
-	final := []State{Declined, Returned, Expiry, Withdrawn, Stale, Applied, AppliedLate, Rejected, NotSent, NotApplied, Resolved}
+	final := []State{Declined, Returned, Expiry, Withdrawn, Void, Stale, Applied, AppliedLate, Rejected, NotSent, NotApplied, Resolved}
 	holding := []State{Awaiting, Approved, Claimed, Sending, Unknown}
 	for _, s := range States {
 		if s.Final() != slices.Contains(final, s) {

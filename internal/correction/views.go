@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // SaveView keeps a filter of the change log under a name of its own. To share it needs
@@ -14,8 +13,8 @@ func (s *Service) SaveView(ctx context.Context, a Actor, name, query string, sha
 	if !a.Can(ReadCorrections) || shared && !a.Can(ReadAllOf) {
 		return 0, fail(Forbidden, CodeForbidden, nil)
 	}
-	name = strings.TrimSpace(name)
-	if name == "" || utf8.RuneCountInString(name) > MaxViewName || strings.ContainsFunc(name, unicode.IsControl) || !utf8.ValidString(name) {
+	name, bad := CleanNote(name, MaxViewName)
+	if name == "" || bad.Code != "" || strings.ContainsFunc(name, unicode.IsControl) {
 		return 0, fail(Invalid, CodeViewName, nil)
 	}
 	if len(query) > MaxViewQuery {

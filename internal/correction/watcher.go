@@ -52,7 +52,30 @@ type watch struct {
 	urgent  queue
 	routine queue
 	wake    chan struct{}
-	slot    time.Time // the next routine look is not before
+	slot    time.Time         // the next routine look is not before
+	seen    map[int64]Reading // of orders whose corrections wait for approval, the newest
+}
+
+// saw keeps the newest reading of the order of a correction that waits for approval: it
+// is what an approver is shown.
+func (w *watch) saw(id int64, r Reading) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.seen == nil {
+		w.seen = map[int64]Reading{}
+	}
+	w.seen[id] = r
+}
+
+// lastSeen is the newest reading that was kept; nil when there is none.
+func (w *watch) lastSeen(id int64) (*Order, time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r, ok := w.seen[id]
+	if !ok {
+		return nil, time.Time{}
+	}
+	return &r.Order, r.At
 }
 
 func (w *watch) queueOf(s State) *queue {
@@ -75,6 +98,9 @@ func (w *watch) put(d *due) {
 func (w *watch) note(c Watched, from State, e Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if c.State != Awaiting {
+		delete(w.seen, c.ID)
+	}
 	if !w.started {
 		return
 	}
@@ -101,7 +127,7 @@ func (w *watch) note(c Watched, from State, e Event) {
 	case c.State == Unknown:
 		w.add(c, w.now().Add(w.policy.Recheck))
 	case c.State == Awaiting:
-		w.add(c, w.now().Add(spread(c.ID, AwaitingEvery)))
+		w.add(c, w.now().Add(awaitingFirst)) // an approver finds a fresh reading
 	case c.State.Undone():
 		at, _ := c.nextRecheck()
 		w.add(c, at)

@@ -54,7 +54,7 @@ func install(t *testing.T, w *wechat, program string, timeout time.Duration) *in
 		"CONSOLE_WECHAT_CERT_SERIAL=" + w.at.CertSerial, "CONSOLE_WECHAT_PRIVATE_KEY_FILE=" + filepath.Join(w.keys, simulator.PrivateKeyFile),
 		"CONSOLE_WECHAT_PUBLIC_KEY_ID=" + w.at.PublicKeyID, "CONSOLE_WECHAT_PUBLIC_KEY_FILE=" + filepath.Join(w.keys, simulator.PublicKeyFile),
 		"CONSOLE_WECHAT_TIMEOUT=" + timeout.String(), "CONSOLE_QUIET_TIME=" + quiet.String(), "CONSOLE_RECHECK_INTERVAL=" + recheck.String(),
-		"CONSOLE_MIN_FREE=0",
+		"CONSOLE_MIN_FREE=0", "CONSOLE_LOOKUPS_PER_MINUTE=0",
 	}}
 	in.jar = must(cookiejar.New(nil))(t)
 	for _, args := range [][]string{{"merchant", "add", merchant, "溪桥充电宝"}, {"user", "add", "lin", "--role", "agent", "--password-stdin"}} {

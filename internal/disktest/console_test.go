@@ -126,7 +126,7 @@ func settings(sim *simulator.Server) ([]string, error) {
 		"CONSOLE_LISTEN=127.0.0.1:0", "CONSOLE_WECHAT_API_HOST=" + cfg.Host, "CONSOLE_WECHAT_MCHID=" + cfg.MchID, "CONSOLE_WECHAT_CERT_SERIAL=" + cfg.CertSerial,
 		"CONSOLE_WECHAT_PRIVATE_KEY_FILE=" + filepath.Join(folder, simulator.PrivateKeyFile),
 		"CONSOLE_WECHAT_PUBLIC_KEY_ID=" + cfg.PublicKeyID, "CONSOLE_WECHAT_PUBLIC_KEY_FILE=" + filepath.Join(folder, simulator.PublicKeyFile),
-		"CONSOLE_QUIET_TIME=" + quiet.String(), "CONSOLE_RECHECK_INTERVAL=" + recheck.String(), "CONSOLE_MIN_FREE=0",
+		"CONSOLE_QUIET_TIME=" + quiet.String(), "CONSOLE_RECHECK_INTERVAL=" + recheck.String(), "CONSOLE_MIN_FREE=0", "CONSOLE_LOOKUPS_PER_MINUTE=0",
 	}, nil
 }
 
@@ -568,7 +568,7 @@ func (in *installation) compare(rec *record) error {
 		switch {
 		case c.state.InForce() != (sent && post.Applied):
 			fault("correction %d of %s is %s; sent %t, took effect %t", c.id, c.order, c.state, sent, post.Applied)
-		case (c.state == correction.Stale || c.state == correction.Prepared || c.state == correction.Expiry) && sent:
+		case (c.state == correction.Stale || c.state == correction.Prepared || c.state == correction.Expiry || c.state == correction.Void) && sent:
 			fault("correction %d of %s is %s and was sent", c.id, c.order, c.state)
 		}
 		if c.state.InForce() {

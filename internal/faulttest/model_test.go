@@ -87,6 +87,24 @@ type model struct {
 	made   []*made
 	armed  bool // some fault may be to come
 	off    bool // the clock is so far off that WeChat and the console refuse each other
+
+	shut map[string]bool // who is disabled
+	cap  correction.Fen  // of the service, 0 = none
+}
+
+// forbids reports that a rule or a person does not permit a correction now.
+func (m *model) forbids(author string, target correction.Fen) bool {
+	return m.shut[author] || m.cap > 0 && target > m.cap
+}
+
+// barred checks that nothing is left waiting that is not permitted, just after an edit.
+// What is over time by the clock of the edit counts as expired.
+func (m *model) barred() {
+	for _, c := range m.made {
+		if r := m.correction(c.id); r.State == correction.Prepared && time.Now().Before(r.ConfirmUntil) && m.forbids(c.author, c.target) {
+			m.rt.Fatalf("correction %d of %s to %s waits, but is not permitted", c.id, c.author, c.target)
+		}
+	}
 }
 
 // anOrder is one order as the model knows it.
@@ -112,7 +130,7 @@ func sequence(rt *rapid.T, dir string, total *sums) {
 	still := rapid.Bool().Draw(rt, "still")
 	w := newWorld(rt, dir, options{still: still})
 	defer w.end()
-	m := &model{world: w, rt: rt, sums: total}
+	m := &model{world: w, rt: rt, sums: total, shut: map[string]bool{}}
 	m.newOrder()
 	m.newOrder()
 	for range rapid.IntRange(4, 22).Draw(rt, "steps") {
@@ -129,7 +147,7 @@ var weighted = func() []string {
 	var all []string
 	for name, n := range map[string]int{
 		"correct": 12, "prepare": 4, "confirm": 4, "twice": 2, "beside": 2, "again": 1, "withdraw": 1, "check": 1, "resolve": 2, "modify fault": 5, "query fault": 4, "network fault": 2,
-		"heal": 2, "pay": 1, "lower": 2, "cancel": 1, "charge": 1, "restart": 2, "clock": 2, "pass": 6, "order": 1,
+		"heal": 2, "pay": 1, "lower": 2, "cancel": 1, "charge": 1, "restart": 2, "clock": 2, "pass": 6, "order": 1, "shut": 2, "cap": 2,
 	} {
 		for range n {
 			all = append(all, name)
@@ -255,6 +273,15 @@ func (m *model) step() {
 			d = min(d, 70*time.Minute)
 		}
 		m.pass(d)
+	case "shut": // an agent is shut out, or let in again
+		who := pick(m, "who", []string{"lin", "wu"})
+		m.shut[who] = !m.shut[who]
+		m.must(m.store.SetDisabled(ctx, who, m.shut[who]))
+		m.barred()
+	case "cap": // the service gets a cap, or loses it
+		m.cap = pick(m, "cap", []correction.Fen{0, 999, 2500})
+		m.must(m.store.PutOffering(ctx, correction.Offering{ServiceID: serviceID, Name: "Service", Cap: m.cap}))
+		m.barred()
 	case "order":
 		if len(m.orders) < 4 {
 			m.newOrder()
@@ -331,6 +358,7 @@ func (m *model) pass(d time.Duration) {
 		}
 	}
 	m.must(m.service.ExpireOverdue(context.Background()))
+	m.must(m.service.VoidUnpermitted(context.Background()))
 	m.must(m.service.RecordPending(context.Background()))
 }
 
@@ -346,6 +374,8 @@ func (m *model) prepareOne(o *anOrder) *made {
 	now, _ := m.sim.Order(mch, o.ref.OutOrderNo)
 	id, err := m.prepare(actor(author), o.ref, target, from)
 	switch clear := !m.armed && !m.off && !o.dead && !o.charging; {
+	case err == nil && m.forbids(author, target):
+		m.rt.Fatalf("prepared by %s to %s, which is not permitted", author, target)
 	case err == nil:
 		if held != nil && m.o.still || (o.dead || target >= now.Total) && !m.armed { // an answer of before may be replayed
 			m.rt.Fatalf("prepared although it is held by %+v, dead %t, %s to %s", held, o.dead, now.Total, target)
@@ -354,7 +384,7 @@ func (m *model) prepareOne(o *anOrder) *made {
 		m.made = append(m.made, c)
 		m.sums.corrections.Add(1)
 		return c
-	case clear && held == nil && target < now.Total && m.correctable(o):
+	case clear && held == nil && target < now.Total && m.correctable(o) && !m.forbids(author, target):
 		m.rt.Fatalf("nothing stands in the way, yet %s is not prepared to %s: %v", now.Total, target, err)
 	}
 	return nil
@@ -377,6 +407,8 @@ func (m *model) confirmOne(c *made) {
 	}
 	if n := m.sim.Posts(no) - posts; n > 1 || n > 0 && err != nil && correction.CodeOf(err) != correction.CodeOutcomePending {
 		m.rt.Fatalf("correction %d: %d POSTs and %v", c.id, n, err)
+	} else if n > 0 && m.forbids(c.author, c.target) {
+		m.rt.Fatalf("correction %d of %s to %s is sent and not permitted", c.id, c.author, c.target)
 	} else if n > 0 && !m.armed && (now.Total != before.Base.Total || !now.Completed()) {
 		m.rt.Fatalf("correction %d of %s is sent for an order of %s, dead %t", c.id, before.Base.Total, now.Total, c.order.dead)
 	}
@@ -456,6 +488,8 @@ func (m *model) check() {
 		switch {
 		case r.State.InForce() && !applied:
 			m.rt.Fatalf("correction %d is said to be %s (%s) and is not: %+v", c.id, r.State, states(r), p)
+		case sent && (r.State == correction.Void || len(r.Entered().Detail.Breaches) > 0):
+			m.rt.Fatalf("correction %d is %s (%s) and was sent", c.id, r.State, states(r))
 		case (r.State.Undone() || r.State == correction.Stale) && applied:
 			m.rt.Fatalf("correction %d is said to be %s (%s) and was applied: %+v", c.id, r.State, states(r), p)
 		case r.State == correction.AppliedLate:

@@ -53,12 +53,12 @@ func (b *balky) do(op string, f func() error) error {
 	return x.err
 }
 
-func (b *balky) Claim(ctx context.Context, id int64, ref correction.Ref, e correction.Event, allow *correction.Allowance) error {
-	return b.do("claim", func() error { return b.Store.Claim(ctx, id, ref, e, allow) })
+func (b *balky) Claim(ctx context.Context, id int64, ref correction.Ref, e correction.Event, trial *correction.Trial) error {
+	return b.do("claim", func() error { return b.Store.Claim(ctx, id, ref, e, trial) })
 }
 
-func (b *balky) MarkSending(ctx context.Context, id int64, s correction.Signing, e correction.Event) error {
-	return b.do("send", func() error { return b.Store.MarkSending(ctx, id, s, e) })
+func (b *balky) MarkSending(ctx context.Context, id int64, s correction.Signing, e correction.Event, trial *correction.Trial) error {
+	return b.do("send", func() error { return b.Store.MarkSending(ctx, id, s, e, trial) })
 }
 
 func (b *balky) Append(ctx context.Context, id int64, from correction.State, n int, e correction.Event) error {

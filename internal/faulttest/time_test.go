@@ -173,8 +173,8 @@ func TestClock_WarnsAndThenRefuses(t *testing.T) {
 		{238 * time.Second, correction.Applied, "", []correction.Concern{correction.ClockOff}},
 		{245 * time.Second, correction.NotSent, correction.CauseClock, []correction.Concern{correction.ClockRefused}},
 		{-245 * time.Second, correction.NotSent, correction.CauseClock, []correction.Concern{correction.ClockRefused}},
-		{310 * time.Second, correction.NotSent, correction.CauseQueryFailed, nil},
-		{-310 * time.Second, correction.NotSent, correction.CauseQueryFailed, nil},
+		{310 * time.Second, correction.NotSent, correction.CauseQueryFailed, []correction.Concern{correction.ClockRefused}},
+		{-310 * time.Second, correction.NotSent, correction.CauseQueryFailed, []correction.Concern{correction.ClockRefused}},
 	} {
 		t.Run(c.ahead.String(), func(t *testing.T) {
 			t.Parallel()
@@ -190,6 +190,12 @@ func TestClock_WarnsAndThenRefuses(t *testing.T) {
 				}
 				if posts := w.sim.Posts("A"); (posts > 0) != (c.want == correction.Applied) {
 					t.Errorf("%d POSTs", posts)
+				}
+				for range 2 { // one answer is not enough to alarm everybody
+					if c.cause == correction.CauseClock && len(w.concerns()) > 0 {
+						t.Errorf("told %v too early", w.concerns())
+					}
+					_, _ = w.service.Gateway.Query(context.Background(), ref)
 				}
 				if told := w.concerns(); !slices.Equal(told, c.told) {
 					t.Errorf("told %v, want %v", told, c.told)

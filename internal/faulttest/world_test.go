@@ -288,7 +288,7 @@ func (w *world) start() {
 // machineOf is what the program tells the service of the way to WeChat.
 func machineOf(h wechat.Health) correction.Machine {
 	return correction.Machine{
-		Host: h.Host, OnBackup: h.OnBackup, Switched: h.Since, Skew: h.Skew, SkewAt: h.SkewAt,
+		Host: h.Host, OnBackup: h.OnBackup, Switched: h.Since, Skew: h.Skew, SkewAt: h.SkewAt, SkewSure: h.SkewSure, SkewUnsigned: h.SkewUnsigned,
 		LastAnswer: h.LastAnswer, LastFailure: h.LastFailure, LastFailureCode: h.LastFailureCode, Free: -1,
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -64,6 +65,13 @@ func TestApproval_FromTheFormToWeChat(t *testing.T) {
 		t.Error("a second agent may go at the same order")
 	}
 
+	id, _ := strconv.ParseInt(strings.TrimPrefix(path, "/corrections/"), 10, 64)
+	if before := zhou.Get("/approvals"); !strings.Contains(before.Body, "提交以后还没有再读过订单") {
+		t.Error("the queue does not say that the order was not read since")
+	}
+	if _, err := a.Service.LookAt(t.Context(), id); err != nil { // as the reconciler does
+		t.Fatal(err)
+	}
 	queue := zhou.Get("/approvals")
 	for _, want := range []string{"1 笔待审批", "林晓雯", "¥99.00", "¥10.00", "−¥89.00", "超出每单上限 ¥50.00", "订单没有变化", "批准，改为 ¥10.00"} {
 		if !strings.Contains(queue.Body, want) {
@@ -142,11 +150,19 @@ func TestApproval_AnOrderThatMovedVoidsIt(t *testing.T) {
 	shown := a.Propose(lin, a.Order("MOVED-1", 100000), 50000)
 	must(t, a.Confirm(lin, shown))
 	a.Order("MOVED-1", 90000) // lowered elsewhere
-	if page := a.As("zhou").Get("/approvals?id=" + fmt.Sprint(shown.ID)); !strings.Contains(page.Body, "订单已变化") || strings.Contains(page.Body, "formaction") {
+	desk := a.As("zhou")
+	if desk.Get("/approvals?id=" + fmt.Sprint(shown.ID)); a.Record(shown.ID).State != correction.Awaiting {
+		t.Errorf("opened: %s", a.Record(shown.ID).State)
+	}
+	res := desk.Post(fmt.Sprintf("/corrections/%d/check", shown.ID), url.Values{"back": {"approvals"}})
+	if res.Status != http.StatusSeeOther || res.Location != "/approvals?id="+fmt.Sprint(shown.ID) {
+		t.Fatalf("check now: %d %s", res.Status, res.Location)
+	}
+	if page := desk.Get(res.Location); !strings.Contains(page.Body, "订单已变化") || strings.Contains(page.Body, "formaction") {
 		t.Errorf("the page lets decide about an order that moved:\n%s", page.Body)
 	}
 	if c := a.Record(shown.ID); c.State != correction.Stale {
-		t.Errorf("opened: %s", c.State)
+		t.Errorf("checked: %s", c.State)
 	}
 
 	watched := a.Propose(lin, a.Order("MOVED-2", 100000), 50000)
@@ -311,11 +327,11 @@ func TestApproval_SelfApprovalMatrix(t *testing.T) {
 		now := a.Record(c.ID)
 		e := correction.Event{State: correction.Approved, At: a.Clock.Now(), ActorID: zhou.UserID, Detail: correction.Detail{BodySHA256: hex.EncodeToString(c.BodySHA256[:])}}
 		claim := correction.Event{State: correction.Claimed, At: a.Clock.Now(), ActorID: zhou.UserID}
-		if err := a.Store.Approve(ctx, c.ID, now.Last().N, e, claim); !errors.Is(err, correction.ErrMoved) {
+		if err := a.Store.Approve(ctx, c.ID, now.Last().N, e, claim, nil); !errors.Is(err, correction.ErrMoved) {
 			t.Errorf("the database answers an approval of %s with %v", name, err)
 		}
 		e.ActorID, e.Detail.BodySHA256 = qian.UserID, strings.Repeat("0", 64)
-		if err := a.Store.Approve(ctx, c.ID, now.Last().N, e, claim); !errors.Is(err, correction.ErrMoved) {
+		if err := a.Store.Approve(ctx, c.ID, now.Last().N, e, claim, nil); !errors.Is(err, correction.ErrMoved) {
 			t.Errorf("the database answers an approval of other bytes than %s with %v", name, err)
 		}
 		if got := a.Record(c.ID); got.State != correction.Awaiting || got.Last().N != now.Last().N {
@@ -469,8 +485,8 @@ func TestLimits_AtTheirBounds(t *testing.T) {
 // unsure is the store whose answer to a submission gets lost after it was written.
 type unsure struct{ correction.Store }
 
-func (s unsure) Submit(ctx context.Context, id int64, ref correction.Ref, e correction.Event) error {
-	return errors.Join(correction.ErrCommitUnknown, s.Store.Submit(ctx, id, ref, e))
+func (s unsure) Submit(ctx context.Context, id int64, ref correction.Ref, e correction.Event, trial *correction.Trial) error {
+	return errors.Join(correction.ErrCommitUnknown, s.Store.Submit(ctx, id, ref, e, trial))
 }
 
 // A submission that is on record although its commit failed waits like any other: it is

@@ -43,12 +43,7 @@ func (s *server) approvalsPage(c echo.Context, status int, id int64, change func
 		if err := s.openCase(ctx, a, id, &p); err != nil {
 			return err
 		}
-		if p.Case.Since.Voided { // it has just left the queue
-			if queue, err = s.Corrections.ApprovalsFor(ctx, a); err != nil {
-				return err
-			}
-			p.Page.User.Waiting = len(queue.Waiting)
-		}
+		p.CanCheck, p.CheckFailed = a.Can(correction.Correct), c.QueryParam("checked")
 	}
 	set, err := s.Corrections.Settings(ctx)
 	if err != nil {
@@ -66,11 +61,14 @@ func (s *server) openCase(ctx context.Context, a correction.Actor, id int64, p *
 		return err
 	}
 	cor := found.Correction
-	req, err := correction.ParseBody(cor.Body)
+	req, err := cor.Request()
 	if err != nil {
 		return err
 	}
-	p.Case, p.Request, p.Hash = &found, req, hex.EncodeToString(cor.BodySHA256[:])
+	p.Case, p.Request = &found, req
+	if !cor.Veiled() {
+		p.Hash = hex.EncodeToString(cor.BodySHA256[:])
+	}
 	p.LineDiff, p.DiscountDiff = correction.Diff(cor.Base.Lines, req.Lines), correction.Diff(cor.Base.Discounts, req.Discounts)
 	p.NoAmounts = !correction.AnyAmount(cor.Base.Lines) && !correction.AnyAmount(req.Lines)
 	p.Lowered = correction.Permille(cor.Reduction(), cor.Base.Total)
@@ -138,6 +136,8 @@ func (s *server) undecided(c echo.Context, id int64, form pages.DecisionForm, er
 		form.Moved = true
 	case correction.CodeOrderMoved:
 		form.Moved = true
+	case correction.CodeTriesUsed, correction.CodeOverOwnLimit:
+		status, form.Refused = http.StatusForbidden, correction.CodeOf(err)
 	default:
 		return err
 	}

@@ -44,7 +44,7 @@ func (s *server) correctionPage(c echo.Context, status int, id int64, change fun
 	if err != nil {
 		return err
 	}
-	req, err := correction.ParseBody(cor.Body)
+	req, err := cor.Request()
 	if err != nil {
 		return err
 	}
@@ -60,11 +60,21 @@ func (s *server) correctionPage(c echo.Context, status int, id int64, change fun
 		Lowered:   correction.Permille(cor.Reduction(), cor.Base.Total), ThresholdPercent: policy.TypeAbovePermille / 10,
 		Quiet: policy.Quiet, FollowFor: policy.FollowFor, IsAuthor: cor.AuthorID == a.UserID, CanReadOrder: a.Can(correction.ReadOrders),
 		SeesInternals: a.Can(correction.ReadAllOf), BodyText: string(cor.Body), CheckFailed: c.QueryParam("checked"),
-		Outlook: s.Corrections.Outlook(id), MayRule: cor.MayRule(a), MayAgree: cor.MayAgree(a), MayHandle: cor.MayHandle(a),
-		MayReview: cor.MayReview(a), MayAnswer: cor.MayAnswer(a), MayNote: cor.MayNote(a),
+		Outlook: s.Corrections.Outlook(id), MayRule: cor.MayRule(a), MayHandle: cor.MayHandle(a),
+		MayAnswer: cor.MayAnswer(a), MayNote: cor.MayNote(a),
 	}
 	if a.Can(correction.ReadReviews) {
 		p.Flags = cor.Flags()
+	}
+	if p.Part, err = s.Corrections.ReviewPart(ctx, a, cor); err != nil {
+		return err
+	}
+	if p.Agree, err = s.Corrections.AgreePart(ctx, a, cor); err != nil {
+		return err
+	}
+	p.MayReview, p.MayAgree = p.Part.May, p.Agree.May
+	if p.Tries, err = s.Corrections.TriesOf(ctx, a, cor); err != nil {
+		return err
 	}
 	p.Page.Title += " #" + strconv.FormatInt(id, 10)
 	p.Page.Nav = layout.NavLog
@@ -99,19 +109,21 @@ func (s *server) correctionPage(c echo.Context, status int, id int64, change fun
 		if p.CanConfirm {
 			p.Token = s.Corrections.Token(cor)
 		}
-		if p.Over = cor.Over(); len(p.Over) == 0 && p.IsAuthor {
-			own, err := s.Corrections.Standing(ctx, a)
-			if err != nil {
+		p.Over = cor.Over()
+		if p.IsAuthor {
+			if p.Own, err = s.Corrections.Standing(ctx, a, cor.Ref, id); err != nil {
 				return err
 			}
-			p.Over = own.Check(cor.Base.Total, cor.Target)
+			if len(p.Over) == 0 {
+				p.Over = p.Own.Check(cor.Base.Total, cor.Target)
+			}
 		}
 	case correction.Awaiting:
 		p.CanWithdraw, p.MayDecide = mayAct, a.Can(correction.Approve) && !p.IsAuthor
 	case correction.Unknown, correction.Sending, correction.Claimed:
 		p.CanCheck = a.Can(correction.Correct)
 		p.QuietUntil = s.Corrections.QuietUntil(cor)
-	case correction.Stale, correction.Expiry, correction.Withdrawn, correction.Returned, correction.Declined, correction.NotSent, correction.NotApplied, correction.Rejected:
+	case correction.Stale, correction.Expiry, correction.Withdrawn, correction.Void, correction.Returned, correction.Declined, correction.NotSent, correction.NotApplied, correction.Rejected:
 		p.CanRedo, p.RedoURL = p.MayRedo && !taken(p.RetriedBy), again
 	}
 	entered := cor.Entered()
@@ -120,7 +132,7 @@ func (s *server) correctionPage(c echo.Context, status int, id int64, change fun
 		p.CanRedo = false
 	}
 	switch {
-	case cor.State == correction.Stale && reading != nil:
+	case cor.State == correction.Stale && reading != nil && !cor.Veiled():
 		moved := s.movedProps(c, cor.Base, *reading, time.UnixMilli(entered.Detail.ReadMS), req.Lines, req.Discounts, cor.Target)
 		moved.Merchant = correction.Merchant{SubMchID: cor.Ref.SubMchID, Name: cor.MerchantName}
 		moved.Obstacle = reading.WhyNot(nil, s.Now())
@@ -167,7 +179,7 @@ func taken(r *pages.Related) bool {
 		return false
 	}
 	switch r.State {
-	case correction.Stale, correction.Expiry, correction.Withdrawn, correction.Returned, correction.Declined:
+	case correction.Stale, correction.Expiry, correction.Withdrawn, correction.Void, correction.Returned, correction.Declined:
 		return false
 	}
 	return !r.State.Undone()
@@ -185,6 +197,7 @@ func (s *server) confirm(c echo.Context) error {
 		return err
 	}
 	err = s.Corrections.Confirm(c.Request().Context(), actor(c), id, v.Get("token"), v.Get("typed_total"))
+	s.dropDraftOf(c, id)
 	switch correction.CodeOf(err) {
 	case correction.CodeTokenUsed, correction.CodeExpired:
 		err = nil
@@ -202,6 +215,15 @@ func (s *server) confirm(c echo.Context) error {
 	return seeOther(c, pages.CorrectionURL(id))
 }
 
+// dropDraftOf deletes what a correction was typed as once that is settled. A draft that
+// stays is shown as one, and does no harm.
+func (s *server) dropDraftOf(c echo.Context, id int64) {
+	ctx := context.WithoutCancel(c.Request().Context())
+	if err := s.Corrections.DropDraftOf(ctx, actor(c), id); err != nil && !errors.Is(err, correction.ErrNoRow) {
+		s.Log.Warn("drop draft", "id", requestID(c), "correction", id, "err", err)
+	}
+}
+
 func (s *server) withdraw(c echo.Context) error {
 	id, err := correctionID(c)
 	if err != nil {
@@ -211,6 +233,7 @@ func (s *server) withdraw(c echo.Context) error {
 		return err
 	}
 	err = s.Corrections.Withdraw(c.Request().Context(), actor(c), id)
+	s.dropDraftOf(c, id)
 	switch correction.CodeOf(err) {
 	case correction.CodeTokenUsed: // its page says how it stands
 	default:
@@ -222,25 +245,37 @@ func (s *server) withdraw(c echo.Context) error {
 	return seeOther(c, pages.CorrectionURL(id))
 }
 
-// checkNow reads the order of an uncertain correction. A look that did not work
-// changes nothing; the page says so.
+// checkNow reads the order of an uncertain correction, or of one that waits for approval.
+// A look that did not work changes nothing; the page says so. back tells which page the
+// button is on.
 func (s *server) checkNow(c echo.Context) error {
 	id, err := correctionID(c)
 	if err != nil {
 		return err
 	}
-	if _, err := postForm(c, fields()); err != nil {
+	v, err := postForm(c, fields("back"))
+	if err != nil {
 		return err
+	}
+	page, mark := pages.CorrectionURL(id), "?"
+	switch v.Get("back") {
+	case "":
+	case pages.BackToApprovals:
+		if page, mark = pages.ApprovalURL(id), "&"; !actor(c).Can(correction.ReadReviews) {
+			return errBadForm
+		}
+	default:
+		return errBadForm
 	}
 	err = s.Corrections.Check(c.Request().Context(), actor(c), id)
 	switch correction.KindOf(err) {
 	case correction.Upstream, correction.Unavailable:
-		return seeOther(c, pages.CorrectionURL(id)+"?checked="+correction.CodeOf(err))
+		return seeOther(c, page+mark+"checked="+correction.CodeOf(err))
 	}
 	if err != nil {
 		return err
 	}
-	return seeOther(c, pages.CorrectionURL(id))
+	return seeOther(c, page)
 }
 
 func holderOf(err error) *correction.Holder {

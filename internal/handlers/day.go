@@ -37,7 +37,7 @@ func (s *server) dayPage(c echo.Context, status int, form pages.DayForm) error {
 		p.Page.Problems = 1
 	}
 	s.takeFlash(c, &p.Page)
-	p.Prev = s.Corrections.DayName(d.From.AddDate(0, 0, -1))
+	p.Prev = s.Corrections.DayName(correction.AddDays(d.From, -1))
 	if s.Now().After(d.To) {
 		p.Next = s.Corrections.DayName(d.To)
 	}
@@ -47,7 +47,7 @@ func (s *server) dayPage(c echo.Context, status int, form pages.DayForm) error {
 			s.Log.Error("read checkpoint", "err", err) // the page shows none
 		}
 	}
-	if p.Days, err = s.Corrections.Days(ctx, a, s.Now().AddDate(0, 0, 1), daysBefore); err != nil {
+	if p.Days, err = s.Corrections.Days(ctx, a, correction.AddDays(s.Corrections.DayTime(s.Now()), 1), daysBefore); err != nil {
 		return err
 	}
 	return s.render(c, status, pages.Day(p))

@@ -56,6 +56,9 @@ var exportColumns = []struct {
 	{i18n.Text{ZH: "目标金额（元）", EN: "Target (yuan)"}, 12, func(e *exportRow, r *correction.Summary) cell { return e.yuan(r.Target) }},
 	{i18n.Text{ZH: "少收（元）", EN: "Reduction (yuan)"}, 12, func(e *exportRow, r *correction.Summary) cell { return e.yuan(r.Reduction()) }},
 	{i18n.Text{ZH: "降幅（%）", EN: "Share (%)"}, 10, func(e *exportRow, r *correction.Summary) cell {
+		if r.Veiled() {
+			return e.hidden()
+		}
 		return e.tenths(correction.Permille(r.Reduction(), r.BaseTotal))
 	}},
 	{i18n.Text{ZH: "状态", EN: "State"}, 14, func(e *exportRow, r *correction.Summary) cell { return cell{text: e.state(r.State)} }},
@@ -120,7 +123,13 @@ func (e *exportRow) integer(n int64) cell {
 	return cell{number: e.appended(from)}
 }
 
+// hidden stands in place of an amount that who exports may not see yet.
+func (e *exportRow) hidden() cell { return cell{text: e.lang.T("金额不显示", "amount hidden")} }
+
 func (e *exportRow) yuan(f correction.Fen) cell {
+	if f.IsHidden() {
+		return e.hidden()
+	}
 	from := len(e.bytes)
 	e.bytes = appendYuan(e.bytes, f)
 	return cell{number: e.appended(from)}

@@ -15,7 +15,7 @@ type csvFile struct {
 	w     *bufio.Writer
 	cells *exportRow
 	line  []byte
-	excel bool // with a byte order mark, and long numbers kept from being rounded
+	excel bool // with a byte order mark, and texts kept from being taken for values
 }
 
 func (f *csvFile) begin(exportHead) error {
@@ -58,14 +58,14 @@ func (f *csvFile) write(cells []cell) error {
 }
 
 // appendCSV appends a text as a field. One that a spreadsheet would take for a formula
-// gets a leading apostrophe (trust.md §3.4), and for Excel so does a number that it
-// would round, such as a service id.
+// gets a leading apostrophe (trust.md §3.4), and for Excel so does one that it would take
+// for a number, a date or a truth value, such as an order number.
 func appendCSV(b []byte, v string, excel bool) []byte {
 	quoted := needsQuotes(v)
 	if quoted {
 		b = append(b, '"')
 	}
-	if formula(v) || excel && longNumber(v) {
+	if formula(v) || excel && spreadsheetValue(v) {
 		b = append(b, '\'')
 	}
 	if !quoted {
@@ -90,11 +90,6 @@ func needsQuotes(v string) bool {
 		}
 	}
 	return false
-}
-
-// longNumber reports numbers of more digits than a spreadsheet keeps.
-func longNumber(v string) bool {
-	return len(v) > 15 && strings.Trim(v, "0123456789") == ""
 }
 
 // formula reports texts that start like a formula, full-width forms included.
@@ -123,15 +118,24 @@ func appendYuan(b []byte, f correction.Fen) []byte {
 	return append(appendInt(b, int64(f/100)), '.', byte('0'+f/10%10), byte('0'+f%10))
 }
 
-// writeCSV writes one record of texts, for Excel.
-func writeCSV(w *bufio.Writer, record []string) error {
+// writeCSV writes one record for Excel. What has a number is written as it is.
+func writeCSV(w *bufio.Writer, record ...cell) error {
 	var line []byte
-	for i, text := range record {
+	for i, c := range record {
 		if i > 0 {
 			line = append(line, ',')
 		}
-		line = appendCSV(line, text, true)
+		if c.number != nil {
+			line = appendCSV(line, string(c.number), false)
+		} else {
+			line = appendCSV(line, c.text, true)
+		}
 	}
 	_, err := w.Write(append(line, '\r', '\n'))
 	return err
 }
+
+func textCell(text string) cell { return cell{text: text} }
+
+// valueCell is a figure or a date that a spreadsheet is meant to take for one.
+func valueCell(text string) cell { return cell{number: []byte(text)} }

@@ -59,9 +59,9 @@ type jsonlRow struct {
 	Ticket       string   `json:"ticket"`
 	Note         string   `json:"note"`
 	BaseFen      int64    `json:"base_fen"`
-	TargetFen    int64    `json:"target_fen"`
-	ReductionFen int64    `json:"reduction_fen"`
-	Permille     int      `json:"reduction_permille"`
+	TargetFen    *int64   `json:"target_fen"` // null: who exports may not see it yet
+	ReductionFen *int64   `json:"reduction_fen"`
+	Permille     *int     `json:"reduction_permille"`
 	State        string   `json:"state"`
 	StateSince   string   `json:"state_since"`
 	Approver     string   `json:"approver_name"`
@@ -82,11 +82,17 @@ func (f *jsonlFile) begin(h exportHead) error {
 }
 
 func (f *jsonlFile) row(r *correction.Summary) error {
+	var target, reduction *int64
+	var permille *int
+	if !r.Veiled() {
+		t, d, p := int64(r.Target), int64(r.Reduction()), correction.Permille(r.Reduction(), r.BaseTotal)
+		target, reduction, permille = &t, &d, &p
+	}
 	return f.enc.Encode(jsonlRow{
 		Kind: "correction", ID: r.ID, PreparedAt: f.time(r.PreparedAt), OutOrderNo: r.Ref.OutOrderNo, SubMchID: r.Ref.SubMchID, Merchant: r.MerchantName,
 		ServiceID: r.Ref.ServiceID, Service: r.ServiceName, Agent: r.AuthorLogin, AgentName: r.AuthorName,
 		ReasonCode: r.Reason.Code, ReasonZH: r.Reason.ZH, ReasonEN: r.Reason.EN, Reason: r.Outgoing, Ticket: r.Ticket, Note: r.Note,
-		BaseFen: int64(r.BaseTotal), TargetFen: int64(r.Target), ReductionFen: int64(r.Reduction()), Permille: correction.Permille(r.Reduction(), r.BaseTotal),
+		BaseFen: int64(r.BaseTotal), TargetFen: target, ReductionFen: reduction, Permille: permille,
 		State: string(r.State), StateSince: f.time(r.ChangedAt), Approver: r.ApproverName, Review: string(r.Review),
 		Flags: append([]string{}, strings.Fields(r.Flags)...), Devices: r.Devices, RequestID: r.RequestID,
 	})

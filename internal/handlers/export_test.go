@@ -1,6 +1,10 @@
 package handlers
 
-import "correction-console/internal/correction"
+import (
+	"net/http"
+
+	"correction-console/internal/correction"
+)
 
 // Row is a row of the route table, for tests that walk it.
 type Row struct {
@@ -23,5 +27,29 @@ var (
 	DecodeForm = decodeForm
 	EncodeForm = encodeForm
 	AppendCSV  = appendCSV
+	AppendXML  = appendXML
 	Renumber   = renumber
 )
+
+// Queries returns the parameters that the GET routes take, by path.
+func Queries() map[string][]string {
+	out := map[string][]string{}
+	for path, takes := range queries {
+		for _, p := range takes {
+			out[path] = append(out[path], p.name)
+		}
+	}
+	return out
+}
+
+// MachinePaths are the routes whose query does not matter.
+var MachinePaths = machinePaths
+
+// NewFull returns a console in which everything that those without a session share is
+// taken, but for the requests (or bytes) that are left.
+func NewFull(c Config, requests, bytes int) (http.Handler, error) {
+	s, e := newServer(c)
+	s.gates.strangers.requests.take("", strangersAtOnce-requests)
+	s.gates.strangers.bytes.take("", strangersInBody-bytes)
+	return e, s.routes(e)
+}

@@ -151,7 +151,9 @@ func appendCell(b []byte, c cell, style int) []byte {
 	return append(b, `</t></is></c>`...)
 }
 
-// appendXML appends a text; characters that XML has no place for become U+FFFD.
+// appendXML appends a text so that it is read back exactly. Characters that XML has no
+// place for, or would change, are written as _xHHHH_, which spreadsheets read as such; and
+// so is the _ of a text that only looks like that (ECMA-376, ST_Xstring).
 func appendXML(b []byte, text string) []byte {
 	for i, r := range text {
 		switch {
@@ -161,15 +163,21 @@ func appendXML(b []byte, text string) []byte {
 			b = append(b, "&lt;"...)
 		case r == '>':
 			b = append(b, "&gt;"...)
-		case r == '\r':
-			b = append(b, "&#13;"...)
-		case r < ' ' && r != '\t' && r != '\n', r == 0xfffe, r == 0xffff, r == utf8.RuneError:
-			b = append(b, "\ufffd"...)
+		case r < ' ' && r != '\t' && r != '\n', r == 0xfffe, r == 0xffff:
+			b = fmt.Appendf(b, "_x%04X_", r)
+		case r == '_' && looksEscaped(text[i:]):
+			b = append(b, "_x005F_"...)
 		default:
-			b = append(b, text[i:i+utf8.RuneLen(r)]...)
+			b = utf8.AppendRune(b, r)
 		}
 	}
 	return b
+}
+
+// looksEscaped reports a text that begins with _xHHHH: the next character may be a _, or
+// become one.
+func looksEscaped(text string) bool {
+	return len(text) >= 6 && text[1] == 'x' && strings.Trim(text[2:6], "0123456789abcdefABCDEF") == ""
 }
 
 func (f *xlsxFile) end(h exportHead, rows int, c correction.Checkpoint) error {

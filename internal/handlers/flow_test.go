@@ -409,7 +409,7 @@ func TestForm_SessionEndsWhileItIsOpen(t *testing.T) {
 	}
 	res = lin.Post("/login", url.Values{
 		"username": {"lin"}, "password": {apptest.Password},
-		"kept": {field(t, res.Body, "kept")}, "kept_path": {field(t, res.Body, "kept_path")},
+		"kept": {field(t, res.Body, "kept")},
 	})
 	if res.Status != http.StatusSeeOther || res.Location != bankPath+"/correction" {
 		t.Fatalf("%d → %s", res.Status, res.Location)
@@ -420,34 +420,139 @@ func TestForm_SessionEndsWhileItIsOpen(t *testing.T) {
 	}
 }
 
+// What was typed goes to who typed it and to nobody else, and nobody can read it at the
+// sign-in page; not even when the tab is older than the session that ended, or that
+// session was signed out of.
 func TestForm_WhatSomebodyElseTypedIsNotTakenUp(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t, apptest.Options{})
+	const note = "林的备注"
+	for name, tc := range map[string]struct {
+		between func(browser *apptest.Client) // what happens after lin has opened the form in it
+		typist  string                        // who gets it back; empty: nobody
+		bare    bool                          // a form without the mark of the person, as posted by a program
+	}{
+		"the session ends":                  {func(*apptest.Client) { a.Clock.Advance(16 * time.Minute) }, "lin", false},
+		"the session ends, without mark":    {func(*apptest.Client) { a.Clock.Advance(16 * time.Minute) }, "lin", true},
+		"signed out":                        {func(b *apptest.Client) { b.Post("/logout", url.Values{}) }, "lin", false},
+		"signed out, without mark":          {func(b *apptest.Client) { b.Post("/logout", url.Values{}) }, "", true},
+		"another's session ends afterwards": {func(b *apptest.Client) { signIn(t, b, "wang"); a.Clock.Advance(16 * time.Minute) }, "lin", false},
+	} {
+		for _, next := range []string{"wu", "lin"} {
+			lin := a.As("lin")
+			page := lin.Get(bankPath + "/correction")
+			form := bankForm(field(t, page.Body, "base"), "10")
+			form.Set("note", note)
+			if !tc.bare {
+				form.Set("typed_by", field(t, page.Body, "typed_by"))
+			}
+			tc.between(lin)
+			res := lin.Post(bankPath+"/correction", form)
+			if res.Status != http.StatusUnauthorized {
+				t.Fatalf("%s: %d", name, res.Status)
+			}
+			for _, secret := range []string{note, url.QueryEscape(note), "林晓雯", bankOrder} {
+				if strings.Contains(res.Body, secret) && (secret != bankOrder || tc.typist != "") { // the order that was posted to
+					t.Errorf("%s: the sign-in page tells %q", name, secret)
+				}
+			}
+			if kept := strings.Contains(res.Body, `name="kept"`); kept != (tc.typist != "") {
+				t.Fatalf("%s: kept %v", name, kept)
+			}
+			if tc.typist == "" {
+				continue
+			}
+			kept := url.Values{"username": {next}, "password": {"wrong"}, "kept": {field(t, res.Body, "kept")}}
+			if res = lin.Post("/login", kept); res.Status != http.StatusUnprocessableEntity {
+				t.Fatalf("%s: a wrong password: %d", name, res.Status)
+			}
+			kept.Set("password", apptest.Password)
+			kept.Set("kept", field(t, res.Body, "kept"))
+			res = lin.Post("/login", kept)
+			want, words := "/", "另一个人填的"
+			if next == tc.typist {
+				want, words = bankPath+"/correction", "已恢复"
+			}
+			if res.Status != http.StatusSeeOther || res.Location != want {
+				t.Fatalf("%s, %s: %d → %s", name, next, res.Status, res.Location)
+			}
+			if page := lin.Get(want); !strings.Contains(page.Body, words) {
+				t.Errorf("%s, %s: the page does not say %q", name, next, words)
+			}
+			if page := lin.Get(bankPath + "/correction"); strings.Contains(page.Body, note) != (next == tc.typist) {
+				t.Errorf("%s: %s sees what lin typed: %v", name, next, next != tc.typist)
+			}
+			lin.Post(bankPath+"/correction", url.Values{"do": {"discard"}})
+		}
+	}
+}
+
+func TestForm_WhatIsNotSealedHereIsNotTakenUp(t *testing.T) {
+	t.Parallel()
+	a, other := apptest.Start(t, apptest.Options{}), apptest.Start(t, apptest.Options{})
 	lin := a.As("lin")
-	page := lin.Get(bankPath + "/correction")
+	form := bankForm(field(t, lin.Get(bankPath+"/correction").Body, "base"), "10")
+	a.Clock.Advance(16 * time.Minute)
+	sealed := field(t, lin.Post(bankPath+"/correction", form).Body, "kept")
+	for _, kept := range []string{"x", sealed[:len(sealed)-4], "A" + sealed, form.Encode()} {
+		c := a.Client()
+		if res := c.Post("/login", url.Values{"username": {"lin"}, "password": {apptest.Password}, "kept": {kept}}); res.Location != "/" {
+			t.Errorf("%.20q is taken up: %s", kept, res.Location)
+		}
+		if page := c.Get("/"); !strings.Contains(page.Body, "没能恢复") {
+			t.Errorf("%.20q: the page does not say that it is lost", kept)
+		}
+	}
+	if res := other.Client().Post("/login", url.Values{"username": {"lin"}, "password": {apptest.Password}, "kept": {sealed}}); res.Location != "/" {
+		t.Errorf("what another console sealed is taken up: %s", res.Location)
+	}
+	// Nor does the mark of a person pass for a form, or a form for a mark.
+	mark := field(t, a.As("lin").Get(bankPath+"/correction").Body, "typed_by")
+	if res := a.Client().Post("/login", url.Values{"username": {"lin"}, "password": {apptest.Password}, "kept": {mark}}); res.Location != "/" {
+		t.Errorf("a mark is taken up: %s", res.Location)
+	}
+	form.Set("typed_by", sealed)
+	if res := a.Client().Post(bankPath+"/correction", form); strings.Contains(res.Body, `name="kept"`) {
+		t.Error("a sealed form is a mark")
+	}
+}
+
+// A tab of one person that is left open while another signs in is not theirs to submit:
+// nothing is prepared, and what stands in it does not become their draft.
+func TestForm_ATabOfAnotherPersonIsNotSubmitted(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t, apptest.Options{})
+	b := a.As("lin")
+	page := b.Get(bankPath + "/correction")
 	form := bankForm(field(t, page.Body, "base"), "10")
 	form.Set("note", "林的备注")
-	a.Clock.Advance(16 * time.Minute)
-	res := lin.Post(bankPath+"/correction", form)
-	kept := url.Values{"username": {"wu"}, "password": {apptest.Password}}
-	for _, name := range []string{"kept", "kept_path", "kept_for"} {
-		kept.Set(name, field(t, res.Body, name))
+	form.Set("typed_by", field(t, page.Body, "typed_by"))
+	signIn(t, b, "wu")
+	for _, act := range []string{"", "recompute", "add-line"} {
+		form.Del("do")
+		if act != "" {
+			form.Set("do", act)
+		}
+		res := b.Post(bankPath+"/correction", form)
+		if res.Status != http.StatusSeeOther || res.Location != bankPath+"/correction" {
+			t.Errorf("%q: %d → %s", act, res.Status, res.Location)
+		}
+		if page := b.Get(bankPath + "/correction"); strings.Contains(page.Body, "林的备注") || !strings.Contains(page.Body, "没有提交") {
+			t.Errorf("%q: the other's form is shown, or nothing is said", act)
+		}
 	}
-	if res := lin.Post("/login", kept); res.Status != http.StatusSeeOther || res.Location != "/" {
-		t.Fatalf("%d → %s", res.Status, res.Location)
+	signIn(t, b, "lin")
+	form.Del("do")
+	if res := b.Post(bankPath+"/correction", form); res.Status != http.StatusSeeOther || !strings.HasPrefix(res.Location, "/corrections/") {
+		t.Errorf("her own form: %d → %s", res.Status, res.Location)
 	}
-	if page := lin.Get(bankPath + "/correction"); strings.Contains(page.Body, "林的备注") {
-		t.Error("the next person sees what somebody else typed")
-	}
-	// Without a session nobody knows whose it is: a draft is not replaced.
-	wu := a.As("wu")
-	form.Set("note", "吴的草稿")
-	form.Set("do", "recompute")
-	wu.Post(bankPath+"/correction", form)
-	kept.Del("kept_for")
-	a.Client().Post("/login", kept)
-	if page := wu.Get(bankPath + "/correction"); !strings.Contains(page.Body, "吴的草稿") {
-		t.Error("a draft was replaced by what nobody knows the author of")
+}
+
+// signIn signs a person in, in whatever browser.
+func signIn(t *testing.T, b *apptest.Client, login string) {
+	t.Helper()
+	if res := b.Post("/login", url.Values{"username": {login}, "password": {apptest.Password}}); res.Status != http.StatusSeeOther {
+		t.Fatalf("sign in %s: %d\n%s", login, res.Status, res.Body)
 	}
 }
 

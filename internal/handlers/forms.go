@@ -112,7 +112,11 @@ func rowIndex(number string) (int, bool) {
 }
 
 var formFields = fields("device.start_device_id", "device.end_device_id", "device.materiel_no",
-	"total_amount", "reason_code", "reason", "ticket", "note", "base", "no_device", "from", "do")
+	"total_amount", "reason_code", "reason", "ticket", "note", "base", "first", "no_device", "from", "do", typedBy)
+
+// typedBy is the field that says for whom the page of a form was made: its tab may stay
+// open while somebody else signs in.
+const typedBy = "typed_by"
 
 func correctionField(name string) bool {
 	if _, _, _, ok := rowField(name); ok {
@@ -143,7 +147,7 @@ func decodeForm(v url.Values) correction.Form {
 			Start: v.Get("device.start_device_id"), End: v.Get("device.end_device_id"), Materiel: v.Get("device.materiel_no"),
 		},
 		Total: v.Get("total_amount"), ReasonCode: v.Get("reason_code"), Reason: v.Get("reason"), Ticket: v.Get("ticket"),
-		Note: v.Get("note"), Base: v.Get("base"), NoDevice: v.Get("no_device") != "",
+		Note: v.Get("note"), Base: v.Get("base"), First: v.Get("first"), NoDevice: v.Get("no_device") != "",
 	}
 }
 
@@ -180,7 +184,7 @@ func encodeForm(f correction.Form) url.Values {
 	}
 	for name, value := range map[string]string{
 		"device.start_device_id": f.Device.Start, "device.end_device_id": f.Device.End, "device.materiel_no": f.Device.Materiel,
-		"total_amount": f.Total, "reason_code": f.ReasonCode, "reason": f.Reason, "ticket": f.Ticket, "note": f.Note, "base": f.Base,
+		"total_amount": f.Total, "reason_code": f.ReasonCode, "reason": f.Reason, "ticket": f.Ticket, "note": f.Note, "base": f.Base, "first": f.First,
 	} {
 		if value != "" {
 			v.Set(name, value)

@@ -2,8 +2,9 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"net/http"
-	"strings"
+	"strconv"
 
 	"github.com/labstack/echo/v4"
 
@@ -24,6 +25,7 @@ func (s *server) homePage(c echo.Context, status int, find pages.FindProps) erro
 	ctx, a := c.Request().Context(), actor(c)
 	props := pages.HomeProps{Page: s.page(c, homeTitle), Find: find, CanFind: a.Can(correction.ReadOrders), All: a.Can(correction.ReadAllOf)}
 	props.Page.Nav = layout.NavMine
+	s.takeFlash(c, &props.Page)
 	if find.Problem != "" {
 		props.Page.Problems = 1
 	}
@@ -52,9 +54,9 @@ func (s *server) homePage(c echo.Context, status int, find pages.FindProps) erro
 func (s *server) findOrder(c echo.Context) error {
 	ctx, a := c.Request().Context(), actor(c)
 	find := pages.FindProps{
-		OutOrderNo: cleanNumber(c.QueryParam("out_order_no")),
-		SubMchID:   cleanNumber(c.QueryParam("sub_mchid")),
-		ServiceID:  cleanNumber(c.QueryParam("service_id")),
+		OutOrderNo: correction.CleanNumber(c.QueryParam("out_order_no")),
+		SubMchID:   correction.CleanNumber(c.QueryParam("sub_mchid")),
+		ServiceID:  correction.CleanNumber(c.QueryParam("service_id")),
 	}
 	problem := func(status int, p pages.FindProblem) error {
 		find.Problem = p
@@ -68,21 +70,39 @@ func (s *server) findOrder(c echo.Context) error {
 	case find.ServiceID != "" && !correction.ValidServiceID(find.ServiceID):
 		find.ServiceID = ""
 	}
-	if find.SubMchID != "" {
-		if !correction.ValidMchID(find.SubMchID) {
-			return problem(http.StatusUnprocessableEntity, pages.FindBadMerchant)
+	if find.SubMchID != "" && !correction.ValidMchID(find.SubMchID) {
+		return problem(http.StatusUnprocessableEntity, pages.FindBadMerchant)
+	}
+	slow := func(err error) error {
+		var e *correction.Error
+		if !errors.As(err, &e) || e.Kind != correction.TooFast {
+			return err
 		}
+		find.Wait = e.Wait
+		retryAfter(c, e.Wait)
+		if e.Code == correction.CodeSearching {
+			return problem(http.StatusTooManyRequests, pages.FindSearching)
+		}
+		return problem(http.StatusTooManyRequests, pages.FindTooFast)
+	}
+	if err := s.Corrections.LookUp(a, find.OutOrderNo); err != nil {
+		s.tooFast(c, find.OutOrderNo)
+		return slow(err)
+	}
+	if find.SubMchID != "" {
 		ref := correction.Ref{SubMchID: find.SubMchID, ServiceID: find.ServiceID, OutOrderNo: find.OutOrderNo}
 		known, err := s.inScope(ctx, a, find.SubMchID)
 		if err != nil {
 			return err
 		}
 		if !known {
+			s.notFound(c, ref, 0)
 			return problem(http.StatusNotFound, pages.FindNoMerchant)
 		}
 		_, err = s.Corrections.ReadOrder(ctx, a, ref)
 		if correction.KindOf(err) == correction.NotFound {
 			find.Asked = 1
+			s.notFound(c, ref, 1)
 			return problem(http.StatusNotFound, pages.FindNowhere)
 		}
 		if err != nil {
@@ -92,7 +112,7 @@ func (s *server) findOrder(c echo.Context) error {
 	}
 	found, err := s.Corrections.FindOrder(ctx, a, find.ServiceID, find.OutOrderNo)
 	if err != nil {
-		return err
+		return slow(err)
 	}
 	find.Asked = found.Asked
 	switch {
@@ -114,9 +134,60 @@ func (s *server) findOrder(c echo.Context) error {
 		}
 		return problem(http.StatusOK, pages.FindSeveral)
 	case found.Asked == 0:
+		s.notFound(c, correction.Ref{OutOrderNo: find.OutOrderNo}, 0)
 		return problem(http.StatusOK, pages.FindTooMany)
 	}
+	s.notFound(c, correction.Ref{OutOrderNo: find.OutOrderNo}, found.Asked)
 	return problem(http.StatusNotFound, pages.FindNowhere)
+}
+
+// Actions of audit entries about look-ups.
+const (
+	actionNotFound = "lookup.not_found"
+	actionDenied   = "lookup.denied"
+	actionTooFast  = "lookup.too_fast"
+)
+
+// notFound puts a look-up on record that led to no order; asked is how many merchants
+// were asked. One of a merchant that is not the person's is a denied one.
+func (s *server) notFound(c echo.Context, ref correction.Ref, asked int) {
+	action, detail := actionNotFound, "order "+ref.OutOrderNo
+	if ref.SubMchID != "" {
+		detail += " merchant " + ref.SubMchID
+		if !actor(c).Scope.Allows(ref.SubMchID) {
+			action = actionDenied
+		}
+	}
+	s.record(c, action, detail+" asked "+strconv.Itoa(asked))
+}
+
+// tooFast puts on record that somebody looks up more than they may, once a
+// minute.
+func (s *server) tooFast(c echo.Context, outOrderNo string) {
+	if s.audits.first(actor(c).UserID, s.Now()) {
+		s.record(c, actionTooFast, "order "+outOrderNo)
+	}
+}
+
+// opens counts the reading of an order's page or form.
+func (s *server) opens(c echo.Context, outOrderNo string) error {
+	err := s.Corrections.OpenOrder(actor(c), outOrderNo)
+	if err != nil {
+		s.tooFast(c, outOrderNo)
+	}
+	return err
+}
+
+// unread puts on record that the page or form of an order led to none.
+func (s *server) unread(c echo.Context, ref correction.Ref, err error) error {
+	if correction.KindOf(err) == correction.NotFound {
+		asked := 1
+		if !actor(c).Scope.Allows(ref.SubMchID) {
+			asked = 0
+		}
+		s.notFound(c, ref, asked)
+	}
+	return err
 }
 
 func (s *server) inScope(ctx context.Context, a correction.Actor, subMchID string) (bool, error) {
@@ -127,10 +198,4 @@ func (s *server) inScope(ctx context.Context, a correction.Actor, subMchID strin
 		}
 	}
 	return false, err
-}
-
-// cleanNumber reads a number as people paste it: full-width, with blanks around
-// and inside.
-func cleanNumber(s string) string {
-	return strings.Join(strings.Fields(correction.HalfWidth(s)), "")
 }

@@ -41,17 +41,17 @@ const weekOfInsights = 7
 // insightsPeriod reads the period: days of the configured zone, both included. It ends
 // today and has seven days unless asked otherwise; what makes no sense is told.
 func (s *server) insightsPeriod(c echo.Context, p *pages.InsightsProps) (from, to time.Time) {
-	p.From, p.To, p.Problems = c.QueryParam("from"), c.QueryParam("to"), map[string]pages.PeriodProblem{}
+	p.From, p.To, p.Problems = correction.HalfWidth(c.QueryParam("from")), correction.HalfWidth(c.QueryParam("to")), map[string]pages.PeriodProblem{}
 	today := s.Corrections.DayStart(s.Now())
 	day := func(name, text string) time.Time {
-		t, err := time.ParseInLocation(time.DateOnly, text, today.Location())
+		t, ok := correction.ParseDay(text, today.Location())
 		switch {
-		case err != nil || t.Year() < 2000:
+		case !ok:
 			p.Problems[name] = pages.PeriodBadDate
 		case t.After(today):
 			p.Problems[name] = pages.PeriodAhead
 		}
-		return correction.AddDays(t, 0)
+		return t
 	}
 	last := today
 	if p.To != "" {
@@ -81,8 +81,8 @@ func (s *server) insightsPeriod(c echo.Context, p *pages.InsightsProps) (from, t
 func (s *server) presets(l layout.Page, from, to time.Time) []pages.Preset {
 	today := s.Corrections.DayStart(s.Now())
 	end := correction.AddDays(today, 1)
-	month := time.Date(today.Year(), today.Month(), 1, 0, 0, 0, 0, today.Location())
-	before := time.Date(today.Year(), today.Month()-1, 1, 0, 0, 0, 0, today.Location())
+	month := correction.StartOfDay(today.Year(), today.Month(), 1, today.Location())
+	before := correction.StartOfDay(today.Year(), today.Month()-1, 1, today.Location())
 	var out []pages.Preset
 	for _, x := range []struct {
 		text     string
@@ -169,19 +169,19 @@ func (s *server) insightsCSV(c echo.Context) error {
 	var file bytes.Buffer
 	w := bufio.NewWriter(&file)
 	w.WriteString("\ufeff")
-	writeCSV(w, []string{insightsTitle.In(l.Lang), l.F("%s 至 %s", "%s to %s", p.From, p.To), l.F("时区 %s", "zone %s", s.Zone), s.stamp(s.Now())})
-	head := []string{l.T("分组", "Group"), l.T("名称", "Name"), l.T("编号", "Key"), l.T("从", "From"), l.T("到", "To")}
+	writeCSV(w, textCell(insightsTitle.In(l.Lang)), textCell(l.F("%s 至 %s", "%s to %s", p.From, p.To)), textCell(l.F("时区 %s", "zone %s", s.Zone)), valueCell(s.stamp(s.Now())))
+	head := []cell{textCell(l.T("分组", "Group")), textCell(l.T("名称", "Name")), textCell(l.T("编号", "Key")), textCell(l.T("从", "From")), textCell(l.T("到", "To"))}
 	for _, col := range insightColumns {
-		head = append(head, col.title.In(l.Lang))
+		head = append(head, textCell(col.title.In(l.Lang)))
 	}
-	writeCSV(w, head)
+	writeCSV(w, head...)
 	rows := 0
 	row := func(group, name, key string, from, to time.Time, f correction.Figures) {
-		r := []string{group, name, key, from.Format(time.DateOnly), correction.AddDays(to, -1).Format(time.DateOnly)}
+		r := []cell{textCell(group), textCell(name), textCell(key), valueCell(from.Format(time.DateOnly)), valueCell(correction.AddDays(to, -1).Format(time.DateOnly))}
 		for _, col := range insightColumns {
-			r = append(r, col.value(f))
+			r = append(r, valueCell(col.value(f)))
 		}
-		writeCSV(w, r)
+		writeCSV(w, r...)
 		rows++
 	}
 	row(l.T("合计", "Total"), "", "", in.From, in.To, in.Total)
@@ -194,9 +194,9 @@ func (s *server) insightsCSV(c echo.Context) error {
 			row(by.Title, pages.GroupName(l, g), g.Key, in.From, in.To, g.Figures)
 		}
 	}
-	end := make([]string, len(head))
-	end[0], end[1], end[2] = exportEnd.In(l.Lang), l.F("共 %d 条", "%d records", rows), cp.Note
-	writeCSV(w, end)
+	end := make([]cell, len(head))
+	end[0].text, end[1].text, end[2].text = exportEnd.In(l.Lang), l.F("共 %d 条", "%d records", rows), cp.Note
+	writeCSV(w, end...)
 	if err := w.Flush(); err != nil {
 		return err
 	}

@@ -12,29 +12,26 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Limits on open connections (trust.md §3.3).
-const (
-	maxConnections = 512
-	maxPerAddress  = 32
-	ipv6Bits       = 64 // IPv6 addresses are counted by network
-)
+const ipv6Bits = 64 // IPv6 addresses are counted by network
 
-// Limit bounds the open connections: in all, and from one address. Loopback and
-// the configured proxies, behind which many people sit, are bounded in all only.
-func Limit(l net.Listener, proxies []netip.Prefix, log *slog.Logger) net.Listener {
+// Limit bounds the open connections: in all, and from one address (trust.md §3.3).
+// Loopback and the configured proxies, behind which many people sit, are bounded in all
+// only.
+func Limit(l net.Listener, proxies []netip.Prefix, all, perAddress int, log *slog.Logger) net.Listener {
 	return &limited{
-		Listener: netutil.LimitListener(l, maxConnections), proxies: proxies, open: map[netip.Addr]int{},
+		Listener: netutil.LimitListener(l, all), proxies: proxies, perAddress: perAddress, open: map[netip.Addr]int{},
 		log: log, tell: rate.NewLimiter(rate.Every(time.Minute), 1),
 	}
 }
 
 type limited struct {
 	net.Listener
-	proxies []netip.Prefix
-	log     *slog.Logger
-	tell    *rate.Limiter
-	mu      sync.Mutex
-	open    map[netip.Addr]int
+	proxies    []netip.Prefix
+	perAddress int
+	log        *slog.Logger
+	tell       *rate.Limiter
+	mu         sync.Mutex
+	open       map[netip.Addr]int
 }
 
 // Accept closes connections beyond the limit of their address at once.
@@ -49,7 +46,7 @@ func (l *limited) Accept() (net.Conn, error) {
 			return conn, nil
 		}
 		l.mu.Lock()
-		full := l.open[from] >= maxPerAddress
+		full := l.open[from] >= l.perAddress
 		if !full {
 			l.open[from]++
 		}
@@ -57,7 +54,7 @@ func (l *limited) Accept() (net.Conn, error) {
 		if full {
 			conn.Close()
 			if l.tell.Allow() {
-				l.log.Warn("too many connections from one address; if it is a proxy, name it in CONSOLE_TRUSTED_PROXIES", "address", from.String(), "limit", maxPerAddress)
+				l.log.Warn("too many connections from one address; if it is a proxy, name it in CONSOLE_TRUSTED_PROXIES, if many people sit behind it, raise CONSOLE_CONNECTIONS_PER_ADDRESS", "address", from.String(), "limit", l.perAddress)
 			}
 			continue
 		}

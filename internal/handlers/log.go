@@ -57,9 +57,12 @@ func (s *server) logPage(c echo.Context, status int, v url.Values, change func(*
 	p.Filter = form
 	p.Page.Problems = len(form.Problems) + len(form.Strange)
 	at := place(v, form)
-	rows, more, err := s.Corrections.List(ctx, a, filter, at)
-	if err != nil {
-		return err
+	var rows []correction.Summary
+	more := false
+	if p.Refused = form.Refused(); !p.Refused { // what was asked is not known, and it never means everything
+		if rows, more, err = s.Corrections.List(ctx, a, filter, at); err != nil {
+			return err
+		}
 	}
 	p.Rows = rows
 	if slices.ContainsFunc(form.Columns, func(name string) bool { return slices.Contains(pages.LogDeepColumns, name) }) {
@@ -124,7 +127,11 @@ func (s *server) turn(p *pages.LogProps, at correction.Page, more bool) {
 	link := func(name string, r correction.Summary) string {
 		address := logURL(p.Filter, name, strconv.FormatInt(r.ID, 10))
 		if at.Sort == correction.ByReduction {
-			address += "&edge=" + strconv.FormatInt(int64(r.Reduction()), 10)
+			edge := r.Reduction()
+			if edge.IsHidden() {
+				edge = 0
+			}
+			address += "&edge=" + strconv.FormatInt(int64(edge), 10)
 		}
 		return address
 	}
@@ -189,7 +196,7 @@ func (s *server) saveView(c echo.Context) error {
 		return err
 	}
 	form, _ := s.logFilter(asked, known)
-	if len(form.Problems)+len(form.Strange) > 0 { // the page says which
+	if len(form.Problems)+len(form.Strange) > 0 { // the page says which, and lists nothing of what is not known
 		return s.logPage(c, http.StatusUnprocessableEntity, asked, func(*pages.LogProps) {})
 	}
 	_, err = s.Corrections.SaveView(ctx, a, v.Get("name"), strings.TrimPrefix(query(form, "", ""), "?"), v.Get("shared") != "", c.RealIP())
@@ -227,13 +234,16 @@ func (s *server) deleteView(c echo.Context) error {
 		return errBadForm
 	}
 	ctx, a := c.Request().Context(), actor(c)
-	if err := s.Corrections.DeleteView(ctx, a, id, c.RealIP()); err != nil {
-		return err
-	}
 	known, err := s.known(ctx, a)
 	if err != nil {
 		return err
 	}
 	form, _ := s.logFilter(asked, known)
+	if form.Refused() { // the page to return to is not known
+		return errBadForm
+	}
+	if err := s.Corrections.DeleteView(ctx, a, id, c.RealIP()); err != nil {
+		return err
+	}
 	return s.flashTo(c, "view-gone", logURL(form, "", ""))
 }

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"errors"
 	"net/url"
 	"slices"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"correction-console/internal/auth"
 	"correction-console/internal/correction"
 	"correction-console/internal/i18n"
 	"correction-console/web/templates/pages"
@@ -41,7 +43,7 @@ func (s *server) logFilter(v url.Values, known logChoices) (pages.LogForm, corre
 		switch {
 		case slices.Contains(logParameters, name), slices.Contains(shownParameters, name), slices.Contains(placeParameters, name):
 			if len(v[name]) > 1 && name != "columns" {
-				r.form.Problems[name] = pages.LogTwice
+				r.form.Problems[name], r.form.Twice = pages.LogTwice, true
 			}
 		default:
 			r.form.Strange = append(r.form.Strange, name)
@@ -105,27 +107,27 @@ func (r *logReader) conditions(known logChoices) correction.LogFilter {
 			return slices.ContainsFunc(list, func(a correction.Author) bool { return a.Login == text })
 		}
 	}
-	f.OutOrderNo = r.one("out_order_no", cleanNumber, pages.LogBadOrder, correction.ValidOrderNo)
-	f.SubMchID = r.one("sub_mchid", cleanNumber, pages.LogUnknown, correction.ValidMchID)
-	f.ServiceID = r.one("service_id", cleanNumber, pages.LogUnknown, correction.ValidServiceID)
-	f.Agent = r.one("agent", strings.TrimSpace, pages.LogUnknown, login(known.People))
-	f.Approver = r.one("approver", strings.TrimSpace, pages.LogUnknown, login(known.People))
-	f.State = correction.State(r.one("state", strings.TrimSpace, pages.LogUnknown, func(text string) bool {
+	f.OutOrderNo = r.one("out_order_no", correction.CleanNumber, pages.LogBadOrder, correction.ValidOrderNo)
+	f.SubMchID = r.one("sub_mchid", correction.CleanNumber, pages.LogUnknown, correction.ValidMchID)
+	f.ServiceID = r.one("service_id", correction.CleanNumber, pages.LogUnknown, correction.ValidServiceID)
+	f.Agent = r.one("agent", userName, pages.LogUnknown, login(known.People))
+	f.Approver = r.one("approver", userName, pages.LogUnknown, login(known.People))
+	f.State = correction.State(r.one("state", correction.CleanNumber, pages.LogUnknown, func(text string) bool {
 		return text == string(correction.AnyInForce) || slices.Contains(correction.States, correction.State(text))
 	}))
-	f.ReasonCode = r.one("reason_code", strings.TrimSpace, pages.LogUnknown, func(text string) bool {
+	f.ReasonCode = r.one("reason_code", correction.CleanNumber, pages.LogUnknown, func(text string) bool {
 		_, ok := correction.FindReason(known.reasons, text)
 		return ok
 	})
-	f.Flag = r.one("flag", strings.TrimSpace, pages.LogUnknown, func(text string) bool { return slices.Contains(correction.FlagCodes, text) })
-	f.Review = r.one("review", strings.TrimSpace, pages.LogUnknown, func(text string) bool {
+	f.Flag = r.one("flag", correction.CleanNumber, pages.LogUnknown, func(text string) bool { return slices.Contains(correction.FlagCodes, text) })
+	f.Review = r.one("review", correction.CleanNumber, pages.LogUnknown, func(text string) bool {
 		return text == correction.ReviewNone || slices.Contains(correction.ReviewMarks, correction.ReviewMark(text))
 	})
 	short := func(most int) func(string) bool {
 		return func(text string) bool { return utf8.ValidString(text) && utf8.RuneCountInString(text) <= most }
 	}
-	f.Device = r.one("device", strings.TrimSpace, pages.LogLong, short(maxFilterDevice))
-	f.Text = r.one("q", strings.TrimSpace, pages.LogLong, short(maxFilterText))
+	f.Device = r.one("device", correction.SearchText, pages.LogLong, short(maxFilterDevice))
+	f.Text = r.one("q", correction.SearchText, pages.LogLong, short(maxFilterText))
 	f.MinReduction, f.MaxReduction = r.yuan("reduction_min"), r.yuan("reduction_max")
 	f.MinPermille, f.MaxPermille = r.share("share_min"), r.share("share_max")
 	if f.MinReduction != nil && f.MaxReduction != nil && *f.MinReduction > *f.MaxReduction {
@@ -139,6 +141,15 @@ func (r *logReader) conditions(known logChoices) correction.LogFilter {
 		r.form.Problems["to"], f.To = pages.LogDates, time.Time{}
 	}
 	return f
+}
+
+// userName is a user name in its one form, or as it was typed when it is none.
+func userName(typed string) string {
+	typed = correction.SearchText(typed)
+	if name, err := auth.NormalUsername(typed); err == nil {
+		return name
+	}
+	return typed
 }
 
 func (r *logReader) yuan(name string) *correction.Fen {
@@ -157,7 +168,7 @@ func (r *logReader) yuan(name string) *correction.Fen {
 // share reads a percentage with at most one decimal, as thousandths.
 func (r *logReader) share(name string) *int {
 	text, ok := r.text(name, func(text string) string {
-		return strings.TrimSpace(strings.TrimSuffix(correction.HalfWidth(strings.TrimSpace(text)), "%"))
+		return strings.TrimSpace(strings.TrimSuffix(correction.HalfWidth(text), "%"))
 	})
 	if !ok {
 		return nil
@@ -182,14 +193,17 @@ var moments = []string{"2006-01-02T15:04", "2006-01-02T15:04:05", "2006-01-02 15
 // moment reads a date or a date and time in the configured zone. As the end of a span, a
 // date and a minute count in full.
 func (r *logReader) moment(name string, end bool) time.Time {
-	text, ok := r.text(name, func(text string) string { return strings.TrimSpace(correction.HalfWidth(text)) })
+	text, ok := r.text(name, correction.HalfWidth)
 	if !ok {
 		return time.Time{}
 	}
-	t, err := time.ParseInLocation(time.DateOnly, text, r.s.Zone)
-	if err == nil && end {
-		t = t.AddDate(0, 0, 1)
+	if t, ok := correction.ParseDay(text, r.s.Zone); ok {
+		if end {
+			t = correction.AddDays(t, 1)
+		}
+		return t
 	}
+	t, err := time.Time{}, errors.New("no day")
 	for i := 0; err != nil && i < len(moments); i++ {
 		t, err = time.ParseInLocation(moments[i], text, r.s.Zone)
 		if err == nil && end {

@@ -21,12 +21,13 @@ func (s *server) readyz(c echo.Context) error {
 	return c.String(http.StatusOK, "ready\n")
 }
 
-// maxReport bounds a browser's report of a policy violation.
-const maxReport = 8 << 10
+// maxReport bounds a browser's report of a policy violation. Anybody can post one, and
+// each comes into the log.
+const maxReport = 2 << 10
 
-var reports = rate.NewLimiter(rate.Every(time.Second), 10)
+var reports = rate.NewLimiter(rate.Every(10*time.Second), 10)
 
-// cspReport logs what a browser refused to load; more than a few a second are
+// cspReport logs what a browser refused to load; more than a few a minute are
 // dropped.
 func (s *server) cspReport(c echo.Context) error {
 	b, err := io.ReadAll(io.LimitReader(c.Request().Body, maxReport))

@@ -1,6 +1,9 @@
 package handlers
 
 import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -33,6 +36,38 @@ func (s *server) operations(c echo.Context) error {
 		s.Log.Error("read checkpoint", "id", requestID(c), "err", err)
 	}
 	return s.render(c, http.StatusOK, pages.Operations(p))
+}
+
+// metricsRoute answers who brings the token. To everybody else, and where there is none,
+// the page does not exist.
+func (s *server) metricsRoute(c echo.Context) error {
+	kind, token, _ := strings.Cut(c.Request().Header.Get(echo.HeaderAuthorization), " ")
+	given, want := sha256.Sum256([]byte(strings.TrimSpace(token))), sha256.Sum256([]byte(s.MetricsToken))
+	if s.MetricsToken == "" || !strings.EqualFold(kind, "Bearer") || subtle.ConstantTimeCompare(given[:], want[:]) != 1 {
+		return echo.ErrNotFound
+	}
+	return s.metrics(c)
+}
+
+// NewMetrics returns the handler of a listener that has nothing but /metrics.
+func NewMetrics(c Config) http.Handler {
+	s := &server{Config: c}
+	e := echo.New()
+	e.Logger.SetOutput(discard{})
+	e.HTTPErrorHandler = func(err error, c echo.Context) {
+		code := http.StatusInternalServerError
+		if he := (*echo.HTTPError)(nil); errors.As(err, &he) {
+			code = he.Code
+		} else {
+			s.Log.Error("metrics", "err", logText(err))
+		}
+		if !c.Response().Committed {
+			_ = c.NoContent(code)
+		}
+	}
+	e.GET(metricsPath, s.metrics)
+	e.HEAD(metricsPath, s.metrics)
+	return e
 }
 
 // metrics tells a monitoring system how it is going, in the text format of Prometheus
@@ -73,10 +108,12 @@ func (s *server) metrics(c echo.Context) error {
 			value("console_disk_free_bytes", "gauge", "Free bytes on the disk of the database.", m.Free)
 		}
 		value("console_database_bytes", "gauge", "Bytes of the database and its log.", m.Database)
+		value("console_wechat_settings_wrong", "gauge", "1 while WeChat's answers show that the settings for it are wrong.", one(m.Settings.Kind != ""))
 		value("console_on_backup_host", "gauge", "1 while WeChat's backup host is used.", one(m.OnBackup))
 		if !m.SkewAt.IsZero() {
 			value("console_clock_skew_milliseconds", "gauge", "WeChat's signed time less this machine's.", m.Skew.Milliseconds())
 		}
+		value("console_reload_failed", "gauge", "1 while keys that were to be read again are wrong and the former ones are used.", one(m.ReloadFault != ""))
 		value("console_checkpoint_unpublished", "gauge", "1 while the newest checkpoint could not leave the machine.", one(m.PublishFault != ""))
 		if !m.PublishedAt.IsZero() {
 			value("console_checkpoint_age_seconds", "gauge", "Since a checkpoint left the machine.", int64(s.Now().Sub(m.PublishedAt).Seconds()))

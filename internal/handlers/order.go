@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -30,9 +29,13 @@ func (s *server) order(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.Corrections.ReadOrder(c.Request().Context(), actor(c), correction.Ref{SubMchID: sub, OutOrderNo: no})
-	if err != nil {
+	if err := s.opens(c, no); err != nil {
 		return err
+	}
+	ref := correction.Ref{SubMchID: sub, OutOrderNo: no}
+	v, err := s.Corrections.ReadOrder(c.Request().Context(), actor(c), ref)
+	if err != nil {
+		return s.unread(c, ref, err)
 	}
 	return s.render(c, http.StatusOK, pages.Order(s.orderProps(c, v)))
 }
@@ -81,22 +84,25 @@ func (s *server) form(c echo.Context) error {
 	}
 	ctx, a := c.Request().Context(), actor(c)
 	ref := correction.Ref{SubMchID: sub, OutOrderNo: no}
+	if err := s.opens(c, no); err != nil {
+		return err
+	}
 	v, err := s.Corrections.OpenForm(ctx, a, ref)
 	if err != nil {
-		return err
+		return s.unread(c, ref, err)
 	}
 	if !v.CanEdit {
 		return seeOther(c, pages.OrderURL(ref)) // that page says why not
 	}
 	e := editor{base: v.Order, offering: v.Offering, merchant: v.Merchant, form: correction.FormOf(v.Order, v.Device)}
 	e.form.Base = hex.EncodeToString(v.Base[:])
-	switch from, _ := strconv.ParseInt(c.QueryParam("from"), 10, 64); {
-	case from > 0:
-		err = s.fillFrom(ctx, a, from, &e)
-	default:
-		err = s.fillDraft(ctx, a, ref, &e)
+	since := time.Time{} // a draft of before is no news
+	if from, _ := strconv.ParseInt(c.QueryParam("from"), 10, 64); from > 0 {
+		if since, err = s.fillFrom(ctx, a, from, &e); err != nil {
+			return err
+		}
 	}
-	if err != nil {
+	if err := s.fillDraft(ctx, a, ref, since, &e); err != nil {
 		return err
 	}
 	policy, err := s.Corrections.PolicyNow(ctx)
@@ -122,29 +128,42 @@ type editor struct {
 	from     int64
 }
 
-// fillFrom fills the form from an earlier correction of the same order.
-func (s *server) fillFrom(ctx context.Context, a correction.Actor, id int64, e *editor) error {
+// fillFrom fills the form from an earlier correction of the same order, carried over to
+// the order as it is now, and returns when that was prepared.
+func (s *server) fillFrom(ctx context.Context, a correction.Actor, id int64, e *editor) (prepared time.Time, err error) {
 	old, err := s.Corrections.Correction(ctx, a, id)
 	if err != nil {
-		return err
+		return prepared, err
 	}
 	if old.Ref.SubMchID != e.base.SubMchID || old.Ref.OutOrderNo != e.base.OutOrderNo {
-		return nil
+		return prepared, nil
 	}
-	req, err := correction.ParseBody(old.Body)
+	if old.Veiled() { // what is kept from them does not fill their form
+		return prepared, nil
+	}
+	req, err := old.Request()
 	if err != nil {
-		return err
+		return prepared, err
 	}
 	f := correction.FormOf(correction.Order{Lines: req.Lines, Discounts: req.Discounts}, req.Device)
-	f.Lines = renumber(f.Lines, e.base.Lines, req.Lines)
-	f.Discounts = renumber(f.Discounts, e.base.Discounts, req.Discounts)
+	f.Lines = renumber(f.Lines, old.Base.Lines, req.Lines)
+	f.Discounts = renumber(f.Discounts, old.Base.Discounts, req.Discounts)
+	f = correction.Merge(old.Base, e.base, f)
 	f.Base, f.ReasonCode, f.Reason, f.Ticket, f.Note = e.form.Base, old.Reason.Code, old.Reason.Outgoing, old.Ticket, old.Note
 	if !correction.AnyAmount(req.Lines) {
 		f.Total = req.Total.Yuan()
 	}
 	e.form, e.from = f, id
-	e.moved = !old.Base.SameMoney(e.base)
-	return nil
+	if !old.Base.SameMoney(e.base) {
+		e.moved = true
+		if e.form.First, err = s.Corrections.KeepShown(ctx, old.Base); err != nil {
+			return prepared, err
+		}
+	}
+	if old.AuthorID != a.UserID { // a draft of one's own is of something else
+		return prepared, nil
+	}
+	return old.PreparedAt, nil
 }
 
 // renumber gives rows the numbers of the order's lines that they stand for, so
@@ -162,10 +181,12 @@ func renumber(rows []correction.FormLine, was, lines []correction.Line) []correc
 	return rows
 }
 
-// fillDraft takes up what the person typed before and did not submit.
-func (s *server) fillDraft(ctx context.Context, a correction.Actor, ref correction.Ref, e *editor) error {
+// fillDraft takes up what the person typed before and has not confirmed or withdrawn,
+// carried over to the order as it is now. A form that is filled already takes up only
+// what was typed after since.
+func (s *server) fillDraft(ctx context.Context, a correction.Actor, ref correction.Ref, since time.Time, e *editor) error {
 	d, err := s.Corrections.Draft(ctx, a, ref)
-	if errors.Is(err, correction.ErrNoRow) {
+	if errors.Is(err, correction.ErrNoRow) || err == nil && e.from > 0 && (since.IsZero() || !d.SavedAt.After(since)) {
 		return nil
 	}
 	if err != nil {
@@ -177,7 +198,22 @@ func (s *server) fillDraft(ctx context.Context, a correction.Actor, ref correcti
 	}
 	live := e.form.Base
 	e.form = decodeForm(v)
-	e.moved = e.form.Base != live
+	if e.moved = false; e.form.Base != live {
+		then, err := s.Corrections.Shown(ctx, ref, e.form.Base)
+		switch {
+		case errors.Is(err, correction.ErrNoRow): // as it was typed
+			e.moved = true
+		case err != nil:
+			return err
+		default:
+			first := e.form.Base
+			e.form = correction.Merge(then, e.base, e.form)
+			if e.moved = !then.SameMoney(e.base); e.moved && e.form.First == "" {
+				e.form.First = first
+			}
+		}
+	}
+	e.moved = e.moved || e.form.First != ""
 	e.form.Base, e.draft, e.restored = live, d.SavedAt, true
 	return nil
 }
@@ -196,16 +232,26 @@ func (s *server) formProps(c echo.Context, e editor) (pages.FormProps, error) {
 	if err != nil {
 		return pages.FormProps{}, err
 	}
-	own, err := s.Corrections.Standing(ctx, actor(c))
+	own, err := s.Corrections.Standing(ctx, actor(c), correction.Ref{SubMchID: e.base.SubMchID, ServiceID: e.base.ServiceID, OutOrderNo: e.base.OutOrderNo}, 0)
 	if err != nil {
 		return pages.FormProps{}, err
+	}
+	var clashes []correction.Clash
+	if e.form.First != "" {
+		first, err := s.Corrections.Shown(ctx, correction.Ref{SubMchID: e.base.SubMchID, OutOrderNo: e.base.OutOrderNo}, e.form.First)
+		if err != nil && !errors.Is(err, correction.ErrNoRow) {
+			return pages.FormProps{}, err
+		}
+		if err == nil {
+			clashes = correction.Clashes(first, e.base, e.form)
+		}
 	}
 	industry, _ := correction.FindIndustry(e.offering.Industry)
 	p := pages.FormProps{
 		Page: s.page(c, formTitle), Base: e.base, Merchant: e.merchant, Offering: e.offering, Form: e.form,
 		Lines: editorRows(e.form.Lines, e.checked.Form.Lines, e.base.Lines), Discounts: editorRows(e.form.Discounts, e.checked.Form.Discounts, e.base.Discounts),
 		NoAmounts: noAmounts(e), Reasons: policy.Reasons, ShowProblems: e.show,
-		Draft: e.draft, Restored: e.restored, MovedSince: e.moved, From: e.from,
+		Draft: e.draft, Restored: e.restored, MovedSince: e.moved || e.form.First != "", From: e.from, Clashes: clashes, TypedBy: s.Sessions.Typist(actor(c).UserID),
 		MoreLines: correction.MaxLines - len(e.form.Lines), MoreDiscounts: correction.MaxDiscounts - len(e.form.Discounts),
 		DeviceExpected: industry.Unattended, FocusField: e.focus,
 	}
@@ -243,7 +289,7 @@ func keepUnderstood(f *correction.Form, understood correction.Form) {
 // have none, and nobody typed one.
 func noAmounts(e editor) bool {
 	return len(e.base.Lines) > 0 && !correction.AnyAmount(e.base.Lines) &&
-		!slices.ContainsFunc(e.form.Lines, func(r correction.FormLine) bool { return strings.TrimSpace(r.Amount) != "" })
+		!slices.ContainsFunc(e.form.Lines, func(r correction.FormLine) bool { return correction.TrimBlank(r.Amount) != "" })
 }
 
 func touched(e editor) bool {
@@ -292,7 +338,7 @@ func compareRow(r correction.FormLine, was correction.Line) pages.Row {
 		row.Delta, row.HasDelta = amount-was.Amount, true
 	}
 	now.Count, _ = strconv.Atoi(correction.HalfWidth(r.Count))
-	readable := (err == nil || errors.Is(err, correction.ErrYuanEmpty)) && (now.Count != 0 || strings.TrimSpace(r.Count) == "")
+	readable := (err == nil || errors.Is(err, correction.ErrYuanEmpty)) && (now.Count != 0 || correction.TrimBlank(r.Count) == "")
 	if readable && now.Same(was) {
 		row.Kind = correction.Unchanged
 	}
@@ -311,10 +357,19 @@ func (s *server) submitForm(c echo.Context) error {
 	}
 	ctx, a := c.Request().Context(), actor(c)
 	ref := correction.Ref{SubMchID: sub, OutOrderNo: no}
+	if v.Has(typedBy) && s.Sessions.TypistOf(v.Get(typedBy)) != a.UserID {
+		return s.flashTo(c, "other_person", pages.FormURL(ref))
+	}
 	e := editor{form: decodeForm(v)}
 	e.from, _ = strconv.ParseInt(v.Get("from"), 10, 64)
 	if act := v.Get("do"); act != "" {
 		return s.editForm(c, ref, e, act)
+	}
+	// Whatever comes of it, nothing that was typed is lost, on the way Back neither. It is
+	// kept before the correction is prepared: what is newer than that was typed later.
+	derr := s.keepDraft(c, ref, e.form)
+	if derr == nil {
+		e.draft = s.Now()
 	}
 	r, err := s.Corrections.Prepare(ctx, a, ref, e.form, e.from)
 	e.base, e.offering, e.checked = r.Base, r.Offering, r.Checked
@@ -328,12 +383,7 @@ func (s *server) submitForm(c echo.Context) error {
 		e.show = true
 		return s.renderForm(c, http.StatusUnprocessableEntity, e)
 	}
-	// Whatever stands in the way, nothing that was typed is lost.
-	derr := s.Corrections.SaveDraft(ctx, a, ref, encodeForm(e.form).Encode())
 	c.Set(draftKept, derr == nil)
-	if derr != nil && correction.KindOf(err) != correction.NotFound {
-		s.Log.Error("save draft", "id", requestID(c), "err", derr)
-	}
 	if code := correction.CodeOf(err); code == correction.CodeOrderMoved || code == correction.CodeNotCorrecting {
 		moved := s.movedProps(c, r.Base, r.Now.Order, r.Now.ReadAt, r.Checked.Lines, r.Checked.Discounts, r.Checked.Total)
 		moved.Merchant, moved.Obstacle = r.Now.Merchant, r.Now.Obstacle
@@ -417,12 +467,20 @@ func (s *server) check(c echo.Context, e *editor, change func(base correction.Or
 		return err
 	}
 	ref := correction.Ref{SubMchID: e.base.SubMchID, OutOrderNo: e.base.OutOrderNo}
-	if err := s.Corrections.SaveDraft(ctx, a, ref, encodeForm(e.form).Encode()); err != nil {
-		s.Log.Error("save draft", "id", requestID(c), "err", err)
-		return nil
+	if s.keepDraft(c, ref, e.form) == nil {
+		e.draft = s.Now()
 	}
-	e.draft = s.Now()
 	return nil
+}
+
+// keepDraft keeps what was typed. That it could not be is logged when it is the
+// console's fault: the page does not say that it is kept.
+func (s *server) keepDraft(c echo.Context, ref correction.Ref, f correction.Form) error {
+	err := s.Corrections.SaveDraft(c.Request().Context(), actor(c), ref, f.Base, encodeForm(f).Encode())
+	if correction.KindOf(err) == correction.Internal && err != nil {
+		s.Log.Error("save draft", "id", requestID(c), "err", err)
+	}
+	return err
 }
 
 func (s *server) movedProps(c echo.Context, then, now correction.Order, at time.Time, lines, discounts []correction.Line, target correction.Fen) pages.MovedProps {

@@ -59,7 +59,7 @@ func TestRecover_SendingIsDecidedByTheOrder(t *testing.T) {
 				}
 			}
 			must(a.Store.Claim(ctx, c.ID, c.Ref, correction.Event{State: correction.Claimed, At: time.Now(), ActorID: c.AuthorID}, nil))
-			must(a.Store.MarkSending(ctx, c.ID, sign, correction.Event{State: correction.Sending, At: time.Now(), Detail: correction.Detail{SignMS: sign.At.UnixMilli()}}))
+			must(a.Store.MarkSending(ctx, c.ID, sign, correction.Event{State: correction.Sending, At: time.Now(), Detail: correction.Detail{SignMS: sign.At.UnixMilli()}}, nil))
 			if sent {
 				if answer := a.Service.Gateway.Modify(ctx, c.Ref, c.Body, sign); answer.Class != correction.Accepted {
 					t.Fatalf("%+v", answer)
@@ -170,8 +170,8 @@ func TestConfirm_OutcomeThatCannotBeRecordedIsRecordedLater(t *testing.T) {
 // error of the commit itself.
 type doubtful struct{ correction.Store }
 
-func (d doubtful) MarkSending(ctx context.Context, id int64, sign correction.Signing, e correction.Event) error {
-	if err := d.Store.MarkSending(ctx, id, sign, e); err != nil {
+func (d doubtful) MarkSending(ctx context.Context, id int64, sign correction.Signing, e correction.Event, trial *correction.Trial) error {
+	if err := d.Store.MarkSending(ctx, id, sign, e, trial); err != nil {
 		return err
 	}
 	return correction.ErrCommitUnknown

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -66,12 +65,14 @@ func (s *server) resolve(c echo.Context) error {
 
 // textProblem is why words were not taken; empty when something else was missing.
 func textProblem(text string, elsewhere bool) pages.ResolutionProblem {
-	switch text = strings.TrimSpace(text); {
-	case text == "":
+	switch text, bad := correction.CleanNote(text, correction.MaxText); {
+	case text == "" && bad.Code == "", bad.Code == correction.BadRequired:
 		return pages.ResolutionEmpty
-	case utf8.RuneCountInString(text) > correction.MaxText:
+	case bad.Code == correction.BadTooLong:
 		return pages.ResolutionLong
-	case elsewhere:
+	case bad.Code == correction.BadCharacter:
+		return pages.ResolutionCharacter(bad)
+	case elsewhere && bad.Code == "":
 		return ""
 	}
 	return pages.ResolutionText
@@ -85,8 +86,12 @@ func (s *server) proof(c echo.Context) error {
 		return err
 	}
 	ctx := c.Request().Context()
-	if _, err := s.Corrections.Correction(ctx, actor(c), id); err != nil {
+	cor, err := s.Corrections.Correction(ctx, actor(c), id)
+	if err != nil {
 		return err
+	}
+	if cor.Veiled() { // it holds the bytes
+		return &correction.Error{Kind: correction.Forbidden, Code: correction.CodeVeiled}
 	}
 	proof, err := s.Prove(ctx, id)
 	if err != nil {

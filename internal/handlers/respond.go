@@ -2,10 +2,12 @@ package handlers
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -15,10 +17,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
+	"golang.org/x/time/rate"
 
 	"correction-console/internal/auth"
 	"correction-console/internal/correction"
@@ -48,9 +52,11 @@ func (s *server) frame(next echo.HandlerFunc) echo.HandlerFunc {
 		h.Set("X-Request-Id", id)
 		h.Set("Content-Security-Policy", contentPolicy)
 		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Referrer-Policy", s.referrerPolicy())
 		h.Set("X-Frame-Options", "DENY")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		if !s.Exposed { // browsers refuse it there, and say so
+			h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		}
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
 		h.Set("Cache-Control", "no-store")
@@ -67,12 +73,23 @@ func (s *server) frame(next echo.HandlerFunc) echo.HandlerFunc {
 				user = u.ID
 			}
 			s.Log.LogAttrs(c.Request().Context(), slog.LevelInfo, "request",
-				slog.String("id", id), slog.String("method", c.Request().Method), slog.String("path", c.Request().URL.Path),
+				slog.String("id", id), slog.String("method", clipped(c.Request().Method, maxLogged)), slog.String("path", clipped(c.Request().URL.Path, maxLogged)),
 				slog.Int("status", c.Response().Status), slog.Int64("user", user), slog.String("ip", c.RealIP()),
 				slog.Duration("took", s.Now().Sub(start)))
 		}
 		return nil
 	}
+}
+
+// referrerPolicy keeps addresses of the console to itself. Over plain http beyond this
+// machine browsers send no Sec-Fetch-Site, and under no-referrer they post "Origin: null":
+// nothing would tell the console's own pages from others. Under same-origin they name
+// the origin to the console itself, and to nobody else.
+func (s *server) referrerPolicy() string {
+	if s.Exposed {
+		return "same-origin"
+	}
+	return "no-referrer"
 }
 
 // newRequestID is a number that can be read aloud: E-7K2Q-0319.
@@ -114,8 +131,8 @@ var errHost = echo.NewHTTPError(http.StatusMisdirectedRequest)
 // address cannot be rebound; localhost and the public URL's name are ours.
 func (s *server) host(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if p := c.Request().URL.Path; p == "/healthz" || p == "/readyz" || p == metricsPath {
-			return next(c) // asked by machines, under whatever name
+		if p := c.Request().URL.Path; p == "/healthz" || p == "/readyz" || p == metricsPath || isFile(p) {
+			return next(c) // asked by machines, or by the page that says so, under whatever name
 		}
 		host := c.Request().Host
 		if h, _, err := net.SplitHostPort(host); err == nil {
@@ -126,8 +143,49 @@ func (s *server) host(next echo.HandlerFunc) echo.HandlerFunc {
 			(s.PublicURL != nil && strings.EqualFold(host, s.PublicURL.Hostname())) {
 			return next(c)
 		}
+		s.hosts.tell(c, s.Log, s.publicURL())
 		return errHost
 	}
+}
+
+// strangeHosts bounds how often names that are not ours are logged: anybody can ask
+// under any.
+type strangeHosts struct {
+	mu    sync.Mutex
+	limit *rate.Limiter
+	left  int
+}
+
+// maxHost is how much of such a name is logged.
+const maxHost = 255
+
+func (h *strangeHosts) tell(c echo.Context, log *slog.Logger, right string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.limit == nil {
+		h.limit = rate.NewLimiter(rate.Every(time.Minute), 5)
+	}
+	if !h.limit.Allow() {
+		h.left++
+		return
+	}
+	log.Warn("asked under a name that is not ours", "host", clipped(c.Request().Host, maxHost), "CONSOLE_PUBLIC_URL", right, "ip", c.RealIP(), "id", requestID(c), "not_logged_before", h.left)
+	h.left = 0
+}
+
+// clipped is at most n bytes of a text that somebody else chose.
+func clipped(s string, n int) string {
+	if len(s) > n {
+		s = s[:n] + "…"
+	}
+	return strings.ToValidUTF8(s, "?")
+}
+
+func (s *server) publicURL() string {
+	if s.PublicURL == nil {
+		return ""
+	}
+	return s.PublicURL.Scheme + "://" + s.PublicURL.Host
 }
 
 // body bounds what is read and refuses encodings that browsers' forms do not use.
@@ -141,6 +199,10 @@ func (s *server) body(next echo.HandlerFunc) echo.HandlerFunc {
 			return echo.ErrStatusRequestEntityTooLarge
 		}
 		r.Body = http.MaxBytesReader(c.Response(), r.Body, maxBody)
+		if r.URL.Path == "/login" {
+			r.Body = &signInBody{ReadCloser: r.Body}
+		}
+		r.Body = &metered{ReadCloser: r.Body, c: c, s: s}
 		return next(c)
 	}
 }
@@ -160,7 +222,7 @@ func (s *server) page(c echo.Context, title i18n.Text) layout.Page {
 		s.queues(c, a, &p)
 		s.alarm(c, a, &p)
 	}
-	if ck, err := c.Cookie(keysCookie); err == nil {
+	if ck, err := c.Cookie(s.Sessions.Cookie(keysCookie)); err == nil {
 		p.KeysOff = ck.Value == "off"
 	}
 	if c.Request().Method != http.MethodGet {
@@ -195,6 +257,7 @@ func (s *server) alarm(c echo.Context, a correction.Actor, p *layout.Page) {
 	if refuses != "" {
 		p.ReadOnly = i18n.ReadOnlyText(refuses).In(p.Lang)
 	}
+	s.waitingEdits(c, a, p)
 	if !a.Can(correction.ReadOperations) {
 		return
 	}
@@ -218,10 +281,12 @@ func (s *server) alarm(c echo.Context, a correction.Actor, p *layout.Page) {
 	}
 }
 
-// Cookies that hold preferences of a browser.
+// Cookies besides those of the sign-in; in a browser they carry the installation's name
+// (auth.Sessions.Cookie). The first two hold preferences.
 const (
-	langCookie = "lang"
-	keysCookie = "keys" // "off" turns single-key shortcuts off
+	langCookie  = "lang"
+	keysCookie  = "keys" // "off" turns single-key shortcuts off
+	flashCookie = "flash"
 )
 
 func (s *server) lang(c echo.Context) i18n.Lang {
@@ -232,17 +297,12 @@ func (s *server) lang(c echo.Context) i18n.Lang {
 	if l, ok := i18n.Parse(c.QueryParam("lang")); ok && c.Path() == "/login" {
 		return l
 	}
-	if ck, err := c.Cookie(langCookie); err == nil {
+	if ck, err := c.Cookie(s.Sessions.Cookie(langCookie)); err == nil {
 		if l, ok := i18n.Parse(ck.Value); ok {
 			return l
 		}
 	}
-	for tag := range strings.SplitSeq(c.Request().Header.Get("Accept-Language"), ",") {
-		if l, ok := i18n.Parse(strings.TrimSpace(tag)); ok {
-			return l
-		}
-	}
-	return i18n.ZH
+	return i18n.Accepted(c.Request().Header.Values("Accept-Language"))
 }
 
 // render writes a page: to a buffer first, so that a fault in a template leaves no
@@ -256,9 +316,34 @@ func (s *server) render(c echo.Context, status int, t templ.Component) error {
 	return writeHTML(c, status, buf)
 }
 
+// minZipped is the length from which a page is compressed, in bytes.
+const minZipped = 1024
+
+// zippers are shared: one holds most of a megabyte, so none is held while an answer waits
+// for whoever takes it in.
+var zippers = sync.Pool{New: func() any {
+	w, _ := gzip.NewWriterLevel(io.Discard, 6) // the level is one
+	return w
+}}
+
 func writeHTML(c echo.Context, status int, buf *bytes.Buffer) error {
-	c.Response().Header().Set(echo.HeaderContentType, echo.MIMETextHTMLCharsetUTF8)
-	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(buf.Len())) // the gzip middleware drops it again
+	h := c.Response().Header()
+	h.Set(echo.HeaderContentType, echo.MIMETextHTMLCharsetUTF8)
+	h.Add(echo.HeaderVary, echo.HeaderAcceptEncoding)
+	if buf.Len() >= minZipped && strings.Contains(c.Request().Header.Get(echo.HeaderAcceptEncoding), "gzip") {
+		var small bytes.Buffer
+		z := zippers.Get().(*gzip.Writer)
+		z.Reset(&small)
+		_, err := buf.WriteTo(z)
+		if err = errors.Join(err, z.Close()); err != nil {
+			return fmt.Errorf("compress page: %w", err)
+		}
+		z.Reset(io.Discard)
+		zippers.Put(z)
+		h.Set(echo.HeaderContentEncoding, "gzip")
+		buf = &small
+	}
+	h.Set(echo.HeaderContentLength, strconv.Itoa(buf.Len()))
 	c.Response().WriteHeader(status)
 	_, err := buf.WriteTo(c.Response())
 	return err
@@ -271,12 +356,12 @@ func seeOther(c echo.Context, path string) error { return c.Redirect(http.Status
 // other.
 func (s *server) flashTo(c echo.Context, code, path string) error {
 	at, _, _ := strings.Cut(path, "?")
-	s.flashCookie(c, code+":"+at, at, 60)
+	s.setFlash(c, code+":"+at, at, 60)
 	return seeOther(c, path)
 }
 
-func (s *server) flashCookie(c echo.Context, code, path string, age int) {
-	c.SetCookie(&http.Cookie{Name: "flash", Value: code, Path: path, HttpOnly: true, Secure: s.Secure, SameSite: http.SameSiteLaxMode, MaxAge: age})
+func (s *server) setFlash(c echo.Context, code, path string, age int) {
+	c.SetCookie(&http.Cookie{Name: s.Sessions.Cookie(flashCookie), Value: code, Path: path, HttpOnly: true, Secure: s.Secure, SameSite: http.SameSiteLaxMode, MaxAge: age})
 }
 
 var flashes = map[string]i18n.Text{
@@ -294,12 +379,21 @@ var flashes = map[string]i18n.Text{
 	"view":         {ZH: "筛选已保存，在“常用筛选”里。", EN: "The filter is kept under “Views”."},
 	"view-gone":    {ZH: "筛选已删除。", EN: "The view is deleted."},
 	"kept":         {ZH: "你填写的内容已恢复，请核对后继续。", EN: "What you typed is back. Review it and go on."},
+	"not_yours":    {ZH: "登录页上留着的内容是另一个人填的，没有带过来。请重新填写。", EN: "What the sign-in page had kept was typed by somebody else, so it was dropped. Please start again."},
+	"other_person": {ZH: "刚才的表单是另一个人登录时打开的，没有提交。", EN: "That form was opened while somebody else was signed in here. It was not submitted."},
+	"not_kept":     {ZH: "登录前填的内容没能恢复，请重新填写。", EN: "What you typed before signing in could not be restored. Please type it again."},
+	"waiting":      {ZH: "已提交，等另一位主管同意后生效，现在还按原来的执行。", EN: "Submitted and waiting for a second supervisor. Nothing has changed yet."},
+	"agreed":       {ZH: "已同意，现在生效。", EN: "Agreed. It is in force now."},
+	"not_agreed":   {ZH: "没有生效，设置不变。", EN: "It did not come into force. The setting stays as it is."},
 	"unchanged":    {ZH: "没有改动，没有保存新版本。", EN: "Nothing was changed; no new version."},
 }
 
+// warnings are the flashes of what did not come about.
+var warnings = map[string]bool{"not_yours": true, "not_kept": true, "other_person": true}
+
 // takeFlash reads the message of the last request, once.
 func (s *server) takeFlash(c echo.Context, p *layout.Page) {
-	ck, err := c.Cookie("flash")
+	ck, err := c.Cookie(s.Sessions.Cookie(flashCookie))
 	if err != nil {
 		return
 	}
@@ -307,8 +401,8 @@ func (s *server) takeFlash(c echo.Context, p *layout.Page) {
 	if at != c.Request().URL.EscapedPath() { // of a page above this one
 		return
 	}
-	s.flashCookie(c, "", c.Request().URL.EscapedPath(), -1)
-	p.Flash = flashes[code].In(p.Lang)
+	s.setFlash(c, "", c.Request().URL.EscapedPath(), -1)
+	p.Flash, p.Warned = flashes[code].In(p.Lang), warnings[code]
 }
 
 // fail is the one place where errors become pages.
@@ -320,12 +414,21 @@ func (s *server) fail(err error, c echo.Context) {
 	var he *echo.HTTPError
 	var de *correction.Error
 	var tooLarge *http.MaxBytesError
+	var unread *queryError
 	switch {
 	case errors.Is(err, auth.ErrCrossSite):
 		props.Status, props.Problem, props.NothingSent = http.StatusForbidden, pages.ErrorCrossSite, true
 		s.security(c, "cross_site", "")
+	case errors.Is(err, errHost):
+		props.Status, props.Problem, props.PublicURL = http.StatusMisdirectedRequest, pages.ErrorHost, s.publicURL()
+	case errors.Is(err, errCrowded):
+		props.Status, props.Problem, props.NothingSent = http.StatusServiceUnavailable, pages.ErrorCrowded, true
+	case errors.Is(err, errSlow):
+		props.Status, props.Problem, props.NothingSent = http.StatusRequestTimeout, pages.ErrorSlow, true
 	case errors.Is(err, errBadForm):
 		props.Status, props.Problem, props.NothingSent = http.StatusBadRequest, pages.ErrorBadRequest, true
+	case errors.As(err, &unread):
+		props.Status, props.Problem, props.Query, props.Parameter = http.StatusBadRequest, pages.ErrorQuery, unread.Problem, unread.Name
 	case errors.As(err, &tooLarge):
 		props.Status, props.Problem, props.NothingSent = http.StatusRequestEntityTooLarge, pages.ErrorTooLarge, true
 	case errors.As(err, &de):
@@ -343,7 +446,7 @@ func (s *server) fail(err error, c echo.Context) {
 			props.Problem, props.NothingSent = pages.ErrorBadRequest, true
 		}
 	}
-	if props.Status >= 500 {
+	if props.Status >= 500 && !errors.Is(err, errCrowded) { // that is logged where it is bounded
 		s.Log.Error("request failed", "id", props.ID, "status", props.Status, "err", logText(err))
 	}
 	if _, _, ok := auth.From(c); !ok && props.Problem == pages.ErrorNotFound {
@@ -354,6 +457,14 @@ func (s *server) fail(err error, c echo.Context) {
 		_, props.Order, _ = orderParams(c)
 	}
 	props.RetryURL = retryURL(c)
+	if props.Problem == pages.ErrorQuery { // the page without what cannot be read
+		props.RetryURL, props.BackURL = "", pageWithout(c)
+	}
+	if props.Problem == pages.ErrorHost { // never a link to where this came from
+		if props.RetryURL = ""; props.PublicURL != "" {
+			props.RetryURL = props.PublicURL + "/"
+		}
+	}
 	if props.Problem == pages.ErrorRetried { // the order's page tells
 		props.RetryURL = strings.TrimSuffix(props.RetryURL, "/correction")
 	}
@@ -390,6 +501,20 @@ func retryURL(c echo.Context) string {
 	return ""
 }
 
+// pageWithout is the page that a refused query was for, without any.
+func pageWithout(c echo.Context) string {
+	switch path := c.Request().URL.EscapedPath(); {
+	case c.Path() == "/orders":
+		return "/"
+	case isExport(path):
+		return pages.LogURL
+	case path == insightsCSVPath:
+		return pages.InsightsURL
+	default:
+		return path
+	}
+}
+
 // unrecorded makes an error of the store that is no other known error one that says
 // so: a full disk is not a fault of the program.
 func unrecorded(err error) error {
@@ -403,12 +528,17 @@ var errorTitle = i18n.Text{ZH: "出错了", EN: "Something went wrong"}
 
 // describe fills an error page from an error of the domain.
 func (s *server) describe(p *pages.ErrorProps, e *correction.Error, c echo.Context) {
-	p.Remote, p.Holder = e.Remote, e.Holder
+	p.Remote, p.Holder, p.Concern, p.Amount = e.Remote, e.Holder, e.Concern, e.Amount
 	p.Status = map[correction.Kind]int{
 		correction.Invalid: http.StatusUnprocessableEntity, correction.NotFound: http.StatusNotFound,
 		correction.Conflict: http.StatusConflict, correction.Forbidden: http.StatusForbidden,
 		correction.Upstream: http.StatusBadGateway, correction.Unavailable: http.StatusServiceUnavailable,
+		correction.TooFast: http.StatusTooManyRequests,
 	}[e.Kind]
+	if e.Kind == correction.TooFast {
+		p.Wait = e.Wait
+		retryAfter(c, e.Wait)
+	}
 	if p.Status == 0 {
 		p.Status = http.StatusInternalServerError
 	}
@@ -417,20 +547,28 @@ func (s *server) describe(p *pages.ErrorProps, e *correction.Error, c echo.Conte
 		correction.CodeBusy: pages.ErrorBusy, correction.CodeTokenWrong: pages.ErrorTokenWrong,
 		correction.CodeBaseUnknown: pages.ErrorBaseUnknown, correction.CodeUnreachable: pages.ErrorUnreachable,
 		correction.CodeRefused: pages.ErrorRefused, correction.CodeUnverified: pages.ErrorUnverified, correction.CodeUnreadable: pages.ErrorUnreadable,
-		correction.CodeNoRecord: pages.ErrorNoRecord, correction.CodeBadSettings: pages.ErrorSettings,
+		correction.CodeBeyondBound: pages.ErrorBeyondBound,
+		correction.CodeNoRecord:    pages.ErrorNoRecord, correction.CodeBadSettings: pages.ErrorSettings,
 		correction.CodeNotCorrecting: pages.ErrorNotCorrectable, correction.CodeOutcomePending: pages.ErrorPending,
 		correction.CodeReadOnly: pages.ErrorReadOnly, correction.CodeRetried: pages.ErrorRetried, correction.CodeSecondPerson: pages.ErrorSecondPerson,
-		correction.CodeTokenUsed: pages.ErrorMoved, correction.CodeReviewed: pages.ErrorMoved, correction.CodeWholeScope: pages.ErrorForbidden,
+		correction.CodeTooFast: pages.ErrorTooFast, correction.CodeTooMany: pages.ErrorTooMany, correction.CodeSearching: pages.ErrorSearching,
+		correction.CodeOwnApproval: pages.ErrorOwnApproval, correction.CodeVeiled: pages.ErrorVeiled,
+		correction.CodeTokenUsed: pages.ErrorMoved, correction.CodeReviewed: pages.ErrorMoved, correction.CodeWholeScope: pages.ErrorWholeScope,
 	}
 	if problem, ok := known[e.Code]; ok {
 		p.Problem = problem
 	}
 	p.NothingSent = e.Kind != correction.Internal && e.Code != correction.CodeOutcomePending
-	if e.Kind == correction.Forbidden && e.Code == correction.CodeForbidden {
+	if e.Kind == correction.Forbidden && (e.Code == correction.CodeForbidden || e.Code == correction.CodeWholeScope) {
 		if u, _, ok := auth.From(c); ok {
 			s.denied(c, u)
 		}
 	}
+}
+
+// retryAfter tells a program how long to wait, in whole seconds.
+func retryAfter(c echo.Context, wait time.Duration) {
+	c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(max(1, int((wait+time.Second-1)/time.Second))))
 }
 
 // logText is an error for the log: never the SDK's own text, which prints headers.
@@ -452,22 +590,38 @@ func (s *server) security(c echo.Context, action, detail string) {
 	if u, _, ok := auth.From(c); ok {
 		id = u.ID
 	}
-	s.Log.Warn("refused", "action", action, "id", requestID(c), "method", c.Request().Method, "path", c.Request().URL.Path, "user", id, "ip", c.RealIP())
-	if id == 0 {
+	path := clipped(c.Request().URL.Path, maxLogged)
+	s.Log.Warn("refused", "action", action, "id", requestID(c), "method", clipped(c.Request().Method, maxLogged), "path", path, "user", id, "ip", c.RealIP())
+	s.record(c, action, strings.TrimSpace(c.Request().Method+" "+path+" "+detail))
+}
+
+// record puts on the audit record what a signed-in person can repeat as often as they
+// like: so many rows a minute, and then that there were more.
+func (s *server) record(c echo.Context, action, detail string) {
+	u, _, ok := auth.From(c)
+	if !ok {
 		return // anybody could fill the table
+	}
+	now := s.Now()
+	missed, write := s.audits.take(u.ID, max(auditsPerMinute, 2*s.Corrections.Lookups.PerMinute), now)
+	switch {
+	case !write:
+		return
+	case missed < 0:
+		action, detail = "more", "more of this minute is not listed one by one"
+	case missed > 0:
+		detail += fmt.Sprintf(" (%d before it are not listed)", missed)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), 5*time.Second)
 	defer cancel()
-	text := c.Request().Method + " " + c.Request().URL.Path + " " + detail
-	if err := s.Audit(ctx, correction.AuditEntry{At: s.Now(), UserID: id, Action: action, Detail: strings.TrimSpace(text), IP: c.RealIP()}); err != nil {
+	if err := s.Audit(ctx, correction.AuditEntry{At: now, UserID: u.ID, Action: action, Detail: detail, IP: c.RealIP()}); err != nil {
 		s.Log.Error("audit", "err", err)
 	}
 }
 
-func ipNet(p netip.Prefix) *net.IPNet {
-	p = p.Masked()
-	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
-}
+// maxLogged bounds what of an address or a method comes into the log and the record, in
+// bytes: whoever asks chooses it.
+const maxLogged = 256
 
 // actor is the person who asks, for the use cases.
 func actor(c echo.Context) correction.Actor {

@@ -253,6 +253,9 @@ func (s *server) signedBefore(c echo.Context, mine int64) *pages.SignOffDone {
 			continue
 		}
 		row.Own = cor.AuthorID == mine
+		if part, err := s.Corrections.ReviewPart(context.WithoutCancel(c.Request().Context()), actor(c), cor); err == nil {
+			row.Mine = part.Approved
+		}
 		row.Said, _ = cor.Review()
 		done.Skipped = append(done.Skipped, row)
 	}

@@ -29,6 +29,7 @@ var (
 	judges    = access{roles: []correction.Role{correction.Supervisor}}
 	reviewers = access{roles: []correction.Role{correction.Supervisor, correction.Auditor}}
 	stewards  = access{roles: []correction.Role{correction.Operator}}
+	choosers  = access{roles: []correction.Role{correction.Supervisor, correction.Operator}} // an operator only takes back what they edited
 	overseers = access{roles: []correction.Role{correction.Supervisor, correction.Operator, correction.Auditor}}
 )
 
@@ -51,11 +52,12 @@ var exportPaths = []string{"/corrections.csv", "/corrections.xlsx", "/correction
 func isExport(path string) bool { return slices.Contains(exportPaths, path) }
 
 // table is the one route table. A route that is not here does not exist; a row
-// without access lets nobody in.
+// without access lets nobody in, and one whose path is not among the queries takes no
+// parameters.
 var table = []route{
 	{http.MethodGet, "/healthz", everybody, (*server).healthz},
 	{http.MethodGet, "/readyz", everybody, (*server).readyz},
-	{http.MethodGet, metricsPath, everybody, (*server).metrics},
+	{http.MethodGet, metricsPath, everybody, (*server).metricsRoute},
 	{http.MethodPost, "/csp-report", everybody, (*server).cspReport},
 
 	{http.MethodGet, "/login", everybody, (*server).signInPage},
@@ -103,28 +105,34 @@ var table = []route{
 	{http.MethodPost, "/settings/reasons", settlers, (*server).editSetting},
 	{http.MethodGet, "/settings/reasons/history", overseers, (*server).settingHistory},
 	{http.MethodPost, "/settings/reasons/restore", settlers, (*server).restoreSetting},
+	{http.MethodPost, "/settings/reasons/agreement", settlers, (*server).agree},
 	{http.MethodGet, "/settings/limits", overseers, (*server).setting},
 	{http.MethodPost, "/settings/limits", settlers, (*server).editSetting},
 	{http.MethodGet, "/settings/limits/history", overseers, (*server).settingHistory},
 	{http.MethodPost, "/settings/limits/restore", settlers, (*server).restoreSetting},
+	{http.MethodPost, "/settings/limits/agreement", settlers, (*server).agree},
 	{http.MethodGet, "/settings/tiers", overseers, (*server).setting},
 	{http.MethodPost, "/settings/tiers", settlers, (*server).editSetting},
 	{http.MethodGet, "/settings/tiers/history", overseers, (*server).settingHistory},
 	{http.MethodPost, "/settings/tiers/restore", settlers, (*server).restoreSetting},
+	{http.MethodPost, "/settings/tiers/agreement", settlers, (*server).agree},
 	{http.MethodGet, "/settings/flags", overseers, (*server).setting},
 	{http.MethodPost, "/settings/flags", settlers, (*server).editSetting},
 	{http.MethodGet, "/settings/flags/history", overseers, (*server).settingHistory},
 	{http.MethodPost, "/settings/flags/restore", settlers, (*server).restoreSetting},
+	{http.MethodPost, "/settings/flags/agreement", settlers, (*server).agree},
 	{http.MethodGet, "/settings/hours", overseers, (*server).setting},
 	{http.MethodPost, "/settings/hours", settlers, (*server).editSetting},
 	{http.MethodGet, "/settings/hours/history", overseers, (*server).settingHistory},
 	{http.MethodPost, "/settings/hours/restore", settlers, (*server).restoreSetting},
+	{http.MethodPost, "/settings/hours/agreement", settlers, (*server).agree},
 	{http.MethodGet, "/settings/merchants", overseers, (*server).catalog},
 	{http.MethodPost, "/settings/merchants", stewards, (*server).editCatalog},
 	{http.MethodGet, "/settings/merchants/history", overseers, (*server).catalogHistory},
 	{http.MethodGet, "/settings/services", overseers, (*server).catalog},
 	{http.MethodPost, "/settings/services", stewards, (*server).editCatalog},
 	{http.MethodGet, "/settings/services/history", overseers, (*server).catalogHistory},
+	{http.MethodPost, "/settings/services/agreement", choosers, (*server).agree},
 
 	{http.MethodGet, "/account", signedIn, (*server).account},
 	{http.MethodPost, "/account/preferences", signedIn, (*server).setPreferences},
@@ -145,7 +153,7 @@ func (s *server) routes(e *echo.Echo) error {
 	identify := s.Sessions.Identify
 	for _, r := range table {
 		h := func(c echo.Context) error { return r.handle(s, c) }
-		chain := []echo.MiddlewareFunc{cross, identify, s.allow(r.access)}
+		chain := []echo.MiddlewareFunc{cross, identify, s.seated, s.allow(r.access), asks(r.path), s.paced(r.path)}
 		e.Add(r.method, r.path, h, chain...)
 		if r.method == http.MethodGet && !isExport(r.path) {
 			e.Add(http.MethodHead, r.path, h, chain...)
@@ -160,7 +168,7 @@ func (s *server) routes(e *echo.Echo) error {
 			return echo.ErrMethodNotAllowed
 		}
 		return echo.ErrNotFound
-	}, identify)
+	}, identify, s.seated)
 	return nil
 }
 

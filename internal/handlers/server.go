@@ -13,11 +13,10 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"github.com/labstack/echo/v4/middleware"
+	"golang.org/x/time/rate"
 
 	"correction-console/internal/auth"
 	"correction-console/internal/correction"
-	"correction-console/web/static"
 )
 
 // Config is what the web side needs from the rest of the program.
@@ -38,14 +37,23 @@ type Config struct {
 	PublicURL   *url.URL       // nil when not configured
 	Proxies     []netip.Prefix // whose X-Forwarded-For is believed
 	Secure      bool           // the browser reaches the console over https
-	DemoURL     string         // the demo's page of faults; empty outside the demo
+	Exposed     bool           // it reaches it over plain http from beyond this machine
+	// MetricsToken is what /metrics asks for; empty: it is not there, but on a listener
+	// of its own (NewMetrics).
+	MetricsToken string
+	DemoURL      string // the demo's page of faults; empty outside the demo
 }
 
 // server carries the configuration through the handlers.
 type server struct {
 	Config
-	exports exports
-	newest  struct { // checkpoint that a page has printed
+	exports   exports
+	audits    auditShare
+	posts     postShare
+	gates     gates
+	crowdTold *rate.Limiter
+	hosts     strangeHosts
+	newest    struct { // checkpoint that a page has printed
 		sync.Mutex
 		checkpoint correction.Checkpoint
 	}
@@ -60,37 +68,28 @@ const (
 
 // New returns the console's handler; an error is of the public URL.
 func New(c Config) (http.Handler, error) {
-	s := &server{Config: c}
-	e := echo.New()
-	e.HideBanner, e.HidePort = true, true
-	e.Logger.SetOutput(discard{})
-	e.HTTPErrorHandler = s.fail
-	e.IPExtractor = ipExtractor(c.Proxies)
-	e.Pre(s.frame, s.recover)
-	e.Use(middleware.GzipWithConfig(middleware.GzipConfig{Level: 6, MinLength: 1024, Skipper: skipGzip}))
-	e.Use(s.host, s.body)
+	s, e := newServer(c)
 	if err := s.routes(e); err != nil {
 		return nil, err
 	}
 	return e, nil
 }
 
+func newServer(c Config) (*server, *echo.Echo) {
+	s := &server{Config: c, gates: newGates(), crowdTold: rate.NewLimiter(rate.Every(time.Minute), 1)}
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.Logger.SetOutput(discard{})
+	e.HTTPErrorHandler = s.fail
+	e.IPExtractor = addressOf(c.Proxies)
+	e.Pre(s.frame, s.recover, s.gate)
+	e.Use(s.host, s.body)
+	return s, e
+}
+
 type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
-
-// ipExtractor believes a forwarded address only from the configured proxies; echo's
-// default believes every private network (trust.md §3.6).
-func ipExtractor(proxies []netip.Prefix) echo.IPExtractor {
-	if len(proxies) == 0 {
-		return echo.ExtractIPDirect()
-	}
-	trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
-	for _, p := range proxies {
-		trust = append(trust, echo.TrustIPRange(ipNet(p)))
-	}
-	return echo.ExtractIPFromXFFHeader(trust...)
-}
 
 // AnswerWithin is how long an answer may take, with a limit of one call to WeChat:
 // a confirmation makes one modify call and two queries, and waits for the store.
@@ -105,12 +104,17 @@ func NewHTTPServer(h http.Handler, log *slog.Logger, answerWithin time.Duration)
 		WriteTimeout:      answerWithin,
 		IdleTimeout:       60 * time.Second,
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		// What one connection may hold: few requests, of which little waits unread, and no
+		// frame that is larger than that.
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams:          16,
+			MaxReceiveBufferPerConnection: 64 << 10,
+			MaxReceiveBufferPerStream:     64 << 10, // less than what a client may send before it knows would end its stream
+			MaxReadFrameSize:              16 << 10,
+			SendPingTimeout:               30 * time.Second,
+			PingTimeout:                   15 * time.Second,
+			WriteByteTimeout:              15 * time.Second,
+		},
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-}
-
-// skipGzip leaves alone what is compressed already or streamed.
-func skipGzip(c echo.Context) bool {
-	p := c.Request().URL.Path
-	return len(p) > len(static.Prefix) && p[:len(static.Prefix)] == static.Prefix || isExport(p)
 }

@@ -83,7 +83,9 @@ func (s *server) settingPage(c echo.Context, status int, change func(*pages.Sett
 // settingForm reads a form of settings: what was typed, the version it started from and
 // the button.
 func settingForm(c echo.Context, name string) (t correction.Typed, n int, do string, err error) {
-	v, err := postFields(c, func(f string) bool { return f == "n" || f == "do" || settingFields[name].MatchString(f) }, maxSettingFields)
+	v, err := postFields(c, func(f string) bool {
+		return f == "n" || f == "do" || f == "version" || settingFields[name].MatchString(f)
+	}, maxSettingFields)
 	if err != nil {
 		return nil, 0, "", err
 	}
@@ -95,6 +97,7 @@ func settingForm(c echo.Context, name string) (t correction.Typed, n int, do str
 	}
 	v.Del("n")
 	v.Del("do")
+	v.Del("version") // of an edit that waits, whose form is on the same page
 	return typedOf(v), n, do, nil
 }
 
@@ -124,8 +127,13 @@ func (s *server) editSetting(c echo.Context) error {
 			return err
 		})
 	}
-	problems, changed, err := s.Corrections.EditSetting(c.Request().Context(), actor(c), name, n, t, c.RealIP())
+	problems, done, err := s.Corrections.EditSetting(c.Request().Context(), actor(c), name, n, t, c.RealIP())
 	switch {
+	case correction.CodeOf(err) == correction.CodeWaiting:
+		return s.settingPage(c, http.StatusConflict, func(p *pages.SettingProps) error {
+			p.N, p.Typed, p.Refused = n, t, correction.CodeWaiting
+			return nil
+		})
 	case correction.CodeOf(err) == correction.CodeEdited:
 		return s.settingPage(c, http.StatusConflict, func(p *pages.SettingProps) error {
 			p.Typed, p.Conflict = t, true
@@ -147,11 +155,12 @@ func (s *server) editSetting(c echo.Context) error {
 			p.N, p.Typed, p.Problems = n, t, problems
 			return nil
 		})
-	case !changed:
-		return s.flashTo(c, "unchanged", pages.SettingURL(string(name)))
 	}
-	return s.flashTo(c, "saved", pages.SettingURL(string(name)))
+	return s.flashTo(c, savedFlash[done], pages.SettingURL(string(name)))
 }
+
+// savedFlash is the message about an edit.
+var savedFlash = map[correction.Saved]string{correction.NotSaved: "unchanged", correction.SavedNow: "saved", correction.SavedWaits: "waiting"}
 
 // arrange adds, moves or removes a row of what was typed, and returns the field to put
 // the focus in.
@@ -229,6 +238,9 @@ func (s *server) settingHistoryPage(c echo.Context, status int, change func(*pag
 	if p.Versions, err = s.Corrections.SettingHistory(ctx, a, name); err != nil {
 		return err
 	}
+	if p.Decided, err = s.Corrections.DecidedSettings(ctx, a, string(name)); err != nil {
+		return err
+	}
 	change(&p)
 	p.Page.Problems = len(p.Problems)
 	return s.render(c, status, pages.SettingHistory(p))
@@ -247,18 +259,21 @@ func (s *server) restoreSetting(c echo.Context) error {
 	if err1 != nil || err2 != nil {
 		return errBadForm
 	}
-	problems, changed, err := s.Corrections.RestoreSetting(c.Request().Context(), actor(c), name, now, old, c.RealIP())
+	problems, done, err := s.Corrections.RestoreSetting(c.Request().Context(), actor(c), name, now, old, c.RealIP())
 	switch {
+	case correction.CodeOf(err) == correction.CodeWaiting:
+		return s.settingPage(c, http.StatusConflict, func(p *pages.SettingProps) error {
+			p.Refused = correction.CodeWaiting
+			return nil
+		})
 	case correction.CodeOf(err) == correction.CodeEdited:
 		return s.settingHistoryPage(c, http.StatusConflict, func(p *pages.SettingHistoryProps) { p.Conflict = true })
 	case err != nil:
 		return err
 	case len(problems) > 0:
 		return s.settingHistoryPage(c, http.StatusUnprocessableEntity, func(p *pages.SettingHistoryProps) { p.Problems, p.Tried = problems, old })
-	case !changed:
-		return s.flashTo(c, "unchanged", pages.SettingURL(string(name)))
 	}
-	return s.flashTo(c, "saved", pages.SettingURL(string(name)))
+	return s.flashTo(c, savedFlash[done], pages.SettingURL(string(name)))
 }
 
 // catalog lists merchants or services, with the form of one when edit names it.
@@ -267,12 +282,10 @@ func (s *server) catalog(c echo.Context) error {
 		s.takeFlash(c, &p.Page)
 		edit := c.QueryParam("edit")
 		switch {
-		case !p.MayEdit:
-			return nil
-		case c.QueryParam("add") != "":
+		case p.MayAdd && c.QueryParam("add") != "":
 			p.Typed = correction.Typed{}
 			return nil
-		case edit == "":
+		case edit == "" || !p.MayEdit(edit):
 			return nil
 		}
 		value, typed, _ := catalogNow(p, edit)
@@ -308,11 +321,11 @@ func (s *server) catalogPage(c echo.Context, status int, change func(*pages.Cata
 	if err != nil {
 		return err
 	}
-	p := pages.CatalogProps{Page: s.settingsPage(c, name), Name: name, MayEdit: a.Can(correction.EditCatalog)}
+	p := pages.CatalogProps{Page: s.settingsPage(c, name), Name: name, Actor: a}
 	if name == correction.CatalogMerchants {
-		p.Merchants = d.Merchants
+		p.Merchants, p.MayAdd = d.Merchants, a.MayEditMerchant(correction.Merchant{}, true)
 	} else {
-		p.Offerings = d.Offerings
+		p.Offerings, p.MayAdd, p.Open, p.People = d.Offerings, a.MayEditServices(), d.Services, d.People
 	}
 	if err := change(&p); err != nil {
 		return err
@@ -331,7 +344,7 @@ func (s *server) editCatalog(c echo.Context) error {
 	was := t["was"]
 	delete(t, "was")
 	var problems []correction.Notice
-	var put func() error
+	var put func() (correction.Saved, error)
 	var words func(layout.Page) []i18n.SettingLine
 	key := ""
 	ctx, a, ip := c.Request().Context(), actor(c), c.RealIP()
@@ -345,7 +358,9 @@ func (s *server) editCatalog(c echo.Context) error {
 			return errBadForm
 		}
 		key, problems = m.SubMchID, bad
-		put = func() error { return s.Corrections.PutMerchant(ctx, a, before, m, ip) }
+		put = func() (correction.Saved, error) {
+			return correction.SavedNow, s.Corrections.PutMerchant(ctx, a, before, m, ip)
+		}
 		words = func(p layout.Page) []i18n.SettingLine { return pages.MerchantLines(p, m) }
 	} else {
 		before, err := shown[correction.Offering](was)
@@ -357,7 +372,7 @@ func (s *server) editCatalog(c echo.Context) error {
 			return errBadForm
 		}
 		key, problems = o.ServiceID, bad
-		put = func() error { return s.Corrections.PutOffering(ctx, a, before, o, ip) }
+		put = func() (correction.Saved, error) { return s.Corrections.PutOffering(ctx, a, before, o, ip) }
 		words = func(p layout.Page) []i18n.SettingLine { return pages.OfferingLines(p, o) }
 	}
 	if len(problems) > 0 || do != "save" {
@@ -370,12 +385,19 @@ func (s *server) editCatalog(c echo.Context) error {
 			return nil
 		})
 	}
-	err = put()
-	if correction.CodeOf(err) != correction.CodeEdited {
+	done, err := put()
+	switch correction.CodeOf(err) {
+	case correction.CodeEdited:
+	case correction.CodeWaiting:
+		return s.catalogPage(c, http.StatusConflict, func(p *pages.CatalogProps) error {
+			p.Typed, p.Was, p.Refused = t, was, correction.CodeWaiting
+			return nil
+		})
+	default:
 		if err != nil {
 			return err
 		}
-		return s.flashTo(c, "saved", pages.SettingURL(name))
+		return s.flashTo(c, savedFlash[done], pages.SettingURL(name))
 	}
 	return s.catalogPage(c, http.StatusConflict, func(p *pages.CatalogProps) error {
 		p.Typed, p.Conflicts = t, true
@@ -418,7 +440,7 @@ func (s *server) catalogHistory(c echo.Context) error {
 		if err != nil {
 			return err
 		}
-		if a.Can(correction.EditCatalog) {
+		if name == correction.CatalogMerchants && a.MayEditMerchant(correction.Merchant{SubMchID: x.Key}, false) || name == correction.CatalogServices && a.MayEditServices() {
 			if x.Back, err = takeBack(desk, name, e); err != nil {
 				return err
 			}

@@ -66,6 +66,16 @@ func edited(t *testing.T, c *apptest.Client, name string, changes ...string) {
 	}
 }
 
+// agreed has a supervisor agree to what waits.
+func agreed(t *testing.T, c *apptest.Client, name string, version int) {
+	t.Helper()
+	path := "/settings/" + name
+	res := c.Post(path+"/agreement", url.Values{"version": {strconv.Itoa(version)}, "do": {"agree"}})
+	if res.Status != http.StatusSeeOther || res.Location != path {
+		t.Fatalf("%s, version %d: %d\n%s", name, version, res.Status, res.Body)
+	}
+}
+
 // A form as it stands saves nothing; with a change it is the next version.
 func TestSettings_FormsOfEveryPageAreAccepted(t *testing.T) {
 	t.Parallel()
@@ -206,12 +216,12 @@ func TestSettings_OneOfManyWins(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range each {
 			wg.Go(func() {
-				typed := correction.Typed{"agent.per": fmt.Sprintf("%d.%02d", n+1, i)}
-				problems, changed, err := a.Service.EditSetting(t.Context(), who[i%2], correction.SettingLimits, n, typed, "127.0.0.1")
+				typed := correction.Typed{"agent.per": fmt.Sprintf("%d.%02d", rounds-n, i)} // lower and lower
+				problems, done, err := a.Service.EditSetting(t.Context(), who[i%2], correction.SettingLimits, n, typed, "127.0.0.1")
 				mu.Lock()
 				defer mu.Unlock()
 				switch {
-				case changed:
+				case done == correction.SavedNow:
 					won++
 				case correction.CodeOf(err) == correction.CodeEdited:
 					told++
@@ -289,10 +299,15 @@ func TestSettings_Restore(t *testing.T) {
 	if res := restore("flags", 9, 2); res.Status != http.StatusNotFound {
 		t.Errorf("no such version: %d", res.Status)
 	}
-	for now, n := range map[int]int{2: 1} {
+	qian := a.As("qian")
+	for now, n := range map[int]int{2: 1} { // back to more: takes another supervisor
 		if res := restore("flags", n, now); res.Status != http.StatusSeeOther {
 			t.Fatalf("%d\n%s", res.Status, res.Body)
 		}
+		if set, err := a.Service.Settings(t.Context()); err != nil || set.Flags.SharePermille != 300 {
+			t.Errorf("restoring loosens, and nobody agreed: %+v %v", set.Flags, err)
+		}
+		agreed(t, qian, "flags", 3)
 	}
 	if set, err := a.Service.Settings(t.Context()); err != nil || set.Flags.SharePermille != 400 {
 		t.Errorf("%+v %v", set.Flags, err)
@@ -300,6 +315,7 @@ func TestSettings_Restore(t *testing.T) {
 	if res := restore("flags", 0, 3); res.Status != http.StatusSeeOther {
 		t.Fatalf("%d\n%s", res.Status, res.Body)
 	}
+	agreed(t, qian, "flags", 4)
 	set, err := a.Service.Settings(t.Context())
 	if err != nil || set.Flags != correction.DefaultFlagRules || set.N[correction.SettingFlags] != 4 {
 		t.Errorf("%+v %v", set.Flags, err)
@@ -315,6 +331,7 @@ func TestSettings_Restore(t *testing.T) {
 	// Tiers whose approver has left are not restored.
 	edited(t, zhou, "tiers", "tier.1.from", "1000", "tier.1.who", "named", "tier.1.person."+id(a, "qian"), "1")
 	edited(t, zhou, "tiers", "tier.1.who", "all", "tier.1.person."+id(a, "qian"), "-")
+	agreed(t, qian, "tiers", 2)
 	if err := a.Store.SetDisabled(t.Context(), "qian", true); err != nil {
 		t.Fatal(err)
 	}
@@ -393,7 +410,7 @@ func TestCatalog_TakeBack(t *testing.T) {
 func TestCatalog_AddEditAndConflict(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t, apptest.Options{})
-	he := a.As("he")
+	he, zhou := a.As("he"), a.As("zhou")
 	post := func(v url.Values, want int, says ...string) {
 		t.Helper()
 		res := he.Post("/settings/services", v)
@@ -407,7 +424,11 @@ func TestCatalog_AddEditAndConflict(t *testing.T) {
 		}
 	}
 	service := url.Values{"do": {"save"}, "was": {""}, "service_id": {"2002100000000599000000000000001"}, "name": {"共享雨伞"}, "industry": {"power_bank"}, "cap": {"30"}, "allow_zero": {"1"}}
-	post(service, http.StatusSeeOther)
+	post(service, http.StatusSeeOther) // a zero that was refused is allowed: takes a supervisor
+	if o, err := a.Store.Offering(t.Context(), service.Get("service_id")); err == nil {
+		t.Errorf("nobody agreed: %+v", o)
+	}
+	agreed(t, zhou, "services", 1)
 	o, err := a.Store.Offering(t.Context(), service.Get("service_id"))
 	if err != nil || o.Cap != 3000 || !o.AllowZero || o.Name != "共享雨伞" || o.Industry != "power_bank" {
 		t.Errorf("%+v %v", o, err)
@@ -416,6 +437,7 @@ func TestCatalog_AddEditAndConflict(t *testing.T) {
 	post(saved(service, "name", "雨伞", "allow_zero", "-"), http.StatusConflict, "共享雨伞", `value="雨伞"`)
 	edit := saved(service, "was", formOf(t, he.Get("/settings/services?edit="+o.ServiceID).Body).Get("was"), "cap", "")
 	post(edit, http.StatusSeeOther)
+	agreed(t, zhou, "services", 2)
 	post(saved(edit, "cap", "40"), http.StatusConflict) // from what it was
 	if o, err = a.Store.Offering(t.Context(), o.ServiceID); err != nil || o.Cap != 0 {
 		t.Errorf("%+v %v", o, err)

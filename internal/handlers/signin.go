@@ -1,11 +1,7 @@
 package handlers
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -20,8 +16,9 @@ import (
 
 var signInTitle = i18n.Text{ZH: "登录", EN: "Sign in"}
 
-// askToSignIn answers a request without a session. What was typed into a
-// correction form is kept: the sign-in page carries it along.
+// askToSignIn answers a request without a session. What was typed into a correction
+// form is kept for the person of the session that ended: the sign-in page carries it
+// along, sealed.
 func (s *server) askToSignIn(c echo.Context) error {
 	r := c.Request()
 	next := "/login"
@@ -49,12 +46,18 @@ func (s *server) keepForm(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	props := pages.SignInProps{
-		Page: s.page(c, signInTitle), Expired: true, Kept: encodeForm(decodeForm(v)).Encode(),
-		KeptPath: pages.FormURL(correction.Ref{SubMchID: sub, OutOrderNo: no}),
+	props := pages.SignInProps{Page: s.page(c, signInTitle), Expired: true}
+	path := pages.FormURL(correction.Ref{SubMchID: sub, OutOrderNo: no})
+	owner := s.Sessions.Owner(c)
+	if v.Has(typedBy) { // the last session may have been another person's
+		owner = s.Sessions.TypistOf(v.Get(typedBy))
 	}
-	if owner := s.Sessions.Owner(c); owner != 0 {
-		props.KeptFor = s.sealOwner(owner)
+	if owner != 0 {
+		if props.Kept, err = s.Sessions.Seal(owner, path+"\n"+encodeForm(decodeForm(v)).Encode()); err != nil {
+			return err
+		}
+	} else { // nobody knows who typed it
+		props.Next, props.Dropped = path, true
 	}
 	return s.render(c, http.StatusUnauthorized, pages.SignIn(props))
 }
@@ -77,16 +80,16 @@ func (s *server) remember(c echo.Context, name, value string) {
 	if value == "" {
 		age = -1
 	}
-	c.SetCookie(&http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: s.Secure, SameSite: http.SameSiteLaxMode, MaxAge: age})
+	c.SetCookie(&http.Cookie{Name: s.Sessions.Cookie(name), Value: value, Path: "/", HttpOnly: true, Secure: s.Secure, SameSite: http.SameSiteLaxMode, MaxAge: age})
 }
 
 func (s *server) signIn(c echo.Context) error {
-	v, err := postForm(c, fields("username", "password", "next", "kept", "kept_path", "kept_for"))
+	v, err := postForm(c, fields("username", "password", "next", "kept"))
 	if err != nil {
 		return err
 	}
 	props := pages.SignInProps{
-		Username: v.Get("username"), Next: safeNext(v.Get("next")), Kept: v.Get("kept"), KeptPath: v.Get("kept_path"), KeptFor: v.Get("kept_for"),
+		Username: v.Get("username"), Next: safeNext(v.Get("next")), Kept: v.Get("kept"),
 	}
 	refuse := func(status int, p pages.SignInProblem) error {
 		props.Page, props.Problem = s.page(c, signInTitle), p
@@ -99,13 +102,17 @@ func (s *server) signIn(c echo.Context) error {
 	r := c.Request()
 	res, err := s.SignIn.SignIn(r.Context(), v.Get("username"), v.Get("password"), c.RealIP(), r.UserAgent(), s.Sessions.KnownCookie(r))
 	var wait *auth.WaitError
+	var busy *auth.BusyError
 	switch {
 	case errors.Is(err, auth.ErrCredentials):
 		return refuse(http.StatusUnprocessableEntity, pages.SignInWrong)
 	case errors.As(err, &wait):
 		props.Wait = wait.After
+		retryAfter(c, wait.After)
 		return refuse(http.StatusTooManyRequests, pages.SignInLocked)
-	case errors.Is(err, auth.ErrBusy):
+	case errors.As(err, &busy):
+		props.Wait = busy.After
+		retryAfter(c, busy.After)
 		return refuse(http.StatusServiceUnavailable, pages.SignInBusy)
 	case err != nil:
 		return unrecorded(err)
@@ -114,29 +121,29 @@ func (s *server) signIn(c echo.Context) error {
 		return unrecorded(err)
 	}
 	if props.Kept != "" {
-		return s.takeUpForm(c, auth.Actor(res.User, auth.Session{}), props)
+		return s.takeUpForm(c, auth.Actor(res.User, auth.Session{}), props.Kept)
 	}
 	return seeOther(c, props.Next)
 }
 
-// takeUpForm makes what was typed before the sign-in the person's draft and returns
-// to the form. It is theirs if they typed it; if that is not known, it does not
-// replace a draft of theirs; somebody else's is not taken up.
-func (s *server) takeUpForm(c echo.Context, a correction.Actor, p pages.SignInProps) error {
-	ref, ok := refOfForm(p.KeptPath)
-	v, err := url.ParseQuery(p.Kept)
-	if !ok || err != nil || p.KeptFor != "" && !hmac.Equal([]byte(p.KeptFor), []byte(s.sealOwner(a.UserID))) {
-		return seeOther(c, "/")
+// takeUpForm makes what was typed before the sign-in the draft of the person who typed
+// it, and returns to the form. Somebody else is told that it was dropped, and no more.
+func (s *server) takeUpForm(c echo.Context, a correction.Actor, kept string) error {
+	text, err := s.Sessions.Open(a.UserID, kept)
+	if errors.Is(err, auth.ErrNotTheirs) {
+		return s.flashTo(c, "not_yours", "/")
 	}
-	ctx := c.Request().Context()
-	if p.KeptFor == "" {
-		if _, err := s.Corrections.Draft(ctx, a, ref); err == nil {
-			return seeOther(c, pages.FormURL(ref))
-		}
+	path, form, _ := strings.Cut(text, "\n")
+	ref, ok := refOfForm(path)
+	v, bad := url.ParseQuery(form)
+	if err != nil || bad != nil || !ok {
+		s.Log.Warn("kept form not readable", "id", requestID(c))
+		return s.flashTo(c, "not_kept", "/")
 	}
-	if err := s.Corrections.SaveDraft(ctx, a, ref, encodeForm(decodeForm(v)).Encode()); err != nil {
+	typed := decodeForm(v)
+	if err := s.Corrections.SaveDraft(c.Request().Context(), a, ref, typed.Base, encodeForm(typed).Encode()); err != nil {
 		s.Log.Warn("kept form not taken up", "id", requestID(c), "err", err)
-		return seeOther(c, "/")
+		return s.flashTo(c, "not_kept", "/")
 	}
 	return s.flashTo(c, "kept", pages.FormURL(ref))
 }
@@ -151,14 +158,6 @@ func refOfForm(path string) (correction.Ref, bool) {
 	no, err2 := url.PathUnescape(parts[3])
 	ok := err1 == nil && err2 == nil && correction.ValidMchID(sub) && correction.ValidOrderNo(no)
 	return correction.Ref{SubMchID: sub, OutOrderNo: no}, ok
-}
-
-// sealOwner stands for a user beside a form that is carried through the sign-in.
-// Only the console can make it.
-func (s *server) sealOwner(userID int64) string {
-	mac := hmac.New(sha256.New, s.Corrections.Key)
-	fmt.Fprintf(mac, "kept\x00%d", userID)
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
 func (s *server) signOut(c echo.Context) error {

@@ -385,6 +385,38 @@ func TestReadOnly_OffersNothingThatIsRefused(t *testing.T) {
 	}
 }
 
+// Whatever pauses corrections: banner, alarm and the page of what was refused name the
+// same cause, and no other.
+func TestReadOnly_NamesItsOwnCause(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t, apptest.Options{})
+	lin, he := a.As("lin"), a.As("he")
+	form := bankForm(field(t, lin.Get(bankPath+"/correction").Body, "base"), "12")
+	causes := map[correction.Concern]string{correction.LowDisk: "磁盘快满了", correction.StoreFailed: "磁盘出错", correction.ClockRefused: "时钟"}
+	for concern, machine := range map[correction.Concern]correction.Machine{
+		correction.LowDisk:      {Free: 100 << 20, MinFree: 512 << 20},
+		correction.StoreFailed:  {Free: 1 << 40, StoreBroken: true},
+		correction.ClockRefused: {Free: 1 << 40, Skew: -250 * time.Second, SkewSure: true, SkewAt: a.Clock.Now()},
+	} {
+		a.Machine = machine
+		for what, page := range map[string]apptest.Answer{
+			"first page": lin.Get("/"), "operator's first page": he.Get("/"), "operations": he.Get("/operations"),
+			"form": lin.Get(bankPath + "/correction"), "refused form": lin.Post(bankPath+"/correction", form), "order": lin.Get(bankPath),
+		} {
+			for other, words := range causes {
+				if strings.Contains(page.Body, words) != (other == concern) && !(what == "operations" && other == correction.ClockRefused) {
+					t.Errorf("%s, %s: %q", concern, what, words)
+				}
+			}
+		}
+	}
+	// One answer that says so pauses nobody.
+	a.Machine = correction.Machine{Free: 1 << 40, Skew: 250 * time.Second, SkewAt: a.Clock.Now()}
+	if res := lin.Get(bankPath + "/correction"); res.Status != http.StatusOK || strings.Contains(res.Body, "改价已暂停") {
+		t.Errorf("after one odd answer: %d", res.Status)
+	}
+}
+
 func TestProof_IsAFileThatChecksByItself(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t, apptest.Options{})
@@ -438,10 +470,15 @@ func TestOperations_JudgesWhatWasMeasured(t *testing.T) {
 	he := a.As("he")
 	now := a.Clock.Now()
 	fine := correction.Machine{
-		Started: now.Add(-time.Hour), Host: "https://api.mch.weixin.qq.com", SkewAt: now, Skew: 200 * time.Millisecond, LastAnswer: now,
+		Started: now.Add(-time.Hour), Host: "https://api.mch.weixin.qq.com", SkewAt: now, Skew: 200 * time.Millisecond, SkewSure: true, LastAnswer: now,
 		Free: 50 << 30, MinFree: 512 << 20, Database: 3 << 20, JournalFolder: "/mnt/journal", CheckpointTo: "/mnt/points", PublishedAt: now,
 	}
 	a.Machine = fine
+	wrong := func(kind correction.SettingsKind) func(*correction.Machine) {
+		return func(m *correction.Machine) {
+			m.Settings = correction.SettingsFault{Kind: kind, At: now, Status: 401, Code: "SIGN_ERROR", Message: "无权限<b>", RequestID: "08F1-7"}
+		}
+	}
 	page := he.Get("/operations")
 	says(t, "fine", page, "检查都正常", "https://api.mch.weixin.qq.com", "50.0 GiB", "0.2 秒", "/mnt/points", "验证公钥", "correction-console")
 	saysNot(t, "fine", page, "state--fail", "state--warn")
@@ -455,10 +492,18 @@ func TestOperations_JudgesWhatWasMeasured(t *testing.T) {
 		"store broken":     {func(m *correction.Machine) { m.StoreBroken = true }, "state--fail", "磁盘读写出错"},
 		"clock off":        {func(m *correction.Machine) { m.Skew = -75 * time.Second }, "state--warn", "75.0 秒"},
 		"clock far off":    {func(m *correction.Machine) { m.Skew = 250 * time.Second }, "state--fail", "现在发不出改价"},
+		"clock, unsure":    {func(m *correction.Machine) { m.Skew, m.SkewSure = 250*time.Second, false }, "state--warn", "还不能算数"},
+		"clock, unsigned":  {func(m *correction.Machine) { m.Skew, m.SkewUnsigned = 250*time.Second, true }, "state--fail", "没有签名"},
+		"credentials":      {wrong(correction.WrongCredentials), "state--fail", "CONSOLE_WECHAT_CERT_SERIAL"},
+		"permission":       {wrong(correction.NoPermission), "state--fail", "无权限&lt;b&gt;"},
+		"key":              {wrong(correction.WrongKey), "state--fail", "CONSOLE_WECHAT_PUBLIC_KEY_ID"},
+		"journal is gone":  {func(m *correction.Machine) { m.JournalLacks = true }, "state--fail", "里没有已经发出的改价"},
+		"older copies":     {func(m *correction.Machine) { m.RollbackBlind = true }, "state--warn", "看不出来"},
 		"backup host":      {func(m *correction.Machine) { m.OnBackup = true }, "state--warn", "自动换回"},
 		"no answer":        {func(m *correction.Machine) { m.LastFailure, m.LastFailureCode = now.Add(time.Second), "unreachable" }, "state--warn", "没有问成（unreachable）"},
 		"same disk":        {func(m *correction.Machine) { m.JournalSame = true }, "state--warn", "CONSOLE_JOURNAL"},
 		"points stay":      {func(m *correction.Machine) { m.CheckpointTo = "" }, "state--warn", "CONSOLE_CHECKPOINT_FOLDER"},
+		"keys are wrong":   {func(m *correction.Machine) { m.ReloadFault, m.ReloadSince = "CONSOLE_TLS_KEY_FILE: chmod 600", now }, "state--fail", "CONSOLE_TLS_KEY_FILE: chmod 600"},
 		"points are stuck": {func(m *correction.Machine) { m.PublishFault = "write checkpoint: no space" }, "state--fail", "write checkpoint: no space"},
 	} {
 		a.Machine = fine
@@ -483,12 +528,13 @@ func TestMetrics_CountWithoutNamingOrders(t *testing.T) {
 		t.Fatal(err)
 	}
 	req.Host = "monitoring.internal"
+	req.Header.Set("Authorization", "Bearer "+apptest.MetricsToken)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil || res.StatusCode != http.StatusOK {
 		t.Fatalf("%v %v", res, err)
 	}
 	res.Body.Close()
-	page := a.Client().Get("/metrics")
+	page := a.Client().Do(http.MethodGet, "/metrics", nil, req.Header)
 	says(t, "metrics", page, "\nconsole_corrections_uncertain 1\n", "\nconsole_corrections_alarmed 1\n", "\nconsole_corrections_conflict 0\n", "\nconsole_corrections_due 0\n",
 		"\nconsole_corrections_watched 1\n", "\nconsole_sent_total 1\n", `console_outcomes_total{state="unknown"} 1`, `console_outcomes_total{state="applied"} 0`,
 		"\nconsole_read_only 1\n", "\nconsole_disk_free_bytes 1073741824\n", "\nconsole_on_backup_host 1\n", "\nconsole_clock_skew_milliseconds -1500\n", "# TYPE console_sent_total counter")

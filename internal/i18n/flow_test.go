@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"correction-console/internal/correction"
@@ -356,13 +357,16 @@ func TestOutcome_SaysWhatBecameOfTheOrder(t *testing.T) {
 func TestAlarms_CoverEveryConcernOfOneAndOfMany(t *testing.T) {
 	t.Parallel()
 	for _, c := range []correction.Concern{correction.Unresolved, correction.AppliedAfter, correction.LostEffect, correction.LowDisk, correction.StoreFailed,
-		correction.JournalFailed, correction.ClockOff, correction.ClockRefused, correction.OnBackup, correction.Unpublished} {
+		correction.JournalFailed, correction.ClockOff, correction.ClockRefused, correction.OnBackup, correction.Unpublished,
+		correction.WeChatSettings, correction.JournalMissing, correction.ReloadFailed} {
 		for _, n := range []int{1, 7} {
 			bilingual(t, string(c), func(l Lang) string { return AlarmWords(l, correction.Alarm{Concern: c, Count: n, ID: 12}) })
 		}
 	}
 	for _, c := range []correction.Concern{correction.LowDisk, correction.StoreFailed, correction.ClockRefused} {
-		bilingual(t, string(c), func(l Lang) string { return ReadOnlyText(c).In(l) })
+		for _, words := range []func(correction.Concern) Text{ReadOnlyText, ReadOnlyWhy, ReadOnlyTell} {
+			bilingual(t, string(c), func(l Lang) string { return words(c).In(l) })
+		}
 	}
 	for _, s := range correction.Settlements {
 		for _, state := range []correction.State{correction.Applied, correction.AppliedLate} {
@@ -400,5 +404,28 @@ func TestSettingWords_AreComplete(t *testing.T) {
 	want := []SettingChange{{"B", "2", "3"}, {"C", "", "4"}, {"A", "1", ""}}
 	if got := SettingChanges(was, now); !slices.Equal(got, want) {
 		t.Errorf("%v", got)
+	}
+}
+
+// Each obstacle says something of its own: an order that was only created is not one
+// whose service runs.
+func TestObstacles_SayDifferentThings(t *testing.T) {
+	t.Parallel()
+	for _, l := range []Lang{ZH, EN} {
+		said := map[string]correction.Obstacle{}
+		for _, o := range correction.Obstacles {
+			w := Obstacle(l, o, ObstacleFacts{})
+			for _, text := range []string{w.Title, w.Sentence, w.Say} {
+				if other, ok := said[text]; ok {
+					t.Errorf("%s: %s and %s both say %q", l, o, other, text)
+				}
+				said[text] = o
+			}
+		}
+	}
+	created := correction.Order{State: correction.OrderCreated}
+	running := correction.Order{State: correction.OrderDoing, StateDescription: correction.UserConfirm}
+	if a, b := created.WhyNot(nil, time.Time{}), running.WhyNot(nil, time.Time{}); a == b {
+		t.Errorf("both are %q", a)
 	}
 }

@@ -9,6 +9,8 @@ type ObstacleFacts struct {
 	When  string         // with Paid: when; with Charging: from when one may try again
 	Total correction.Fen // what the order amounts to now, with AlreadyLower
 	State string         // WeChat's words for the state, with Unrecognised
+
+	Beyond correction.Fen // with BeyondBound: the amount that is out of bounds
 }
 
 // ObstacleWords says why an order cannot be corrected, what to do instead, and
@@ -26,6 +28,21 @@ var obstacleWords = map[correction.Obstacle]func(Lang, ObstacleFacts) ObstacleWo
 	correction.Charging:     chargingWords,
 	correction.AlreadyLower: lowerWords,
 	correction.Unrecognised: unrecognisedWords,
+	correction.NotStarted: func(l Lang, _ ObstacleFacts) ObstacleWords {
+		return ObstacleWords{
+			Title: l.T("客户还没有确认这笔订单，服务没有开始", "The customer has not confirmed this order: the service has not begun"),
+			Sentence: l.T("订单只是创建了，没有产生费用，所以没有可改的金额。30 天内没有确认的订单，微信会自己关掉。",
+				"The order was only created. Nothing has been charged, so there is no amount to correct. WeChat closes an order that is not confirmed within 30 days."),
+			NextHead: l.T("下一步：核对是不是这一笔", "Next: check whether this is the order"),
+			Next: []string{
+				l.T("不用改价。", "There is nothing to correct."),
+				l.T("客户说已经用过或者已经扣款，多半是另一笔订单，请他核对订单号。", "If the customer used the service or was charged, it is most likely another order: ask for its number."),
+			},
+			Say: l.T("您这笔订单还没有确认，没有产生费用。您说的可能是另一笔，麻烦再核对一下订单号。",
+				"This order has not been confirmed, and nothing was charged. You may mean another one: could you check the order number?"),
+		}
+	},
+	correction.BeyondBound: beyondWords,
 	correction.NotCompleted: func(l Lang, _ ObstacleFacts) ObstacleWords {
 		return ObstacleWords{
 			Title: l.T("服务还没结束，没有可改的金额", "The service is still running: there is no amount to correct"),
@@ -187,6 +204,39 @@ func lowerWords(l Lang, f ObstacleFacts) ObstacleWords {
 		w.Say = l.F("您这笔订单现在应付 %s。", "Your order now amounts to %s.", Spoken(l, f.Total))
 	}
 	return w
+}
+
+// FactsOf is what an order as it was read says about its obstacle.
+func FactsOf(o correction.Order) ObstacleFacts {
+	f := ObstacleFacts{Paid: o.Collection.Paid, Total: o.Total, State: StateCodes(o)}
+	f.Beyond, _ = o.Beyond()
+	return f
+}
+
+func beyondWords(l Lang, f ObstacleFacts) ObstacleWords {
+	w := ObstacleWords{
+		Title:    l.T("金额超出范围，这里不能改", "An amount out of bounds: it cannot be corrected here"),
+		Sentence: BeyondText(l, ""),
+		NextHead: l.T("下一步：核对这笔订单", "Next: check this order"),
+		Next: []string{
+			l.T("核对订单号，多半是商户完结订单时多填了几位。", "Check the number. Most likely the merchant completed the order with too many digits."),
+			l.T("请商户在商户系统里处理；把订单号和这个金额也告诉运维。", "Have the merchant settle it in the merchant system, and tell the operator the number and the amount."),
+		},
+		Say: l.T("您这笔订单的金额明显不对，我请商户核对，有结果给您回电。请先不要付款。", "The amount of your order is plainly wrong. I am asking the merchant to check it and will call you back. Please do not pay yet."),
+	}
+	if f.Beyond != 0 {
+		w.Sentence = BeyondText(l, f.Beyond.String())
+	}
+	return w
+}
+
+// BeyondText names an amount that WeChat reported and that is out of bounds; amount is
+// empty when it is not known.
+func BeyondText(l Lang, amount string) string {
+	if amount == "" {
+		return l.F("微信给的金额里有一个超出了范围。改价台只处理 0 到 %s 的金额。", "One of the amounts that WeChat reports is out of bounds. The console handles amounts from 0 to %s.", correction.MaxAmount)
+	}
+	return l.F("微信给的金额里有 %s，超出了范围。改价台只处理 0 到 %s 的金额。", "WeChat reports %s, which is out of bounds. The console handles amounts from 0 to %s.", amount, correction.MaxAmount)
 }
 
 func unrecognisedWords(l Lang, f ObstacleFacts) ObstacleWords {

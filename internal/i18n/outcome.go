@@ -44,6 +44,7 @@ var outcomeWords = map[correction.State]func(l Lang, c correction.Correction, wh
 	correction.NotSent:     notSentOutcome,
 	correction.NotApplied:  notAppliedOutcome,
 	correction.Stale:       staleOutcome,
+	correction.Void:        voidOutcome,
 	correction.Resolved:    resolvedOutcome,
 	correction.AppliedLate: appliedOutcome,
 	correction.Expiry: func(l Lang, c correction.Correction, _ string) OutcomeWords {
@@ -55,7 +56,7 @@ var outcomeWords = map[correction.State]func(l Lang, c correction.Correction, wh
 			}
 		}
 		return OutcomeWords{
-			Title: l.T("没有按时确认，已作废", "Not confirmed in time"),
+			Title: l.T("没有按时确认，已过期", "Not confirmed in time"),
 			Money: l.T("没有发给微信，这次没有改动金额。", "Nothing was sent to WeChat. This correction changed nothing."),
 			Next:  []string{l.T("还要改的话，重新改一次。刚才填的内容会带过去。", "To go on, start again. What you entered is carried over.")},
 		}
@@ -336,7 +337,10 @@ func notSentOutcome(l Lang, c correction.Correction, _ string) OutcomeWords {
 		Next:  []string{l.T("还要改的话，重新改一次。刚才填的内容会带过去。", "To go on, start again. What you entered is carried over.")},
 		Say:   l.T("刚才的修改还没有提交上去，我现在重新处理，请您稍等。", "The change has not been submitted yet. I am seeing to it now; one moment, please."),
 	}
-	if cause := d.Cause; cause != "" {
+	if len(d.Breaches) > 0 {
+		w.Title = l.T("现在的规则或权限不允许，没有发给微信", "A rule or a person no longer permits it; it was not sent to WeChat")
+		w.Money, w.Next = causeOf(l, d)+Mark(l, "", " ")+l.T("这次没有改动金额。", "This correction changed nothing."), nextOf(l, d.Breaches)
+	} else if cause := d.Cause; cause != "" {
 		w.Money = CauseText(cause).In(l)
 		if cause == correction.CauseNoRecord || cause == correction.CauseUnreachable || cause == correction.CauseQueryFailed {
 			w.Next = append(w.Next, l.T("还是这样，就请运维看一下。", "If it happens again, ask the operator."))
@@ -533,6 +537,7 @@ var eventTitles = map[correction.State]Text{
 	correction.Stale:       {"订单已变化，没有发出", "The order changed; not sent"},
 	correction.Expiry:      {"没有按时确认，已过期", "Not confirmed in time"},
 	correction.Withdrawn:   {"撤回", "Withdrawn"},
+	correction.Void:        {"已作废", "Void"},
 	correction.Resolved:    {"两人核对，已处理", "Settled by two people"},
 	correction.AppliedLate: {"发现已经生效", "Found to be in force"},
 }
@@ -626,7 +631,11 @@ func EventNotes(l Lang, c correction.Correction, e correction.Event) []string {
 	}
 	switch e.State {
 	case correction.Prepared:
-		add(l.F("当时应收 %s，要改为 %s。", "It amounted to %s; to become %s.", c.Base.Total, c.Target))
+		if c.Veiled() {
+			add(l.F("当时应收 %s，要改为多少不显示。", "It amounted to %s; the new total is hidden.", c.Base.Total))
+		} else {
+			add(l.F("当时应收 %s，要改为 %s。", "It amounted to %s; to become %s.", c.Base.Total, c.Target))
+		}
 	case correction.Awaiting:
 		if len(d.Over) > 0 {
 			add(OverTexts(l, d.Over) + Mark(l, "。", "."))
@@ -636,7 +645,8 @@ func EventNotes(l Lang, c correction.Correction, e correction.Event) []string {
 		}
 	case correction.Approved:
 		if d.Typed != "" {
-			add(l.F("没有看申请的金额，自己输入 %s，一致。", "Entered %s without seeing the total asked for; it agrees.", typed(d.Typed)))
+			// All that is certain: whether they knew the amount from elsewhere, nobody can say.
+			add(l.F("批准时自己输入总额 %s，与申请的一致；审批页没有显示这个金额。", "Typed the total %s to approve it, the same as asked for; the page for approving did not show it.", typed(d.Typed)))
 		}
 		if len(d.BodySHA256) > 12 {
 			add(l.F("批准的是这份原文：%s…", "Approved these bytes: %s…", d.BodySHA256[:12]))
@@ -652,8 +662,8 @@ func EventNotes(l Lang, c correction.Correction, e correction.Event) []string {
 			add(l.F("重新读取订单：总额 %s，状态 %s。", "Read again: %s, %s.", d.Reading.Total, StateCodes(*d.Reading)))
 		}
 	}
-	if d.Cause != "" && d.Settled == "" {
-		add(CauseText(d.Cause).In(l))
+	if d.Settled == "" {
+		add(causeOf(l, d))
 	}
 	add(answer(l, d))
 	if d.Finding != "" && d.Reading != nil {
@@ -668,6 +678,9 @@ func EventNotes(l Lang, c correction.Correction, e correction.Event) []string {
 	}
 	if d.Text != "" {
 		add(l.F("“%s”", "“%s”", d.Text))
+	}
+	if d.Alone {
+		add(AloneText(l))
 	}
 	if d.Alarm != "" {
 		add(AlarmText(d.Alarm).In(l))
@@ -724,6 +737,7 @@ var checkFailures = map[string]Text{
 	correction.CodeRefused:        {"微信支付没有给出订单。", "WeChat Pay did not return the order."},
 	correction.CodeUnverified:     {"收到的应答签名核验不过，没有采用。", "The answer's signature did not hold, so it was not used."},
 	correction.CodeUnreadable:     {"收到的应答不像微信支付给的，没有采用。", "The answer does not look like WeChat Pay's, so it was not used."},
+	correction.CodeBeyondBound:    {"微信给的金额超出了范围，没有采用。请商户核对这笔订单。", "An amount that WeChat reported is out of bounds, so nothing was used. Have the merchant check the order."},
 	correction.CodeNoRecord:       {"记录暂时写不进去，这次核对没有改变什么。请运维检查磁盘。", "The record cannot be written at the moment, so this check changed nothing. Ask the operator to look at the disk."},
 	correction.CodeOutcomePending: {"结果已经收到，但记录暂时写不进去。请运维检查磁盘。", "The result is known, but the record cannot be written at the moment. Ask the operator to look at the disk."},
 	correction.CodeBadSettings:    {"微信不认我们的签名或商户号，请运维检查设置。", "WeChat does not accept our signature or number. Ask the operator."},

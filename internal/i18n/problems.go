@@ -30,9 +30,15 @@ var problemWords = both(settingProblems, map[string]words{
 		return l.F("最多 %d 字，现在 %d 字，要删去 %d 个字", "At most %d characters; there are %d. Shorten it by %d", n.Limit, n.Count, over)
 	},
 	correction.BadCharacter: func(l Lang, n correction.Notice) string {
-		return l.F("里面有看不见的字符（%s），请删掉重新输入", "It holds a character that cannot be seen (%s). Delete it and type the text again", n.Text)
+		if n.Count == 0 {
+			return l.F("开头有看不见的字符（%s），请删掉重新输入", "It begins with a character that cannot be seen (%s). Delete it and type the text again", CharacterName(l, n.Text))
+		}
+		return l.F("第 %d 个字后面有看不见的字符（%s），请删掉重新输入", "There is a character that cannot be seen (%[2]s) after character %[1]d. Delete it and type the text again", n.Count, CharacterName(l, n.Text))
 	},
 	correction.BadEmoji: func(l Lang, n correction.Notice) string {
+		if r := []rune(n.Text); len(r) == 1 && correction.Hidden(r[0]) {
+			n.Text = CharacterName(l, fmt.Sprintf("U+%04X", r[0]))
+		}
 		return l.F("微信不支持“%s”这样的表情或生僻字，请删掉或换个写法", "WeChat does not take “%s” (emoji or rare characters). Delete it or write it differently", n.Text)
 	},
 	correction.BadUTF8: says("文字没有正确传过来，请重新输入", "The text did not arrive intact. Type it again"),
@@ -72,6 +78,9 @@ var problemWords = both(settingProblems, map[string]words{
 	},
 	correction.BadNegative: func(l Lang, n correction.Notice) string {
 		return l.F("优惠比明细还多，总额成了 %s。减少优惠，或者移除一项", "The discounts exceed the lines: the total would be %s. Lower or remove a discount", n.Amount)
+	},
+	correction.BadAlone: func(l Lang, n correction.Notice) string {
+		return l.F("明细都没有金额，再减 %s 优惠，微信核对的总额就成了负数。移除这项优惠，直接填改后总额", "No line has an amount, so taking %s off would leave WeChat with a negative sum. Remove the discount and enter the new total by itself", n.Amount)
 	},
 	correction.BadZero: says("全额减免请在商户系统取消订单，不要改到 0 元。", "To waive the whole charge, cancel the order in the merchant system; do not correct it to 0."),
 	correction.BadOverCap: func(l Lang, n correction.Notice) string {
@@ -154,6 +163,8 @@ func BriefText(l Lang, n correction.Notice) string {
 		return ProblemText(l, n)
 	case n.Code == correction.BadRequired:
 		return l.T("填金额", "Enter an amount")
+	case n.Code == correction.BadAlone:
+		return l.T("明细没有金额，请移除", "No line amount: remove it")
 	case n.Code == correction.BadContent:
 		return l.T("填金额或说明", "Amount or description")
 	case n.Code == correction.BadDecimals:
@@ -198,6 +209,8 @@ func required(l Lang, field string) string {
 		return l.T("填名称，不要这行就点“移除”", "Enter a name. To drop the line, use Remove")
 	case row && part == "amount":
 		return l.T("填金额，比如 5.00", "Enter an amount, such as 5.00")
+	case list == "post_discounts" && row && part == "description":
+		return l.T("写说明，不要这项就点“移除”", "Enter a description. To drop the discount, use Remove")
 	case list == "total_amount":
 		return l.T("填改后总额，比如 10.00", "Enter the new total, such as 10.00")
 	case list == "reason_code":

@@ -57,6 +57,10 @@ var settingProblems = map[string]words{
 	correction.BadGap: func(l Lang, n correction.Notice) string {
 		return l.F("少收 %s 起的改价，这些商户没有人能批准：%s", "From %s on, nobody could approve corrections of: %s", n.Amount, strings.Join(n.Names, Mark(l, "、", ", ")))
 	},
+	correction.BadGapOwn: func(l Lang, n correction.Notice) string {
+		names := strings.Join(n.Names, Mark(l, "、", ", "))
+		return l.F("%s 超出上限的改价，没有别人能批准", "Nobody else could approve what is above the limit of %s", names)
+	},
 	correction.BadPair:      says("次数和天数要一起填，或者都留空", "Enter both the number and the days, or neither"),
 	correction.BadTime:      says("写成 时:分，比如 08:30，最晚 24:00", "Write hours:minutes, such as 08:30; 24:00 is the latest"),
 	correction.BadSpan:      says("下班要晚于上班", "It has to end after it begins"),
@@ -136,7 +140,7 @@ func SettingLines(l Lang, name correction.SettingName, s correction.Settings, pe
 				who = l.T("每位主管", "every supervisor")
 			}
 			if i > 0 && i == len(s.Tiers)-1 {
-				who += l.T("；盲填总额", "; types the total blind")
+				who += l.T("；决定前不显示金额，自己核定总额", "; types the total, which is hidden before")
 			}
 			add(t.From.Yuan(), l.F("少收 %s 起", "From %s", t.From), who)
 		}

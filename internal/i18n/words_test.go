@@ -71,6 +71,7 @@ func TestStateWord_IsTheAgreedWord(t *testing.T) {
 		correction.Unknown: {ZH: "结果确认中", EN: "Checking the result"}, correction.NotApplied: {ZH: "未生效", EN: "Not applied"},
 		correction.NeedsPerson: {ZH: "需人工核对", EN: "Needs a person"}, correction.Stale: {ZH: "订单已变化", EN: "Order changed"},
 		correction.Expiry: {ZH: "已过期", EN: "Expired"}, correction.Withdrawn: {ZH: "已撤回", EN: "Withdrawn"},
+		correction.Void: {ZH: "已作废", EN: "Void"},
 	} {
 		if got := i18n.StateWord(s); got != want {
 			t.Errorf("%s: %v, want %v", s, got, want)

@@ -24,6 +24,9 @@ type Checkpoint struct {
 var (
 	// ErrUnsigned: no signature of the log's own key that holds.
 	ErrUnsigned = errors.New("not signed with the ledger's key")
+	// ErrOtherKey: signed, but with none of the keys that were given. It says nothing
+	// about whether anything was altered. It is an ErrUnsigned, too.
+	ErrOtherKey = errors.New("signed with another key")
 	// ErrMalformed: not a text that this package writes.
 	ErrMalformed = errors.New("malformed")
 )
@@ -81,6 +84,24 @@ func Open(text []byte, vkeys ...string) (Checkpoint, error) {
 	return c, nil
 }
 
+// otherKey is the error of a text that only keys which are not known have signed.
+type otherKey struct{ names []string }
+
+func (e *otherKey) Error() string {
+	return fmt.Sprintf("the key is another one: signed with %s", strings.Join(e.names, ", "))
+}
+
+func (e *otherKey) Is(target error) bool { return target == ErrOtherKey || target == ErrUnsigned }
+
+// unknownSigners tells whose signatures a text bears.
+func unknownSigners(sigs []note.Signature) *otherKey {
+	e := &otherKey{}
+	for _, s := range sigs {
+		e.names = append(e.names, fmt.Sprintf("%s+%08x", s.Name, s.Hash))
+	}
+	return e
+}
+
 // open returns the name of the key, too.
 func open(text []byte, vkeys []string) (c Checkpoint, name string, err error) {
 	known := make([]note.Verifier, 0, len(vkeys))
@@ -101,6 +122,8 @@ func open(text []byte, vkeys []string) (c Checkpoint, name string, err error) {
 	var unverified *note.UnverifiedNoteError
 	var invalid *note.InvalidSignatureError
 	switch {
+	case errors.As(err, &unverified) && len(unverified.Note.UnverifiedSigs) > 0:
+		return c, "", unknownSigners(unverified.Note.UnverifiedSigs)
 	case errors.As(err, &unverified), errors.As(err, &invalid):
 		return c, "", fmt.Errorf("%w: %w", ErrUnsigned, err)
 	case err != nil:
@@ -123,12 +146,21 @@ func open(text []byte, vkeys []string) (c Checkpoint, name string, err error) {
 
 // unsigned returns the checkpoint of a signed text without a look at the signatures.
 func unsigned(text []byte) (Checkpoint, error) {
+	c, _, err := Claimed(text)
+	return c, err
+}
+
+// Claimed returns what a signed text says, and of which log, without a look at the
+// signatures: anybody could have written it. ErrMalformed.
+func Claimed(text []byte) (c Checkpoint, origin string, err error) {
+	if len(text) > maxCheckpoint {
+		return c, "", fmt.Errorf("checkpoint of %d bytes: %w", len(text), ErrMalformed)
+	}
 	body, sigs, ok := strings.Cut(string(text), "\n\n")
 	if !ok || sigs == "" {
-		return Checkpoint{}, fmt.Errorf("checkpoint without a signature: %w", ErrMalformed)
+		return c, "", fmt.Errorf("checkpoint without a signature: %w", ErrMalformed)
 	}
-	c, _, err := parseCheckpoint(body + "\n")
-	return c, err
+	return parseCheckpoint(body + "\n")
 }
 
 // Consistent says whether the log of the newer checkpoint begins with that of the

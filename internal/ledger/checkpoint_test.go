@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -116,6 +117,8 @@ func TestOpen_WantsTheSignatureOfTheLog(t *testing.T) {
 	} {
 		if _, err := Open(o.text, o.keys...); !errors.Is(err, ErrUnsigned) || errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: %v, want ErrUnsigned", name, err)
+		} else if errors.Is(err, ErrOtherKey) != slices.Contains([]string{"no key", "another log's key", "another's signature", "key of the same name"}, name) {
+			t.Errorf("%s: is it another key? %v", name, err) // nothing was altered then
 		}
 	}
 	if _, err := Open(text, "nonsense"); err == nil || errors.Is(err, ErrUnsigned) || errors.Is(err, ErrMalformed) {

@@ -176,7 +176,11 @@ func (n *Notifier) text(count int, oldest time.Time, fresh []correction.Correcti
 	fmt.Fprintf(&b, "改价台：%d 笔改价等待审批，最早 %s 提交。\n%d waiting for approval, the oldest since %s.", count, since, count, since)
 	for i := len(fresh) - 1; i >= 0 && i >= len(fresh)-maxNamed; i-- {
 		c := fresh[i]
-		fmt.Fprintf(&b, "\n#%d %s %s", c.ID, c.AuthorName, c.Reduction().Minus())
+		amount := c.Reduction().Minus()
+		if c.Blind() { // those who read this may be the ones to decide
+			amount = "金额不显示 / amount hidden"
+		}
+		fmt.Fprintf(&b, "\n#%d %s %s", c.ID, c.AuthorName, amount)
 	}
 	if n.c.Link != "" {
 		b.WriteString("\n" + n.c.Link)

@@ -26,27 +26,25 @@ func (s *Store) Spent(ctx context.Context, author int64, since time.Time) (corre
 	return out, nil
 }
 
-// allowed decides whether the day's allowance suffices. In a transaction it does so for
-// all corrections of a person, one after the other.
-func (w *writeTx) allowed(ctx context.Context, a *correction.Allowance) error {
-	if a == nil || a.Limit.Day == nil && a.Limit.DayCount == nil {
-		return nil
-	}
-	var spent correction.Spent
-	if err := w.row(ctx, spentSince, a.AuthorID, millis(a.Since)).Scan(&spent.Sum, &spent.Count); err != nil {
-		return fmt.Errorf("read what was given up: %w", err)
-	}
-	day := correction.Limit{Day: a.Limit.Day, DayCount: a.Limit.DayCount}
-	if len(day.Check(a.Reduction, 0, spent)) > 0 {
-		return correction.ErrOverAllowance
-	}
-	return nil
-}
-
 // Submit takes the order for the correction and appends the event awaiting approval,
-// in one transaction.
-func (s *Store) Submit(ctx context.Context, id int64, ref correction.Ref, e correction.Event) error {
-	err := s.write(ctx, func(w *writeTx) error { return w.claim(ctx, id, ref, e, nil) })
+// in one transaction. One that is no longer permitted is void instead.
+func (s *Store) Submit(ctx context.Context, id int64, ref correction.Ref, e correction.Event, t *correction.Trial) error {
+	err := s.judging(ctx, func(w *writeTx) (*correction.Event, error) {
+		if t != nil {
+			f, err := w.facts(ctx, id, *t)
+			if err != nil {
+				return nil, err
+			}
+			if f.State != correction.Prepared {
+				return nil, correction.ErrMoved
+			}
+			if breaches := f.Breaches(); len(breaches) > 0 {
+				end, err := w.endUnpermitted(ctx, f, correction.Prepared, correction.Void, breaches, e.At)
+				return &end, err
+			}
+		}
+		return nil, w.claim(ctx, id, ref, e)
+	})
 	if err != nil {
 		return fmt.Errorf("submit correction %d for approval: %w", id, err)
 	}
@@ -54,18 +52,41 @@ func (s *Store) Submit(ctx context.Context, id int64, ref correction.Ref, e corr
 }
 
 // Approve appends the events approved and claimed to a correction that waits for
-// approval with the event n as its newest, in one transaction. ErrMoved when it does not
-// wait any more, and when the guards of the schema do not let that person approve it: a
-// limit may have been edited at the same moment.
-func (s *Store) Approve(ctx context.Context, id int64, n int, approved, claimed correction.Event) error {
+// approval with the event n as its newest, in one transaction, and not_sent when it is no
+// longer permitted. ErrMoved when it does not wait any more, and when the guards of the
+// schema do not let that person approve it; an error of kind Forbidden, and nothing on
+// record, when they may not by now.
+func (s *Store) Approve(ctx context.Context, id int64, n int, approved, claimed correction.Event, t *correction.Trial) error {
 	if n < 1 {
 		return fmt.Errorf("approve correction %d: %w", id, correction.ErrMoved)
 	}
-	err := s.write(ctx, func(w *writeTx) error {
-		if err := w.follow(ctx, id, correction.Awaiting, n, approved, nil); err != nil {
-			return err
+	err := s.judging(ctx, func(w *writeTx) (*correction.Event, error) {
+		var f judged
+		if t != nil {
+			var err error
+			if f, err = w.facts(ctx, id, *t); err != nil {
+				return nil, err
+			}
+			if f.State != correction.Awaiting || f.overdue(claimed.At) {
+				return nil, correction.ErrMoved
+			}
+			if err := f.MayApprove(); err != nil {
+				return nil, err
+			}
 		}
-		return w.follow(ctx, id, correction.Approved, n+1, claimed, nil)
+		if err := w.follow(ctx, id, correction.Awaiting, n, approved, nil); err != nil {
+			return nil, err
+		}
+		if err := w.follow(ctx, id, correction.Approved, n+1, claimed, nil); err != nil || t == nil {
+			return nil, err
+		}
+		breaches := f.Breaches()
+		if len(breaches) == 0 {
+			return nil, nil
+		}
+		f.N = n + 2
+		end, err := w.endUnpermitted(ctx, f, correction.Claimed, correction.NotSent, breaches, claimed.At)
+		return &end, err
 	})
 	if refused(err) {
 		err = errors.Join(correction.ErrMoved, err)
@@ -78,13 +99,13 @@ func (s *Store) Approve(ctx context.Context, id int64, n int, approved, claimed 
 
 // Awaiting lists what waits for approval in the scope, oldest first.
 func (s *Store) Awaiting(ctx context.Context, scope correction.Scope, limit int) ([]correction.Summary, error) {
-	return s.inQueue(ctx, scope, `w.state = 'awaiting_approval'`, `page.at_ms, page.id`, limit, 0)
+	return s.inQueue(ctx, scope, `me.state = 'awaiting_approval'`, `page.at_ms, page.id`, limit, 0)
 }
 
 // Voided lists what waited for approval and lapsed since a time, newest first.
 func (s *Store) Voided(ctx context.Context, scope correction.Scope, since time.Time, limit int) ([]correction.Summary, error) {
-	return s.inQueue(ctx, scope, `w.state IN ('stale', 'expired') AND w.at_ms >= ?4
-		AND EXISTS (SELECT 1 FROM event e WHERE e.correction_id = w.correction_id AND e.n = 2 AND e.state = 'awaiting_approval')`,
+	return s.inQueue(ctx, scope, `me.state IN ('stale', 'expired', 'void') AND me.at_ms >= ?4
+		AND EXISTS (SELECT 1 FROM event e WHERE e.correction_id = me.correction_id AND e.n = 2 AND e.state = 'awaiting_approval')`,
 		`page.at_ms DESC, page.id DESC`, limit, millis(since))
 }
 
@@ -94,13 +115,21 @@ func (s *Store) inQueue(ctx context.Context, scope correction.Scope, which, orde
 		return nil, fmt.Errorf("list approvals: %w", err)
 	}
 	rows, err := s.reader.query(ctx, `
-		SELECT `+summaryColumns+` FROM (
-			SELECT w.correction_id AS id, w.at_ms FROM correction_now w INDEXED BY correction_now_state
-			JOIN correction c ON c.id = w.correction_id
-			WHERE `+which+` AND (?1 OR c.sub_mchid IN (SELECT value FROM json_each(?2))) AND ?4 >= 0
+		SELECT `+summaryColumns+`, page.first FROM (
+			SELECT me.correction_id AS id, me.at_ms, COALESCE((
+				SELECT max(c.base_total) FROM correction c INDEXED BY correction_order JOIN correction_now w ON w.correction_id = c.id
+				WHERE c.out_order_no = mine.out_order_no AND c.sub_mchid = mine.sub_mchid AND c.id <> mine.id AND `+tookEffect+`), 0) AS first
+			FROM correction_now me INDEXED BY correction_now_state
+			JOIN correction mine ON mine.id = me.correction_id
+			WHERE `+which+` AND (?1 OR mine.sub_mchid IN (SELECT value FROM json_each(?2))) AND ?4 >= 0
 		) page CROSS JOIN correction c ON c.id = page.id`+summaryJoins+`
 		ORDER BY `+order+` LIMIT ?3`, scope.All, string(list), limit, since)
-	out, err := collect(rows, err, scanSummary)
+	out, err := collect(rows, err, func(r scanner) (correction.Summary, error) {
+		var first correction.Fen
+		row, err := scanSummary(more(r, &first))
+		row.First = first
+		return row, err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list approvals: %w", err)
 	}
@@ -121,7 +150,7 @@ func (s *Store) NoteLook(ctx context.Context, userID int64, ref correction.Ref, 
 			WHERE look.at_ms > excluded.at_ms OR look.at_ms <= excluded.at_ms - ? OR EXISTS (
 				SELECT 1 FROM correction c INDEXED BY correction_order JOIN correction_now w ON w.correction_id = c.id
 				WHERE c.out_order_no = look.out_order_no AND c.sub_mchid = look.sub_mchid AND c.author = look.user_id
-					AND c.prepared_ms >= look.at_ms AND w.state NOT IN ('prepared', 'cancelled', 'expired'))`,
+					AND c.prepared_ms >= look.at_ms AND w.state NOT IN ('prepared', 'cancelled', 'expired', 'void'))`,
 			userID, ref.SubMchID, ref.OutOrderNo, millis(at), lookAgain.Milliseconds())
 		return err
 	})
@@ -177,7 +206,7 @@ func (s *Store) AuthorRecord(ctx context.Context, author int64, since time.Time)
 		SELECT count(*), count(*) FILTER (WHERE w.review = 'wrong') FROM (
 			SELECT id, prepared_ms FROM correction INDEXED BY correction_author WHERE author = ?1 ORDER BY id DESC LIMIT 10000) c
 		JOIN correction_now w ON w.correction_id = c.id
-		WHERE c.prepared_ms >= ?2 AND w.state NOT IN ('prepared', 'expired', 'cancelled', 'awaiting_approval', 'declined', 'returned', 'stale')`,
+		WHERE c.prepared_ms >= ?2 AND w.state NOT IN ('prepared', 'expired', 'cancelled', 'awaiting_approval', 'declined', 'returned', 'stale', 'void')`,
 		author, millis(since)).Scan(&confirmed, &wrong)
 	if err != nil {
 		err = fmt.Errorf("read the record of an author: %w", err)

@@ -51,7 +51,12 @@ var changes = map[string][]change{
 	"leaf":       {{insert: true}},
 	"checkpoint": {{insert: true}},
 	"setting":    {{insert: true}},
+	"proposal":   {{insert: true}},
 	"day_close":  {{insert: true}},
+	// A later version of a setting ends what waited for it.
+	"proposal_end": {{insert: true}},
+
+	"typed_total": {{insert: true, update: true}},
 
 	"claim":          {{insert: true}, {remove: true, byTrigger: true}},
 	"correction_now": {{insert: true, update: true, byTrigger: true}},

@@ -63,7 +63,7 @@ func walkThrough(write func(context.Context, func(*writeTx) error) error, s *Sto
 	ctx := context.Background()
 	for _, step := range []func(w *writeTx) error{
 		func(w *writeTx) error {
-			return w.claim(ctx, c.ID, c.Ref, correction.Event{State: correction.Claimed, At: t0, ActorID: c.AuthorID}, nil)
+			return w.claim(ctx, c.ID, c.Ref, correction.Event{State: correction.Claimed, At: t0, ActorID: c.AuthorID})
 		},
 		func(w *writeTx) error {
 			return w.markSending(ctx, c.ID, correction.Signing{At: t0, Nonce: "n"}, correction.Event{State: correction.Sending, At: t0})
@@ -164,7 +164,7 @@ func BenchmarkLeaf(b *testing.B) {
 		list := preparedMany(b, s, lot)
 		for _, c := range list {
 			must(b, s.write(ctx, func(w *writeTx) error {
-				return w.claim(ctx, c.ID, c.Ref, correction.Event{State: correction.Claimed, At: t0}, nil)
+				return w.claim(ctx, c.ID, c.Ref, correction.Event{State: correction.Claimed, At: t0})
 			}))
 		}
 		start := time.Now()

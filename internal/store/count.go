@@ -88,7 +88,7 @@ func (w *walker) count(most int) (int, error) {
 		return n, err
 	case w.plain():
 		return w.countPlain(most)
-	case w.match != "" && len(w.facets)+len(w.measures)+len(w.numbers) == 0 && !w.listed && !w.loose && w.From.IsZero() && w.To.IsZero():
+	case w.match != "" && len(w.facets)+len(w.measures)+len(w.numbers) == 0 && !w.listed && !w.loose && len(w.kept.ids) == 0 && w.From.IsZero() && w.To.IsZero():
 		n, err := w.number(w.ctx, `SELECT count(*) FROM (SELECT 1 FROM search WHERE search MATCH ? LIMIT ?)`, w.match, most+1)
 		return int(n.Int64), err
 	case w.match != "":

@@ -18,7 +18,10 @@ const dayRows = `
 		w.review, w.flagged, w.due,
 		CASE WHEN w.settled IN ('paid_old', 'paid_other') THEN COALESCE((
 			SELECT max(0, (e.detail ->> '$.reading.collection.paid') - c.target_total)
-			FROM event e WHERE e.correction_id = c.id AND e.settled = w.settled ORDER BY e.n DESC LIMIT 1), 0) ELSE 0 END
+			FROM event e WHERE e.correction_id = c.id AND e.settled = w.settled ORDER BY e.n DESC LIMIT 1), 0) ELSE 0 END,
+		CASE WHEN w.approver <> 0 AND (w.review <> '' OR w.state = 'resolved') THEN COALESCE((
+			SELECT su.name FROM event e JOIN user su ON su.id = e.actor
+			WHERE e.correction_id = c.id AND e.detail ->> '$.alone' IS 1 ORDER BY e.n DESC LIMIT 1), '') ELSE '' END
 	FROM correction c INDEXED BY correction_prepared CROSS JOIN correction_now w ON w.correction_id = c.id
 	WHERE c.prepared_ms >= ?3 AND c.prepared_ms < ?4 AND (?1 OR c.sub_mchid IN (SELECT value FROM json_each(?2)))
 	ORDER BY c.id`
@@ -37,10 +40,14 @@ func countDay(rows *sql.Rows, err error) (correction.DayCounts, error) {
 	for rows.Next() {
 		var r correction.Summary
 		var refund correction.Fen
-		if err := rows.Scan(&r.ID, &r.BaseTotal, &r.Target, &r.State, &r.Review, &r.Flagged, &r.Due, &refund); err != nil {
+		var same string
+		if err := rows.Scan(&r.ID, &r.BaseTotal, &r.Target, &r.State, &r.Review, &r.Flagged, &r.Due, &refund, &same); err != nil {
 			return d, err
 		}
 		d.Add(r, refund)
+		if same != "" {
+			d.AddSame(r.ID, same)
+		}
 	}
 	return d, rows.Err()
 }

@@ -91,8 +91,9 @@ func (s *Store) Offerings(ctx context.Context) ([]correction.Offering, error) {
 
 // edit is the record of a change of a setting: null before when it is new.
 type edit struct {
-	Before any `json:"before"`
-	After  any `json:"after"`
+	Before any   `json:"before"`
+	After  any   `json:"after"`
+	Agreed int64 `json:"agreed,omitempty"` // the person who agreed, of what loosens
 }
 
 // PutMerchant adds the merchant or gives it another name, for the command line, with a
@@ -120,6 +121,9 @@ func (s *Store) putMerchant(ctx context.Context, m correction.Merchant, by corre
 		case err != nil:
 			return err
 		}
+		if err := w.mayEditMerchant(ctx, by.UserID, m.SubMchID, now == nil); err != nil {
+			return err
+		}
 		if !may(now) {
 			return correction.ErrMoved
 		}
@@ -144,36 +148,79 @@ func orNil[T any](p *T) any {
 	return *p
 }
 
-// PutOffering adds the service or replaces what is known of it, for the command line,
-// with a record of what it was before.
+// PutOffering adds the service or replaces what is known of it, with a record of what it
+// was before, whether it loosens or not: what a new installation starts with.
 func (s *Store) PutOffering(ctx context.Context, o correction.Offering) error {
-	return s.putOffering(ctx, o, correction.AuditEntry{At: s.now()}, func(*correction.Offering) bool { return true })
+	return s.putOffering(ctx, o, correction.AuditEntry{At: s.now()}, func(*correction.Offering) error { return nil })
 }
 
-// EditOffering is EditMerchant for services.
+// EditOffering is EditMerchant for services. ErrLoosens, with nothing changed, when the
+// service would become looser: that takes a second person.
 func (s *Store) EditOffering(ctx context.Context, before *correction.Offering, o correction.Offering, actor int64, ip string, at time.Time) error {
-	return s.putOffering(ctx, o, correction.AuditEntry{At: at, UserID: actor, IP: ip}, func(now *correction.Offering) bool { return sameRow(now, before) })
-}
-
-func (s *Store) putOffering(ctx context.Context, o correction.Offering, by correction.AuditEntry, may func(now *correction.Offering) bool) error {
-	err := s.write(ctx, func(w *writeTx) error {
-		var now *correction.Offering
-		switch before, err := scanOffering(w.row(ctx, `SELECT `+offeringColumns+` FROM offering WHERE service_id = ?`, o.ServiceID)); {
-		case err == nil:
-			now = &before
-		case !errors.Is(err, sql.ErrNoRows):
-			return err
-		}
-		if !may(now) {
+	return s.putOffering(ctx, o, correction.AuditEntry{At: at, UserID: actor, IP: ip}, func(now *correction.Offering) error {
+		if !sameRow(now, before) {
 			return correction.ErrMoved
 		}
-		if _, err := w.exec(ctx, `
-			INSERT INTO offering (service_id, name, industry, cap, allow_zero) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT (service_id) DO UPDATE SET name = excluded.name, industry = excluded.industry, cap = excluded.cap, allow_zero = excluded.allow_zero`,
-			o.ServiceID, o.Name, o.Industry, o.Cap, o.AllowZero); err != nil {
+		return tightens(now, o)
+	})
+}
+
+// AddOffering is EditOffering for the command line, which sees no page before. now is
+// what the service is; nil when there is none. While an installation is set up, with no
+// supervisor and nothing corrected yet, nobody could agree and nothing is loosened.
+func (s *Store) AddOffering(ctx context.Context, o correction.Offering) (now *correction.Offering, err error) {
+	err = s.putOffering(ctx, o, correction.AuditEntry{At: s.now()}, nil)
+	if !errors.Is(err, correction.ErrLoosens) {
+		return nil, err
+	}
+	was, rerr := scanOffering(s.reader.row(ctx, `SELECT `+offeringColumns+` FROM offering WHERE service_id = ?`, o.ServiceID))
+	switch {
+	case rerr == nil:
+		return &was, err
+	case errors.Is(rerr, sql.ErrNoRows):
+		return nil, err
+	}
+	return nil, fmt.Errorf("read service %s: %w", o.ServiceID, rerr)
+}
+
+func tightens(now *correction.Offering, o correction.Offering) error {
+	var was correction.Offering
+	if now != nil {
+		was = *now
+	}
+	if o.LooserThan(was) {
+		return correction.ErrLoosens
+	}
+	return nil
+}
+
+// putOffering stores a service if may lets it; nil: the command line.
+func (s *Store) putOffering(ctx context.Context, o correction.Offering, by correction.AuditEntry, may func(now *correction.Offering) error) error {
+	err := s.write(ctx, func(w *writeTx) error {
+		now, err := w.offering(ctx, o.ServiceID)
+		if err != nil {
 			return err
 		}
-		return w.auditEdit(ctx, by, "service.put", edit{Before: orNil(now), After: o})
+		if by.UserID != 0 {
+			if err := w.mayEdit(ctx, by.UserID, correction.CatalogServices); err != nil {
+				return err
+			}
+		}
+		if may == nil {
+			var begun bool
+			if err := w.row(ctx, `SELECT EXISTS (SELECT 1 FROM user WHERE role = 'supervisor') OR EXISTS (SELECT 1 FROM correction)`).Scan(&begun); err != nil {
+				return err
+			}
+			if begun {
+				err = tightens(now, o)
+			}
+		} else {
+			err = may(now)
+		}
+		if err != nil {
+			return err
+		}
+		return w.storeOffering(ctx, now, o, by, 0)
 	})
 	if err != nil {
 		return fmt.Errorf("store service %s: %w", o.ServiceID, err)
@@ -182,18 +229,52 @@ func (s *Store) putOffering(ctx context.Context, o correction.Offering, by corre
 	return nil
 }
 
+// offering is a service as it is; nil when there is none.
+func (w *writeTx) offering(ctx context.Context, id string) (*correction.Offering, error) {
+	switch o, err := scanOffering(w.row(ctx, `SELECT `+offeringColumns+` FROM offering WHERE service_id = ?`, id)); {
+	case err == nil:
+		return &o, nil
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, nil
+	default:
+		return nil, err
+	}
+}
+
+// storeOffering makes a service what o says. What waited for it is overtaken.
+func (w *writeTx) storeOffering(ctx context.Context, now *correction.Offering, o correction.Offering, by correction.AuditEntry, agreed int64) error {
+	if _, err := w.exec(ctx, `
+		INSERT INTO offering (service_id, name, industry, cap, allow_zero) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (service_id) DO UPDATE SET name = excluded.name, industry = excluded.industry, cap = excluded.cap, allow_zero = excluded.allow_zero`,
+		o.ServiceID, o.Name, o.Industry, o.Cap, o.AllowZero); err != nil {
+		return err
+	}
+	if _, err := w.voidPending(ctx, 0, o.ServiceID, by.At); err != nil {
+		return err
+	}
+	if _, err := w.exec(ctx, `
+		INSERT INTO proposal_end (name, n, at_ms, actor, how)
+		SELECT p.name, p.n, ?, ?, 'overtaken' FROM proposal p WHERE p.name = ? AND p.key = ?
+			AND NOT EXISTS (SELECT 1 FROM proposal_end e WHERE e.name = p.name AND e.n = p.n)`,
+		millis(by.At), orNull(by.UserID), correction.CatalogServices, o.ServiceID); err != nil {
+		return err
+	}
+	return w.auditEdit(ctx, by, "service.put", edit{Before: orNil(now), After: o, Agreed: agreed})
+}
+
 // catalogActions are the audit entries of merchants and services.
 var catalogActions = map[string]string{correction.CatalogMerchants: "merchant.put", correction.CatalogServices: "service.put"}
 
 // CatalogHistory lists the changes of merchants or services, newest first.
 func (s *Store) CatalogHistory(ctx context.Context, name string, limit int) ([]correction.CatalogEdit, error) {
 	rows, err := s.reader.query(ctx, `
-		SELECT a.at_ms, COALESCE(a.user_id, 0), COALESCE(u.name, ''), a.action, a.detail, a.ip FROM audit a LEFT JOIN user u ON u.id = a.user_id
+		SELECT a.at_ms, COALESCE(a.user_id, 0), COALESCE(u.name, ''), a.action, a.detail, a.ip, COALESCE(d.name, '')
+		FROM audit a LEFT JOIN user u ON u.id = a.user_id LEFT JOIN user d ON d.id = a.detail ->> '$.agreed'
 		WHERE a.action = ? ORDER BY a.id DESC LIMIT ?`, catalogActions[name], limit)
 	list, err := collect(rows, err, func(r scanner) (correction.CatalogEdit, error) {
 		var e correction.CatalogEdit
 		var ms int64
-		if err := r.Scan(&ms, &e.UserID, &e.ActorName, &e.Action, &e.Detail, &e.IP); err != nil {
+		if err := r.Scan(&ms, &e.UserID, &e.ActorName, &e.Action, &e.Detail, &e.IP, &e.AgreedName); err != nil {
 			return e, err
 		}
 		e.At = at(ms)

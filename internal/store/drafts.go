@@ -40,13 +40,26 @@ func (s *Store) Snapshot(ctx context.Context, hash [32]byte) ([]byte, error) {
 	return blob, nil
 }
 
-// SaveDraft keeps a form, one for each person and order.
+// SaveDraft keeps a form, one for each person and order, and gives up the person's oldest
+// beyond MaxDrafts and MaxDraftBytes.
 func (s *Store) SaveDraft(ctx context.Context, d correction.SavedDraft) error {
 	err := s.write(ctx, func(w *writeTx) error {
 		_, err := w.exec(ctx, `
 			INSERT INTO draft (user_id, sub_mchid, out_order_no, service_id, form, saved_ms) VALUES (?, ?, ?, ?, ?, ?)
 			ON CONFLICT (user_id, sub_mchid, out_order_no) DO UPDATE SET service_id = excluded.service_id, form = excluded.form, saved_ms = excluded.saved_ms`,
 			d.UserID, d.Ref.SubMchID, d.Ref.OutOrderNo, d.Ref.ServiceID, d.Form, millis(d.SavedAt))
+		if err != nil {
+			return err
+		}
+		// The one that was just saved comes first, whatever the clock says.
+		_, err = w.exec(ctx, `
+			DELETE FROM draft WHERE user_id = ?1 AND (sub_mchid, out_order_no) IN (
+				SELECT sub_mchid, out_order_no FROM (
+					SELECT sub_mchid, out_order_no, row_number() OVER newest AS place, sum(octet_length(form)) OVER newest AS bytes
+					FROM draft WHERE user_id = ?1
+					WINDOW newest AS (ORDER BY sub_mchid = ?4 AND out_order_no = ?5 DESC, saved_ms DESC, sub_mchid, out_order_no))
+				WHERE place > 1 AND (place > ?2 OR bytes > ?3))`,
+			d.UserID, correction.MaxDrafts, correction.MaxDraftBytes, d.Ref.SubMchID, d.Ref.OutOrderNo)
 		return err
 	})
 	if err != nil {
@@ -66,6 +79,15 @@ func (s *Store) Draft(ctx context.Context, userID int64, ref correction.Ref) (co
 	}
 	d.SavedAt = at(ms)
 	return d, nil
+}
+
+// DraftSize is how many drafts there are, and how many bytes they hold.
+func (s *Store) DraftSize(ctx context.Context) (n int, bytes int64, err error) {
+	err = s.reader.row(ctx, `SELECT count(*), COALESCE(sum(octet_length(form)), 0) FROM draft`).Scan(&n, &bytes)
+	if err != nil {
+		return 0, 0, fmt.Errorf("measure drafts: %w", err)
+	}
+	return n, bytes, nil
 }
 
 // PruneDrafts deletes the drafts that were last saved before the time, and returns

@@ -106,7 +106,18 @@ func (n narrowed) conditions(q *query) {
 	if n.Device != "" {
 		and(`EXISTS (SELECT 1 FROM device WHERE device_id = ? AND correction_id = c.id)`, n.Device)
 	}
-	if len(n.words) > 0 {
+	if n.kept.hide && len(n.kept.ids) > 0 {
+		and(`c.id NOT IN (SELECT value FROM json_each(?))`, jsonIDs(n.kept.ids))
+	}
+	if len(n.words) > 0 && len(n.kept.ids) > 0 {
+		// In what is kept, words are found as far as they are shown.
+		own := func(i int, column string) string {
+			return `COALESCE(kept.texts ->> ('$."' || c.id || '"[` + strconv.Itoa(i) + `]'), ` + column + `)`
+		}
+		and(`(SELECT matches(?, c.id, `+own(0, `c.outgoing`)+`, c.reason_zh, c.reason_en, `+own(2, `c.note`)+`, `+own(1, `c.ticket`)+`, c.out_order_no, c.sub_mchid, m.name, c.service_id, o.name, u.username, u.name,
+			(SELECT group_concat(device_id, char(10)) FROM device INDEXED BY device_correction WHERE correction_id = c.id)) FROM (SELECT ? AS texts) kept)`,
+			strings.Join(n.words, " "), n.kept.texts)
+	} else if len(n.words) > 0 {
 		and(`matches(?, c.id, c.outgoing, c.reason_zh, c.reason_en, c.note, c.ticket, c.out_order_no, c.sub_mchid, m.name, c.service_id, o.name, u.username, u.name,
 			(SELECT group_concat(device_id, char(10)) FROM device INDEXED BY device_correction WHERE correction_id = c.id))`, strings.Join(n.words, " "))
 	}

@@ -61,6 +61,7 @@ type narrowed struct {
 	all       bool
 	merchants []string
 	words     []string // of Text, folded
+	kept      kept     // from who asks; known within a plan
 }
 
 func narrow(f correction.LogFilter) narrowed {
@@ -114,7 +115,7 @@ func (s *Store) Log(ctx context.Context, f correction.LogFilter, p correction.Pa
 // everything reports whether the filter asks for nothing.
 func (n narrowed) everything() bool {
 	f := n.LogFilter
-	f.Scope = correction.Scope{}
+	f.Scope, f.Veil = correction.Scope{}, correction.Veil{} // by time alone, nothing is told by the order
 	return n.all && reflect.ValueOf(f).IsZero()
 }
 
@@ -312,8 +313,8 @@ func (s *Store) Attention(ctx context.Context, f correction.LogFilter, viewer in
 			UNION ALL
 			SELECT w.correction_id FROM correction_now w INDEXED BY correction_now_undone
 			CROSS JOIN correction c ON c.id = w.correction_id
-			WHERE w.state IN ('stale', 'not_sent', 'rejected', 'not_applied', 'returned', 'declined') AND w.at_ms >= ?2
-				AND (w.state NOT IN ('returned', 'declined') OR c.author = ?7)
+			WHERE w.state IN ('stale', 'not_sent', 'rejected', 'not_applied', 'returned', 'declined', 'void') AND w.at_ms >= ?2
+				AND (w.state NOT IN ('returned', 'declined', 'void') OR c.author = ?7)
 				AND NOT EXISTS (SELECT 1 FROM correction later INDEXED BY correction_order
 					WHERE later.out_order_no = c.out_order_no AND later.sub_mchid = c.sub_mchid AND later.id > c.id)
 		) page CROSS JOIN correction c ON c.id = page.id`+summaryJoins+`

@@ -369,7 +369,7 @@ func BenchmarkLogCommits(b *testing.B) {
 				return correction.Event{State: state, At: c.PreparedAt, ActorID: c.AuthorID, Detail: d}
 			}
 			return errors.Join(s.Claim(ctx, id, c.Ref, e(correction.Claimed, correction.Detail{Flags: []correction.Flag{{Code: correction.FlagShare, Found: 600, Limit: 500}}}), nil),
-				s.MarkSending(ctx, id, correction.NewSigning(c.PreparedAt), e(correction.Sending, correction.Detail{})),
+				s.MarkSending(ctx, id, correction.NewSigning(c.PreparedAt), e(correction.Sending, correction.Detail{}), nil),
 				s.Append(ctx, id, correction.Sending, 3, e(correction.Applied, correction.Detail{RequestID: "R", Settled: correction.PaidNew})))
 		}
 	}

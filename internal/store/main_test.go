@@ -129,7 +129,7 @@ func step(ctx context.Context, s *Store, id int64, r correction.Ref, from correc
 		}
 		return s.Claim(ctx, id, r, e, nil)
 	case correction.Awaiting:
-		return s.Submit(ctx, id, r, e)
+		return s.Submit(ctx, id, r, e, nil)
 	case correction.Approved:
 		if err := decider(ctx, s, &e); err != nil {
 			return err
@@ -149,7 +149,7 @@ func step(ctx context.Context, s *Store, id int64, r correction.Ref, from correc
 			return err
 		}
 	case correction.Sending:
-		return s.MarkSending(ctx, id, correction.Signing{At: e.At.Truncate(time.Second), Nonce: "nonce"}, e)
+		return s.MarkSending(ctx, id, correction.Signing{At: e.At.Truncate(time.Second), Nonce: "nonce"}, e, nil)
 	}
 	return s.Append(ctx, id, from, n, e)
 }
@@ -179,6 +179,7 @@ var pathTo = map[correction.State][]correction.State{
 	correction.Returned:    {correction.Awaiting, correction.Returned},
 	correction.Declined:    {correction.Awaiting, correction.Declined},
 	correction.Claimed:     {correction.Claimed},
+	correction.Void:        {correction.Void},
 	correction.Stale:       {correction.Claimed, correction.Stale},
 	correction.Sending:     {correction.Claimed, correction.Sending},
 	correction.Applied:     {correction.Claimed, correction.Sending, correction.Applied},

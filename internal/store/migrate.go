@@ -47,6 +47,8 @@ var newestVersion = sync.OnceValue(func() int64 {
 var inGo = []*goose.Migration{
 	goose.NewGoMigration(3, &goose.GoFunc{RunTx: proveOldEvents}, nil),
 	goose.NewGoMigration(5, &goose.GoFunc{RunTx: indexOldCorrections}, nil),
+	goose.NewGoMigration(12, &goose.GoFunc{RunTx: foldOldNames}, nil),
+	goose.NewGoMigration(14, &goose.GoFunc{RunTx: Reindex}, nil), // texts are folded in another way than before
 }
 
 // indexOldCorrections makes the search index with what it holds of corrections that are

@@ -2,7 +2,9 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -216,4 +218,52 @@ func TestSnapshot_IsKeptOnce(t *testing.T) {
 	got, err := s.Snapshot(t.Context(), hash)
 	must(t, err)
 	equal(t, "blob", string(got), string(blob))
+}
+
+// However much a person types, their drafts take so much and no more; what was saved last
+// is always there, and other people's are not touched.
+func TestDrafts_HaveBoundsAPerson(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	lin, wu := person(t, s, "lin", correction.Agent), person(t, s, "wu", correction.Agent)
+	must(t, s.SaveDraft(t.Context(), correction.SavedDraft{UserID: wu.ID, Ref: ref("WU"), Form: "a=1", SavedAt: t0.Add(-time.Hour)}))
+	size := func() (int, int64) {
+		n, bytes, err := s.DraftSize(t.Context())
+		must(t, err)
+		return n - 1, bytes - 3
+	}
+	save := func(i int, form string, at time.Time) {
+		t.Helper()
+		order := ref(fmt.Sprintf("D-%d", i))
+		must(t, s.SaveDraft(t.Context(), correction.SavedDraft{UserID: lin.ID, Ref: order, Form: form, SavedAt: at}))
+		if _, err := s.Draft(t.Context(), lin.ID, order); err != nil {
+			t.Fatalf("the draft in hand is gone: %v", err)
+		}
+	}
+	for i := range correction.MaxDrafts + 20 {
+		save(i, "note=x", t0.Add(time.Duration(i)*time.Second))
+	}
+	if n, _ := size(); n != correction.MaxDrafts {
+		t.Errorf("%d drafts", n)
+	}
+	if _, err := s.Draft(t.Context(), lin.ID, ref("D-19")); !errors.Is(err, correction.ErrNoRow) {
+		t.Errorf("the oldest: %v", err)
+	}
+	if _, err := s.Draft(t.Context(), lin.ID, ref("D-20")); err != nil {
+		t.Errorf("the oldest that there may be: %v", err)
+	}
+	large := "note=" + strings.Repeat("长", (correction.MaxDraft-5)/3)
+	for i := range 30 {
+		save(i, large, t0.Add(time.Hour+time.Duration(i)*time.Second))
+	}
+	if n, bytes := size(); bytes > correction.MaxDraftBytes || n < correction.MaxDraftBytes/correction.MaxDraft {
+		t.Errorf("%d drafts of %d bytes", n, bytes)
+	}
+	save(500, large, t0.Add(-time.Hour)) // the clock was set back
+	if _, bytes := size(); bytes > correction.MaxDraftBytes {
+		t.Errorf("%d bytes after the clock was set back", bytes)
+	}
+	if _, err := s.Draft(t.Context(), wu.ID, ref("WU")); err != nil {
+		t.Errorf("somebody else's: %v", err)
+	}
 }

@@ -139,6 +139,9 @@ const mostFen = 99_999_999_999
 const narrowList = 4000
 
 func newPlan(ctx context.Context, r moment, d *directory, n narrowed) (*plan, error) {
+	if err := n.keep(ctx, r); err != nil {
+		return nil, err
+	}
 	p := &plan{narrowed: n, to: 1<<62 - 1, sureTo: 1<<62 - 1}
 	one := func(kind, value string, lasting bool) {
 		if number, ok := d.facets[kind][value]; ok {
@@ -566,6 +569,7 @@ func (w *window) load(ctx context.Context, r moment, p *plan, lo, hi int64) erro
 		first = false
 	}
 	w.bound(p)
+	p.kept.drop(w)
 	return nil
 }
 

@@ -61,7 +61,7 @@ func (s noCAS) Append(ctx context.Context, id int64, _ correction.State, _ int, 
 
 type noSendKey struct{ *Store }
 
-func (s noSendKey) Claim(ctx context.Context, id int64, ref correction.Ref, e correction.Event, _ *correction.Allowance) error {
+func (s noSendKey) Claim(ctx context.Context, id int64, ref correction.Ref, e correction.Event, _ *correction.Trial) error {
 	return s.write(ctx, func(w *writeTx) error {
 		if err := w.blind(ctx, id, e, nil); err != nil {
 			return err
@@ -75,7 +75,7 @@ func (s noSendKey) Claim(ctx context.Context, id int64, ref correction.Ref, e co
 	})
 }
 
-func (s noSendKey) MarkSending(ctx context.Context, id int64, sign correction.Signing, e correction.Event) error {
+func (s noSendKey) MarkSending(ctx context.Context, id int64, sign correction.Signing, e correction.Event, _ *correction.Trial) error {
 	return s.write(ctx, func(w *writeTx) error {
 		i := ledger.Intent{SignMS: millis(sign.At), Nonce: sign.Nonce, BootID: s.boot}
 		_, err := w.exec(ctx, `INSERT OR REPLACE INTO send (correction_id, sign_ms, nonce, boot_id, mono_ms) VALUES (?, ?, ?, ?, ?)`,

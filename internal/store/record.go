@@ -15,7 +15,7 @@ import (
 
 // Prepare stores a correction with its first event, in one transaction. It refuses
 // one whose hashes are not those of its bytes. ErrMoved when RetryOf has been
-// retried already.
+// retried already, ErrBarred when its author is disabled by now.
 func (s *Store) Prepare(ctx context.Context, c correction.Correction) (id int64, err error) {
 	base, hash := c.Base.Snapshot()
 	if hash != c.BaseSHA256 || sha256.Sum256(c.Body) != c.BodySHA256 {
@@ -37,6 +37,13 @@ func (s *Store) Prepare(ctx context.Context, c correction.Correction) (id int64,
 	first.Origin = originFrom(c, base, warnings)
 	made := make(chan int64, 1) // the work may outlast an answer that is not known
 	err = s.write(ctx, func(w *writeTx) error {
+		author, err := readPerson(ctx, w.row, c.AuthorID)
+		if err == nil {
+			err = author.MayPrepare()
+		}
+		if err != nil {
+			return err
+		}
 		id, err := w.insert(ctx, 0, first)
 		if err == nil {
 			made <- id
@@ -116,19 +123,38 @@ func (w *writeTx) follow(ctx context.Context, id int64, from correction.State, n
 }
 
 // Claim takes the order for the correction and appends the event claimed, in one
-// transaction, unless the day's allowance does not suffice: ErrOverAllowance.
-func (s *Store) Claim(ctx context.Context, id int64, ref correction.Ref, e correction.Event, allow *correction.Allowance) error {
-	err := s.write(ctx, func(w *writeTx) error { return w.claim(ctx, id, ref, e, allow) })
+// transaction, and not_sent when it is no longer permitted. *correction.TooMuch, and
+// nothing on record, when its author's allowance does not suffice by now.
+func (s *Store) Claim(ctx context.Context, id int64, ref correction.Ref, e correction.Event, t *correction.Trial) error {
+	err := s.judging(ctx, func(w *writeTx) (*correction.Event, error) {
+		if t == nil {
+			return nil, w.claim(ctx, id, ref, e)
+		}
+		f, err := w.facts(ctx, id, *t)
+		if err != nil {
+			return nil, err
+		}
+		if f.State != correction.Prepared || f.overdue(e.At) {
+			return nil, correction.ErrMoved
+		}
+		breaches := f.Breaches()
+		if over := f.Over(); t.Alone && len(over) > 0 && len(breaches) == 0 {
+			return nil, &correction.TooMuch{Over: over, Today: f.Today}
+		}
+		if err := w.claim(ctx, id, ref, e); err != nil || len(breaches) == 0 {
+			return nil, err
+		}
+		f.N++
+		end, err := w.endUnpermitted(ctx, f, correction.Claimed, correction.NotSent, breaches, e.At)
+		return &end, err
+	})
 	if err != nil {
 		return fmt.Errorf("claim order for correction %d: %w", id, err)
 	}
 	return nil
 }
 
-func (w *writeTx) claim(ctx context.Context, id int64, ref correction.Ref, e correction.Event, allow *correction.Allowance) error {
-	if err := w.allowed(ctx, allow); err != nil {
-		return err
-	}
+func (w *writeTx) claim(ctx context.Context, id int64, ref correction.Ref, e correction.Event) error {
 	// First the event: a correction that was claimed before has moved, and does not
 	// stand in its own way.
 	if err := w.follow(ctx, id, correction.Prepared, 0, e, nil); err != nil {
@@ -153,10 +179,25 @@ func (w *writeTx) hold(ctx context.Context, id int64, ref correction.Ref) error 
 }
 
 // MarkSending records the one intent to send with the event sending, in one
-// transaction. ErrMoved when the correction is not claimed, and when its intent is
-// on record already.
-func (s *Store) MarkSending(ctx context.Context, id int64, sign correction.Signing, e correction.Event) error {
-	err := s.write(ctx, func(w *writeTx) error { return w.markSending(ctx, id, sign, e) })
+// transaction; not_sent instead when the correction is no longer permitted. ErrMoved when
+// it is not claimed, and when its intent is on record already.
+func (s *Store) MarkSending(ctx context.Context, id int64, sign correction.Signing, e correction.Event, t *correction.Trial) error {
+	err := s.judging(ctx, func(w *writeTx) (*correction.Event, error) {
+		if t != nil {
+			f, err := w.facts(ctx, id, *t)
+			if err != nil {
+				return nil, err
+			}
+			if f.State != correction.Claimed {
+				return nil, correction.ErrMoved
+			}
+			if breaches := f.Judge(*t); len(breaches) > 0 {
+				end, err := w.endUnpermitted(ctx, f, correction.Claimed, correction.NotSent, breaches, e.At)
+				return &end, err
+			}
+		}
+		return nil, w.markSending(ctx, id, sign, e)
+	})
 	if err != nil {
 		return fmt.Errorf("record the intent to send correction %d: %w", id, err)
 	}
@@ -195,6 +236,9 @@ func (s *Store) Append(ctx context.Context, id int64, from correction.State, n i
 		return fmt.Errorf("append to correction %d: %w", id, correction.ErrMoved)
 	}
 	err := s.write(ctx, func(w *writeTx) error { return w.follow(ctx, id, from, n, e, nil) })
+	if d := e.Detail; refused(err) && (d.Review != "" || d.Agrees != 0 || e.State == correction.Declined || e.State == correction.Returned) {
+		err = errors.Join(correction.ErrMoved, err) // who may do that has changed at the same moment
+	}
 	if err != nil {
 		return fmt.Errorf("append to correction %d: %w", id, err)
 	}

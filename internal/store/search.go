@@ -4,21 +4,28 @@ import (
 	"strings"
 	"unicode"
 
+	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
+
+	"correction-console/internal/correction"
 )
 
 // The search index holds short pieces of the texts, so that a word is found wherever it
 // stands, in languages without blanks too: each character, each pair, and of ASCII, in
 // which numbers are written, each four.
 
-// fold is a text as it is compared in a search: composed, half-width, in lower case as
-// far as it is ASCII.
+// fold is a text as it is compared in a search: without what cannot be seen, and with
+// width, case and other forms of the same characters made one (NFKC and case folding).
+// The index keeps folded texts: whoever changes this makes it anew by a migration.
 func fold(s string) string {
 	plain := true
-	for i := range len(s) {
-		if s[i] >= 0x80 || s[i] >= 'A' && s[i] <= 'Z' {
+	for _, r := range s {
+		switch {
+		case r >= 'A' && r <= 'Z', r == '\u3000', r >= '\uff01' && r <= '\uff5e':
 			plain = false
-			break
+		case r >= ' ' && r < 0x7f, r == '\n', r == '\t', r >= '\u4e00' && r <= '\u9fff', r == '、', r == '。', r >= '《' && r <= '】', r >= '‘' && r <= '”':
+		default:
+			return foldAny(s)
 		}
 	}
 	if plain {
@@ -28,11 +35,33 @@ func fold(s string) string {
 		if r >= '\uff01' && r <= '\uff5e' {
 			r -= 0xfee0
 		}
-		if r >= 'A' && r <= 'Z' {
+		switch {
+		case r >= 'A' && r <= 'Z':
 			r += 'a' - 'A'
+		case r == '\u3000':
+			r = ' '
 		}
 		return r
-	}, norm.NFC.String(s))
+	}, s)
+}
+
+// foldAny is fold for any text. What one step brings about may be something for another:
+// it ends where nothing changes any more.
+func foldAny(s string) string {
+	for range 4 {
+		was := s
+		s = norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s)))
+		s = strings.Map(func(r rune) rune {
+			if correction.Hidden(r) {
+				return -1
+			}
+			return r
+		}, s)
+		if s == was {
+			break
+		}
+	}
+	return s
 }
 
 // words are the words of a search, folded.

@@ -135,3 +135,21 @@ func (s *Store) Sessions(ctx context.Context, userID int64, now, idleSince time.
 	}
 	return list, nil
 }
+
+// RecentSignIns returns from where the people of the newest sessions signed in, each
+// person and address once, with the newest time.
+func (s *Store) RecentSignIns(ctx context.Context, newest int) ([]auth.SignInPlace, error) {
+	rows, err := s.reader.query(ctx, `
+		SELECT user_id, ip, max(created_ms) FROM (SELECT user_id, ip, created_ms FROM session ORDER BY row DESC LIMIT ?) GROUP BY user_id, ip`, newest)
+	list, err := collect(rows, err, func(r scanner) (auth.SignInPlace, error) {
+		var p auth.SignInPlace
+		var ms int64
+		err := r.Scan(&p.UserID, &p.IP, &ms)
+		p.At = at(ms)
+		return p, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list recent sign-ins: %w", err)
+	}
+	return list, nil
+}

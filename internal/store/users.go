@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 
+	"golang.org/x/text/secure/precis"
+
 	"correction-console/internal/auth"
 	"correction-console/internal/correction"
 )
@@ -45,9 +47,22 @@ func noUser(err error) error {
 	return err
 }
 
-// UserByName returns the user of the name, disabled or not.
-func (s *Store) UserByName(ctx context.Context, username string) (auth.User, error) {
-	u, err := scanUser(s.reader.row(ctx, `SELECT `+userColumns+` FROM user u WHERE u.username = ?`, username))
+// UserByName returns the user whom a typed name means, disabled or not: the one with the
+// name's normal form. A name from before that form, which would be somebody else's in it,
+// means its user as it is.
+func (s *Store) UserByName(ctx context.Context, typed string) (auth.User, error) {
+	typed = strings.TrimSpace(typed)
+	login, err := auth.NormalUsername(typed)
+	if err != nil {
+		login = typed // nobody's: a login is in its normal form
+	}
+	before, err := precis.UsernameCaseMapped.String(typed)
+	if err != nil {
+		before = typed
+	}
+	u, err := scanUser(s.reader.row(ctx, `
+		SELECT `+userColumns+` FROM user u WHERE u.login = ?1 OR u.login IS NULL AND u.username IN (?2, ?3)
+		ORDER BY u.login IS NOT NULL, u.username <> ?2 LIMIT 1`, login, typed, before))
 	if err = noUser(err); err != nil {
 		return u, fmt.Errorf("read user: %w", err)
 	}
@@ -125,7 +140,7 @@ func (s *Store) SetPreferences(ctx context.Context, userID int64, lang, theme st
 
 // UserSpec describes a new user.
 type UserSpec struct {
-	Username     string // lower case
+	Username     string // unique in its normal form
 	Name         string
 	Role         correction.Role
 	All          bool     // may touch every merchant
@@ -134,12 +149,17 @@ type UserSpec struct {
 	Lang         string   // "zh-CN", "en" or empty
 }
 
-// AddUser adds a user, on the record.
+// AddUser adds a user, on the record. ErrExists when somebody has the name, in whatever
+// writing; auth.ErrUsername when it is none.
 func (s *Store) AddUser(ctx context.Context, u UserSpec) error {
-	err := s.write(ctx, func(w *writeTx) error {
+	login, err := auth.NormalUsername(u.Username)
+	if err != nil {
+		return fmt.Errorf("add user: %w", err)
+	}
+	err = s.write(ctx, func(w *writeTx) error {
 		now := s.now()
-		r, err := w.exec(ctx, `INSERT INTO user (username, name, role, all_merchants, password, lang, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			u.Username, u.Name, u.Role, u.All, u.PasswordHash, u.Lang, millis(now))
+		r, err := w.exec(ctx, `INSERT INTO user (username, login, name, role, all_merchants, password, lang, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			u.Username, login, u.Name, u.Role, u.All, u.PasswordHash, u.Lang, millis(now))
 		if hasCode(err, codeConstraintUnique) {
 			return ErrExists
 		}
@@ -178,7 +198,7 @@ func (s *Store) ResetPassword(ctx context.Context, username, phc string) error {
 }
 
 // SetDisabled shuts the user out, sessions and all, or lets them in again, on the
-// record. ErrNoUser.
+// record. What they have prepared or submitted for approval is void. ErrNoUser.
 func (s *Store) SetDisabled(ctx context.Context, username string, disabled bool) error {
 	action := "user.enable"
 	if disabled {
@@ -188,13 +208,18 @@ func (s *Store) SetDisabled(ctx context.Context, username string, disabled bool)
 }
 
 // administer changes a user by an UPDATE that returns the id, and revokes the
-// user's sessions when asked to, in one transaction with its record.
+// user's sessions when asked to, in one transaction with its record and with what
+// becomes of the corrections that the user may not make any more.
 func (s *Store) administer(ctx context.Context, action, username string, revoke bool, update string, args ...any) error {
 	err := s.write(ctx, func(w *writeTx) error {
 		now := s.now()
 		var id int64
 		if err := w.row(ctx, update, args...).Scan(&id); err != nil {
 			return noUser(err)
+		}
+		void, err := w.voidPending(ctx, id, "", now)
+		if err != nil {
+			return err
 		}
 		var revoked int64
 		if revoke {
@@ -206,7 +231,8 @@ func (s *Store) administer(ctx context.Context, action, username string, revoke 
 		return w.auditAdmin(ctx, now, action, struct {
 			Username string `json:"username"`
 			Revoked  int64  `json:"revoked_sessions"`
-		}{username, revoked})
+			Void     int    `json:"void,omitempty"` // corrections that they may not make any more
+		}{username, revoked, void})
 	})
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", action, username, err)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -25,7 +26,8 @@ type Verification struct {
 	Events, Corrections int64
 	Intents             int64 // to send
 	Root                [32]byte
-	Checkpoints         int // of the database itself, all signed and met
+	Checkpoints         int      // of the database itself, all met; those of OtherKeys are among them
+	OtherKeys           []string // who signed those of its checkpoints that none of the given keys did
 	flags, spent        int64
 }
 
@@ -64,7 +66,10 @@ func Verify(ctx context.Context, path string, vkeys []string, elsewhere ...ledge
 		return Verification{}, openError(path, err)
 	}
 	defer tx.Rollback()
-	v, err := verify(ctx, tx, vkeys, elsewhere)
+	var v Verification
+	if err = checkFile(ctx, tx); err == nil {
+		v, err = verify(ctx, tx, vkeys, elsewhere)
+	}
 	if hasCode(err, codeCorrupt, codeNotADB) {
 		return v, &Fault{What: "the file is damaged: " + err.Error()}
 	}
@@ -101,10 +106,11 @@ func verify(ctx context.Context, tx *sql.Tx, vkeys []string, elsewhere []ledger.
 		return v, err
 	}
 	audit := ledger.NewAudit()
-	own, err := ownCheckpoints(ctx, tx, vkeys)
+	own, others, err := ownCheckpoints(ctx, tx, vkeys)
 	if err != nil {
 		return v, err
 	}
+	v.OtherKeys = others
 	v.Checkpoints = len(own)
 	audit.ExpectAt(own...)
 	audit.ExpectAt(elsewhere...)
@@ -118,16 +124,86 @@ func verify(ctx context.Context, tx *sql.Tx, vkeys []string, elsewhere []ledger.
 	return v, verifyRest(ctx, tx, v)
 }
 
-// ownCheckpoints opens the checkpoints that the database holds.
-func ownCheckpoints(ctx context.Context, tx *sql.Tx, vkeys []string) ([]ledger.Checkpoint, error) {
+// maxDamage bounds how many findings of SQLite's own checks are told.
+const maxDamage = 20
+
+// checkFile lets SQLite check the file itself: pages, indexes, constraints, and which row
+// refers to which. Tables that are damaged are named.
+func checkFile(ctx context.Context, tx *sql.Tx) error {
+	found, err := integrity(ctx, tx, strconv.Itoa(maxDamage))
+	if err == nil && len(found) == 0 {
+		return checkReferences(ctx, tx)
+	}
+	// A page that cannot be read ends the check of the whole file. Table by table it tells.
+	if err != nil && !hasCode(err, codeCorrupt) {
+		return fmt.Errorf("check the file: %w", err)
+	}
+	if err != nil {
+		found = append(found, err.Error())
+	}
+	rows, err := tx.QueryContext(ctx, `SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 ORDER BY name`)
+	tables, err := collect(rows, err, func(r scanner) (s string, err error) { return s, r.Scan(&s) })
+	if err != nil {
+		return fmt.Errorf("check the file: read the schema: %w", err)
+	}
+	damaged := slices.DeleteFunc(tables, func(name string) bool {
+		found, err := integrity(ctx, tx, sqlText(name))
+		return err == nil && len(found) == 0
+	})
+	where := "the file, in none of its tables"
+	if len(damaged) > 0 {
+		where = strings.Join(damaged, ", ")
+	}
+	return &Fault{What: "SQLite's own check finds damage in " + where + ": " + strings.Join(found, "; ")}
+}
+
+// integrity is what SQLite finds wrong, up to a number, or in one table.
+func integrity(ctx context.Context, tx *sql.Tx, what string) ([]string, error) {
+	rows, err := tx.QueryContext(ctx, `PRAGMA integrity_check(`+what+`)`)
+	found, err := collect(rows, err, func(r scanner) (s string, err error) { return s, r.Scan(&s) })
+	if len(found) == 1 && found[0] == "ok" {
+		found = nil
+	}
+	return found, err
+}
+
+// sqlText is a name as SQL's text. Pragmas take no parameters.
+func sqlText(name string) string { return "'" + strings.ReplaceAll(name, "'", "''") + "'" }
+
+func checkReferences(ctx context.Context, tx *sql.Tx) error {
+	rows, err := tx.QueryContext(ctx, `SELECT DISTINCT "table", parent FROM pragma_foreign_key_check LIMIT ?`, maxDamage)
+	found, err := collect(rows, err, func(r scanner) (string, error) {
+		var child, parent string
+		err := r.Scan(&child, &parent)
+		return fmt.Sprintf("%s names rows of %s that are not there", child, parent), err
+	})
+	if err != nil {
+		return fmt.Errorf("check which row refers to which: %w", err)
+	}
+	if len(found) > 0 {
+		return &Fault{What: "rows are missing: " + strings.Join(found, "; ")}
+	}
+	return nil
+}
+
+// ownCheckpoints opens the checkpoints that the database holds. Those that only other
+// keys have signed are returned as what they say, with the names of the keys: they prove
+// nothing, but nothing was altered for that.
+func ownCheckpoints(ctx context.Context, tx *sql.Tx, vkeys []string) (list []ledger.Checkpoint, others []string, err error) {
 	rows, err := tx.QueryContext(ctx, `SELECT size, at_ms, note FROM checkpoint ORDER BY size`)
-	return collect(rows, err, func(r scanner) (ledger.Checkpoint, error) {
+	list, err = collect(rows, err, func(r scanner) (ledger.Checkpoint, error) {
 		var size, at int64
 		var text []byte
 		if err := r.Scan(&size, &at, &text); err != nil {
 			return ledger.Checkpoint{}, err
 		}
 		c, err := ledger.Open(text, vkeys...)
+		if errors.Is(err, ledger.ErrOtherKey) {
+			var name string
+			if c, name, err = ledger.Claimed(text); err == nil && !slices.Contains(others, name) {
+				others = append(others, name)
+			}
+		}
 		if err != nil {
 			return c, &Fault{What: fmt.Sprintf("the checkpoint of %d events: %v", size, err)}
 		}
@@ -136,6 +212,7 @@ func ownCheckpoints(ctx context.Context, tx *sql.Tx, vkeys []string) ([]ledger.C
 		}
 		return c, nil
 	})
+	return list, others, err
 }
 
 // verifyEvents goes through the events in the order of the proof.

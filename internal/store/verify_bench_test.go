@@ -57,7 +57,7 @@ func (w *writeTx) fillOne(ctx context.Context, author int64, i int, uncertain bo
 	if err != nil {
 		return err
 	}
-	if err := w.claim(ctx, id, c.Ref, correction.Event{State: correction.Claimed, At: at, ActorID: author, SessionID: 7}, nil); err != nil {
+	if err := w.claim(ctx, id, c.Ref, correction.Event{State: correction.Claimed, At: at, ActorID: author, SessionID: 7}); err != nil {
 		return err
 	}
 	sign := correction.Signing{At: at, Nonce: fmt.Sprintf("%032d", i)}

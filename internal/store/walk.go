@@ -273,7 +273,7 @@ func (w *walker) lots(seq found, first int) iter.Seq[[]int64] {
 		}
 		for id, doubt := range seq {
 			lot = append(lot, id)
-			if doubt {
+			if doubt || w.kept.has(id) {
 				unsure = append(unsure, id)
 			}
 			if len(lot) >= size && !flush() {
@@ -327,6 +327,8 @@ func (w *walker) pick(p correction.Page, limit int) ([]int64, error) {
 	switch {
 	case w.none:
 		return nil, nil
+	case p.Sort == correction.ByReduction && len(w.kept.ids) > 0 && !w.kept.hide:
+		return w.veiledLast(p, limit)
 	case w.listed && len(w.list) <= w.few:
 		return w.ordered(w.list, p, limit)
 	case p.Sort == correction.ByReduction && w.match != "":
@@ -402,8 +404,11 @@ func (w *walker) everything(sort correction.LogSort) (found, error) {
 	if sort == correction.ByTime {
 		return w.found(0, end, false), nil
 	}
+	if len(w.kept.ids) > 0 && !w.kept.hide {
+		return w.veiledAtEnd()
+	}
 	if w.plain() && w.From.IsZero() && w.To.IsZero() {
-		seq, _ := w.inOrder(correction.Page{}, func(int64) (bool, bool) { return true, false }, 1<<62)
+		seq, _ := w.inOrder(correction.Page{}, w.kept.any, 1<<62)
 		return seq, nil
 	}
 	// A bit for each correction says which are found; then they are put in order.
@@ -478,7 +483,7 @@ func (w *walker) inOrder(p correction.Page, has func(id int64) (bool, bool), pat
 // largest reads a page in the order of reductions.
 func (w *walker) largest(p correction.Page, limit int) ([]int64, error) {
 	if w.plain() && w.From.IsZero() && w.To.IsZero() {
-		seq, _ := w.inOrder(p, func(int64) (bool, bool) { return true, false }, 1<<62)
+		seq, _ := w.inOrder(p, w.kept.any, 1<<62)
 		return w.take(seq, limit)
 	}
 	end, err := w.last()

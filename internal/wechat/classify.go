@@ -123,6 +123,12 @@ func (r reply) order(ref correction.Ref) (correction.Order, error) {
 		return fail(correction.Unavailable, correction.CodeUnreachable, r.failure)
 	case r.status == http.StatusOK:
 		o, err := decodeOrder(r.body, ref)
+		var beyond *amountError
+		if errors.As(err, &beyond) {
+			_, err = fail(correction.Upstream, correction.CodeBeyondBound, err)
+			err.(*correction.Error).Amount = beyond.amount
+			return o, err
+		}
 		if err != nil {
 			return fail(correction.Unavailable, correction.CodeUnreadable, err)
 		}

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode"
 
@@ -58,16 +59,24 @@ type Gateway struct {
 	hosts    []host // the main one, and the backup if there is one
 	timeout  time.Duration
 	now      func() time.Time
-	query    *core.Client
-	modify   *core.Client
-	kept     *http.Client // under query
+	mchID    string
 	dial     dialer
-	tls      *tls.Config
 	switched func(host string, onBackup bool)
+
+	clients atomic.Pointer[clients]
 
 	mu     sync.Mutex
 	on     int // index of the current host
+	clock  clock
 	health Health
+}
+
+// clients are what holds keys. A call keeps those that it began with.
+type clients struct {
+	query  *core.Client
+	modify *core.Client
+	kept   *http.Client // under query
+	tls    *tls.Config
 }
 
 // host is one of WeChat's.
@@ -97,43 +106,56 @@ func New(c Config) (*Gateway, error) {
 		return nil, errors.New("set up WeChat Pay: the backup host is the main host")
 	case c.MchID == "":
 		return nil, errors.New("set up WeChat Pay: no merchant number")
-	case strings.TrimSpace(c.CertSerial) == "":
-		return nil, errors.New("set up WeChat Pay: no certificate serial number")
-	case c.PrivateKey == nil:
-		return nil, errors.New("set up WeChat Pay: no private key")
 	}
-	verifier, err := c.verifier()
-	if err != nil {
-		return nil, fmt.Errorf("set up WeChat Pay: %w", err)
-	}
-	g := &Gateway{
-		hosts: hosts, timeout: c.Timeout, now: c.Now, dial: c.Dial, switched: c.Switched,
-		tls: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.CA},
-	}
+	g := &Gateway{hosts: hosts, timeout: c.Timeout, now: c.Now, mchID: c.MchID, dial: c.Dial, switched: c.Switched}
 	if g.timeout <= 0 {
 		g.timeout = DefaultTimeout
 	}
 	if g.now == nil {
 		g.now = time.Now
 	}
-	client := func(h *http.Client) (*core.Client, error) {
-		return core.NewClientWithDialSettings(context.Background(), &core.DialSettings{
-			HTTPClient: h,
-			Signer:     signer{&signers.SHA256WithRSASigner{MchID: c.MchID, CertificateSerialNo: c.CertSerial, PrivateKey: c.PrivateKey}},
-			Validator:  validator{verifier: verifier, now: g.now},
-		})
-	}
 	if g.dial == nil {
 		g.dial = only(hosts)
 	}
-	g.kept = newHTTPClient(g.dial, g.tls, true, g.timeout)
-	if g.query, err = client(g.kept); err != nil {
-		return nil, fmt.Errorf("set up WeChat Pay: %w", err)
-	}
-	if g.modify, err = client(newHTTPClient(g.dial, g.tls, false, g.timeout)); err != nil {
-		return nil, fmt.Errorf("set up WeChat Pay: %w", err)
+	if err := g.Rekey(c); err != nil {
+		return nil, err
 	}
 	return g, nil
+}
+
+// Rekey puts the keys and certificates of c in the place of those in use, all of them
+// or, with an error, none; the rest of c is left alone. Calls that are under way end
+// with the keys that they began with.
+func (g *Gateway) Rekey(c Config) error {
+	switch {
+	case strings.TrimSpace(c.CertSerial) == "":
+		return errors.New("set up WeChat Pay: no certificate serial number")
+	case c.PrivateKey == nil:
+		return errors.New("set up WeChat Pay: no private key")
+	}
+	verifier, err := c.verifier()
+	if err != nil {
+		return fmt.Errorf("set up WeChat Pay: %w", err)
+	}
+	client := func(h *http.Client) (*core.Client, error) {
+		return core.NewClientWithDialSettings(context.Background(), &core.DialSettings{
+			HTTPClient: h,
+			Signer:     signer{&signers.SHA256WithRSASigner{MchID: g.mchID, CertificateSerialNo: c.CertSerial, PrivateKey: c.PrivateKey}},
+			Validator:  validator{verifier: verifier, now: g.now},
+		})
+	}
+	next := &clients{tls: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.CA}}
+	next.kept = newHTTPClient(g.dial, next.tls, true, g.timeout)
+	if next.query, err = client(next.kept); err != nil {
+		return fmt.Errorf("set up WeChat Pay: %w", err)
+	}
+	if next.modify, err = client(newHTTPClient(g.dial, next.tls, false, g.timeout)); err != nil {
+		return fmt.Errorf("set up WeChat Pay: %w", err)
+	}
+	if old := g.clients.Swap(next); old != nil {
+		old.kept.CloseIdleConnections() // nobody asks on them any more
+	}
+	return nil
 }
 
 // parseHost reads scheme://host[:port].
@@ -163,6 +185,9 @@ func (c Config) verifier() (auth.Verifier, error) {
 	}
 	if (c.PublicKey == nil) != (c.PublicKeyID == "") {
 		return nil, errors.New("the public key and its id belong together")
+	}
+	if err := errors.Join(c.OwnKeys()); err != nil {
+		return nil, err
 	}
 	certs := core.NewCertificateMapWithList(c.PlatformCerts)
 	switch {

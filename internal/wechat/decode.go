@@ -14,7 +14,8 @@ import (
 )
 
 // Limits of an order that is believed. They lie far above the documented ones and
-// keep arithmetic and pages in bounds.
+// keep arithmetic and pages in bounds. An amount up to maxFen is shown, though none
+// above correction.MaxAmount is corrected; one beyond it is named and nothing else.
 const (
 	maxText  = 1024
 	maxItems = 1000
@@ -141,9 +142,37 @@ func (r *reader) integer(o map[string]any, name string, limit int64) (int64, boo
 	return int64(n), true
 }
 
+// amountError is an amount that no order can have.
+type amountError struct{ amount string } // in words for people
+
+func (e *amountError) Error() string { return "the amount " + e.amount + " is out of bounds" }
+
 func (r *reader) fen(o map[string]any, name string) (correction.Fen, bool) {
+	if r.err == nil {
+		if text, ok := beyond(o[name]); ok {
+			r.err = fmt.Errorf("%s: %w", name, &amountError{text})
+			return 0, false
+		}
+	}
 	n, ok := r.integer(o, name, int64(maxFen))
 	return correction.Fen(n), ok
+}
+
+// beyond tells whether v is a whole number that is negative or above maxFen, and
+// names it.
+func beyond(v any) (text string, ok bool) {
+	var digits string
+	switch v := v.(type) {
+	case json.Number:
+		digits = v.String()
+	case string:
+		digits = v
+	}
+	if text, ok = correction.WholeFen(digits); !ok {
+		return "", false
+	}
+	n, err := strconv.ParseInt(digits, 10, 64)
+	return text, err != nil || n < 0 || n > int64(maxFen)
 }
 
 func (r *reader) object(o map[string]any, name string) map[string]any {

@@ -402,16 +402,17 @@ func TestSkew_IsWhatCallAndWholeSecondsDoNotExplain(t *testing.T) {
 			}
 			r, err := w.Query(context.Background(), bank)
 			h := w.Health()
-			if err != nil || r.Skew != c.want || h.Skew != c.want || !h.SkewAt.Equal(time.Now()) {
+			if err != nil || r.Skew != c.want || !h.SkewAt.Equal(time.Now()) {
 				t.Errorf("%+v: skew %s, health %+v, %v", c, r.Skew, h, err)
 			}
-			time.Sleep(time.Minute) // virtual; whole seconds again
+			time.Sleep(time.Hour) // virtual; whole seconds again, and no reading is recent
 		}
 		time.Sleep(500 * time.Millisecond) // virtual; 0.5 + 0.6 is the next second
 		w.SetNow(func() time.Time { return time.Now().Add(600 * time.Millisecond) })
 		if r, err := w.Query(context.Background(), bank); err != nil || r.Skew != 0 {
 			t.Errorf("within the second: skew %s, %v", r.Skew, err)
 		}
+		time.Sleep(time.Hour) // virtual
 		w.SetNow(func() time.Time { return time.Now().Add(30 * time.Second) })
 		if a := modify(w.Gateway, w.Server); a.Class != correction.Accepted || w.Health().Skew != 28500*time.Millisecond {
 			t.Errorf("%+v, %+v", a, w.Health())
@@ -439,7 +440,8 @@ func TestSkew_HintWithoutUse(t *testing.T) {
 		if _, _, err := w.ask(); correction.CodeOf(err) != correction.CodeUnverified {
 			t.Error(err)
 		}
-		if h := w.Health(); h.Skew != -5*time.Minute || !h.SkewAt.Equal(time.Now()) || h.OnBackup {
+		// Its Date says that neither clock is wrong: the answer is an old one.
+		if h := w.Health(); h.Skew != 0 || !h.SkewAt.Equal(time.Now()) || !h.SkewUnsigned || h.SkewSure || h.OnBackup {
 			t.Errorf("%+v", h)
 		}
 		w.arm(t, simulator.Fault{Kind: simulator.OldTimestamp, Call: simulator.CallModify})
@@ -493,4 +495,97 @@ func TestDial_OnlyWeChatsHosts(t *testing.T) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
+}
+
+// One answer with an odd time, well signed, says nothing; nor do two. Three that agree do,
+// and so do answers that fail because a clock is wrong, by their Date.
+func TestSkew_TheMiddleOfRecentAnswersCounts(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		ask := func(ahead time.Duration) wechat.Health {
+			w.SetNow(func() time.Time { return time.Now().Add(ahead) })
+			_, _, _ = w.ask()
+			time.Sleep(time.Second) // virtual
+			return w.Health()
+		}
+		const odd = 251 * time.Second
+		for i := range 2 {
+			if h := ask(odd); h.SkewSure {
+				t.Errorf("sure after %d answers: %+v", i+1, h)
+			}
+		}
+		for i, ahead := range []time.Duration{0, 0, 0, -odd, 0, odd, odd, 0, 0, 0, -odd, -odd, 0} {
+			if h := ask(ahead); i > 0 && (!h.SkewSure || h.Skew != 0 || h.SkewUnsigned) {
+				t.Errorf("answer %d: %+v", i, h)
+			}
+		}
+		for i := range 3 {
+			if h := ask(odd); (h.Skew == odd-time.Second) != (i == 2) {
+				t.Errorf("answer %d of a clock that is off: %+v", i, h)
+			}
+		}
+		time.Sleep(time.Hour) // virtual
+		if h := w.Health(); !h.SkewAt.IsZero() || h.SkewSure || h.Skew != 0 {
+			t.Errorf("after an hour: %+v", h)
+		}
+		for _, far := range []time.Duration{400 * time.Second, -400 * time.Second} {
+			var h wechat.Health
+			for range 3 { // WeChat refuses the signature, and signs nothing itself
+				h = ask(far)
+			}
+			if !h.SkewSure || !h.SkewUnsigned || h.Skew.Abs() < correction.RefuseSkew || h.Skew > 0 != (far > 0) || h.LastFailureCode != correction.CodeBadSettings {
+				t.Errorf("%s off: %+v", far, h)
+			}
+		}
+	})
+}
+
+// What WeChat's answers show of the settings stays until an answer shows the contrary.
+func TestFault_OfTheSettingsStaysUntilAnAnswerShowsTheContrary(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		kind := func(what string, want correction.SettingsKind, code string) {
+			t.Helper()
+			f := w.Health().Fault
+			if f.Kind != want || f.Code != code || want != "" && (f.RequestID == "" && want != correction.WrongKey || !f.At.Equal(time.Now())) {
+				t.Errorf("%s: %+v", what, f)
+			}
+		}
+		ask := func(no string) {
+			_, _ = w.Query(context.Background(), correction.Ref{SubMchID: bank.SubMchID, ServiceID: bank.ServiceID, OutOrderNo: no})
+		}
+		answer := func(f simulator.Fault) {
+			f.Call = simulator.CallQuery
+			w.arm(t, f)
+			ask(bank.OutOrderNo)
+		}
+		ask(bank.OutOrderNo)
+		kind("fine", "", "")
+		answer(simulator.Fault{Kind: simulator.BadSignature})
+		kind("a signature that does not hold", correction.WrongKey, "")
+		ask("NONE") // "no such order" is not signed: it shows nothing of the key
+		if f := w.Health().Fault; f.Kind != correction.WrongKey {
+			t.Errorf("an unsigned answer ends it: %+v", f)
+		}
+		ask(bank.OutOrderNo)
+		kind("a signature that holds", "", "")
+		answer(simulator.Fault{Kind: simulator.SignError})
+		kind("refused", correction.WrongCredentials, "SIGN_ERROR")
+		ask("NONE")
+		kind("our signature was accepted", "", "")
+		for f, want := range map[simulator.Kind]correction.SettingsKind{simulator.Unsigned: correction.WrongKey, simulator.UnknownSerial: correction.WrongKey, simulator.NoAuth: correction.NoPermission,
+			simulator.HTML403: "", simulator.HTML502Before: "", simulator.RateLimited: "", simulator.Garbage: correction.WrongKey, simulator.ErrorBefore: "", simulator.ResetBefore: ""} {
+			answer(simulator.Fault{Kind: f})
+			if got := w.Health().Fault; got.Kind != want {
+				t.Errorf("%s: %+v, want %q", f, got, want)
+			}
+			ask(bank.OutOrderNo)
+			kind("fine again", "", "")
+		}
+		answer(simulator.Fault{Kind: simulator.OldTimestamp})
+		kind("an old answer", "", "")
+		w.SetNow(func() time.Time { return time.Now().Add(time.Hour) })
+		ask(bank.OutOrderNo) // 401, for the time
+		kind("a clock that is off", "", "")
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"net/http/httptrace"
 	"net/url"
 	"time"
@@ -30,6 +31,10 @@ type reply struct {
 	// length of the call and whole seconds explain; it means something with signed.
 	signed bool
 	skew   time.Duration
+	// date is the header of that name, which nobody signs; zero without one.
+	date time.Time
+	// clockOff: by the answer's time, signed or not, one of the clocks is too far off.
+	clockOff bool
 }
 
 // do makes one request and takes down what it tells of the clock. Whatever the SDK's error says is reduced to the reply: its
@@ -38,14 +43,30 @@ func (g *Gateway) do(ctx context.Context, c *call, request func(context.Context)
 	start := g.now()
 	r := g.send(ctx, c, request)
 	r.connected = c.connected.Load()
+	now := g.now()
 	if r.signed = !c.stamp.IsZero(); r.signed {
-		now := g.now()
 		r.skew = skew(start, now, c.stamp)
+	}
+	if reading, ok := r.clock(start, now); ok {
+		r.clockOff = reading.skew.Abs() >= correction.RefuseSkew
 		g.mu.Lock()
-		g.health.Skew, g.health.SkewAt = r.skew, now
+		g.clock.add(reading)
 		g.mu.Unlock()
 	}
 	return r
+}
+
+// clock is what an answer says of WeChat's clock: its signed time, or, where it fails for
+// its time or ours, its Date. Then either clock may be the one that is wrong, or the
+// answer an old one, and the Date tells which.
+func (r reply) clock(start, now time.Time) (clockReading, bool) {
+	switch late := errors.Is(r.failure, errSignature) && r.signed || r.remote().Code == "SIGN_ERROR"; {
+	case late && !r.date.IsZero():
+		return clockReading{at: now, skew: skew(start, now, r.date)}, true
+	case r.signed && !late:
+		return clockReading{at: now, skew: r.skew, signed: true}, true
+	}
+	return clockReading{}, false
 }
 
 func (g *Gateway) send(ctx context.Context, c *call, request func(context.Context) (*core.APIResult, error)) reply {
@@ -68,6 +89,9 @@ func (g *Gateway) send(ctx context.Context, c *call, request func(context.Contex
 	// The SDK decodes error bodies into the struct that also holds status and headers,
 	// where the body can overwrite them. Only the response itself is used.
 	r := reply{status: res.Response.StatusCode, requestID: clip(res.Response.Header.Get(consts.RequestID), maxRequestID)}
+	if r.date, _ = http.ParseTime(res.Response.Header.Get("Date")); r.date.Year() < 2000 {
+		r.date = time.Time{}
+	}
 	var refused *core.APIError
 	switch {
 	case err == nil, errors.As(err, &refused):
@@ -136,12 +160,13 @@ func (g *Gateway) Query(ctx context.Context, ref correction.Ref) (correction.Rea
 // repeated once with a new signature: the connection may have been closed by the
 // other side while it was idle.
 func (g *Gateway) ask(ctx context.Context, address string) (r reply) {
+	with := g.clients.Load()
 	for again := range 2 {
 		if again > 0 {
-			g.kept.CloseIdleConnections() // they are as old as the one that was dead
+			with.kept.CloseIdleConnections() // they are as old as the one that was dead
 		}
 		c := &call{signing: correction.NewSigning(g.now())}
-		r = g.do(ctx, c, func(ctx context.Context) (*core.APIResult, error) { return g.query.Get(ctx, address) })
+		r = g.do(ctx, c, func(ctx context.Context) (*core.APIResult, error) { return with.query.Get(ctx, address) })
 		if r.status != 0 || !c.reused.Load() || isTimeout(r.failure) {
 			break
 		}
@@ -155,8 +180,9 @@ func (g *Gateway) Modify(ctx context.Context, ref correction.Ref, body []byte, s
 	start := g.now()
 	c := &call{signing: s}
 	on := g.current()
+	with := g.clients.Load()
 	address := g.hosts[on].url + orders + "/" + url.PathEscape(ref.OutOrderNo) + "/modify"
-	r := g.do(ctx, c, func(ctx context.Context) (*core.APIResult, error) { return g.modify.Post(ctx, address, body) })
+	r := g.do(ctx, c, func(ctx context.Context) (*core.APIResult, error) { return with.modify.Post(ctx, address, body) })
 	a := r.answer(r.connected)
 	a.Took, a.Host = max(0, g.now().Sub(start)), g.name(on)
 	code := ""

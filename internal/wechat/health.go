@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net"
 	"time"
+
+	"correction-console/internal/correction"
 )
 
 // How the main host is probed (domain.md §7, plan 2).
@@ -21,11 +23,13 @@ type Health struct {
 	OnBackup bool
 	Since    time.Time // of the last switch; zero = never switched
 
-	// Skew is how far WeChat's clock is ahead of ours (negative: behind), from the
-	// newest answer with a good signature, also from one that was not used because
-	// its time is too far off.
-	Skew   time.Duration
-	SkewAt time.Time // zero = never measured
+	// Skew is how far WeChat's clock is ahead of ours (negative: behind), by the middle of
+	// the newest answers. SkewSure: there are enough of them to rely on. SkewUnsigned: it
+	// rests on an answer's Date, which is not signed.
+	Skew         time.Duration
+	SkewAt       time.Time // of the newest of them; zero = none in the last half hour
+	SkewSure     bool
+	SkewUnsigned bool
 
 	LastAnswer time.Time // that was WeChat's, refusals included; zero = never
 	// LastFailure is the newest call that did not reach WeChat, whose answer says
@@ -33,6 +37,9 @@ type Health struct {
 	// correction.Code… or, of a modify call, correction.Cause….
 	LastFailure     time.Time
 	LastFailureCode string
+
+	// Fault is why the settings are to be looked at; without a kind there is no reason.
+	Fault correction.SettingsFault
 }
 
 // Health returns how the way to WeChat Pay is now, from memory.
@@ -40,6 +47,8 @@ func (g *Gateway) Health() Health {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	h := g.health
+	middle, sure := g.clock.middle(g.now())
+	h.Skew, h.SkewAt, h.SkewSure, h.SkewUnsigned = middle.skew, middle.at, sure, !middle.at.IsZero() && !middle.signed
 	h.Host, h.OnBackup = g.hosts[g.on].url, g.on > 0
 	return h
 }
@@ -78,7 +87,7 @@ func (g *Gateway) connect(ctx context.Context, h host) error {
 	if !h.secure {
 		return nil
 	}
-	secure := g.tls.Clone()
+	secure := g.clients.Load().tls.Clone()
 	secure.ServerName, _, _ = net.SplitHostPort(h.address)
 	return tls.Client(conn, secure).HandshakeContext(ctx)
 }
@@ -118,6 +127,7 @@ func (g *Gateway) note(ctx context.Context, r reply, code string) {
 	if answered {
 		g.health.LastAnswer = now
 	}
+	g.health.settings(r, now, r.clockOff)
 	if code != "" && !errors.Is(ctx.Err(), context.Canceled) {
 		g.health.LastFailure, g.health.LastFailureCode = now, code
 	}

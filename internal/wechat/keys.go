@@ -108,6 +108,9 @@ func certificates(path string) ([]*x509.Certificate, error) {
 	return out, nil
 }
 
+// ReadSecret reads a key file: a regular one that nobody but its owner may read.
+func ReadSecret(path string) ([]byte, error) { return readKey(path, true) }
+
 func readKey(path string, secret bool) ([]byte, error) {
 	if err := fit(path, os.Stat, secret); err != nil { // before opening: a pipe would block
 		return nil, err

@@ -360,9 +360,15 @@ func requestID(tail string) string {
 	return "08" + strings.ToUpper(token(9)) + "-" + tail
 }
 
+// date sets the header Date by WeChat's clock.
+func (s *Server) date(w http.ResponseWriter) {
+	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
+}
+
 // head sets the headers of a signed answer.
 func (s *Server) head(w http.ResponseWriter, q request, body []byte) {
 	w.Header().Set("Request-ID", requestID("0"))
+	s.date(w)
 	s.sign(w.Header(), s.now(), q.serial, body)
 	if body != nil {
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
@@ -383,6 +389,7 @@ func (s *Server) refuse(w http.ResponseWriter, e *refusal) {
 	}
 	body := marshal(m)
 	w.Header().Set("Request-ID", requestID(e.tail))
+	s.date(w)
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(e.status)
 	w.Write(body)

@@ -2,7 +2,8 @@
 // row buttons act in place. Everything here is a shortcut to what the same form does
 // without script; the server checks and decides all of it again.
 //
-// Rules: what was typed is never lost; an older answer never replaces a newer one;
+// Rules: what was typed is never lost; the form goes on to the next page only as it stands
+// after everything that was pressed before; an older answer never replaces a newer one;
 // figures that no longer belong to what is typed are marked data-stale until the
 // server has answered. Trusted Types forbid parsing text as HTML, so answers are
 // read as documents and their nodes are taken over.
@@ -12,17 +13,29 @@ import { sameParts, takeOver } from "./parts.js";
 const PAUSE = 250; // ms without typing before the server is asked
 const PATIENCE = 20000; // ms until a request counts as unanswered
 
+const AWAY = 10000; // ms in which a form that went on does not go on again
+
 const PROBLEMS = "#problems, [data-error-summary]";
 
 const WORDS = {
-  zh: "暂时连不上服务器，刚才的操作没有完成。填写的内容都还在，请再试一次。",
-  en: "The server cannot be reached, so nothing happened. What you typed is still here. Please try again.",
+  zh: {
+    lost: "暂时连不上服务器，刚才的操作没有完成。填写的内容都还在，请再试一次。",
+    stayed: "暂时连不上服务器，刚才的操作没有完成，所以也没有进入下一步。填写的内容都还在，请核对后再试一次。",
+    waits: "正在等刚才的操作完成，完成后自动继续……",
+  },
+  en: {
+    lost: "The server cannot be reached, so nothing happened. What you typed is still here. Please try again.",
+    stayed: "The server cannot be reached: your last change was not made, so the form did not go on. What you typed is still here. Check it and try again.",
+    waits: "Waiting for your last change to be made; it goes on by itself…",
+  },
 };
 
 let timer = 0;
 let live = null; // the preview that is under way
+let asks = ""; // what it asks about
 let act = null; // the row button that is under way
 let waiting = []; // values of the buttons pressed meanwhile
+let leaving = null; // how the form goes on when all of that is done: the value of its button, "" for the main one
 
 const editorOf = (element) => {
   const form = element?.form ?? element;
@@ -39,7 +52,7 @@ const fieldsOf = (form) => {
 };
 
 // post sends fields and calls done once: with the answer's request, or with null
-// when there was none. An aborted request calls nothing.
+// when there was none, also when the browser stopped loading.
 const post = (url, fields, done) => {
   const xhr = new XMLHttpRequest();
   xhr.open("POST", url);
@@ -50,6 +63,7 @@ const post = (url, fields, done) => {
   xhr.addEventListener("load", () => done(xhr));
   xhr.addEventListener("error", () => done(null));
   xhr.addEventListener("timeout", () => done(null));
+  xhr.addEventListener("abort", () => done(null));
   xhr.send(fields.toString());
   return xhr;
 };
@@ -70,16 +84,23 @@ const markStale = () => {
 
 const stopPreview = () => {
   clearTimeout(timer);
-  live?.abort();
+  const asked = live;
   live = null;
+  asked?.abort();
 };
 
 const preview = (form) => {
   stopPreview();
-  if (act || !form.isConnected) return;
-  const asked = post(form.dataset.live, fieldsOf(form), (answer) => {
+  if (act || leaving !== null || !form.isConnected) return;
+  const fields = fieldsOf(form);
+  asks = fields.toString();
+  const asked = post(form.dataset.live, fields, (answer) => {
     if (asked !== live) return;
     live = null;
+    if (leaving !== null) {
+      leave(form);
+      return;
+    }
     if (answer && (answer.status === 200 || answer.status === 422) && answer.responseXML) takeParts(answer.responseXML);
   });
   live = asked;
@@ -88,6 +109,11 @@ const preview = (form) => {
 const changed = (event) => {
   const form = editorOf(event.target);
   if (!form?.dataset.live || event.isComposing) return;
+  if (leaving !== null) {
+    markStale();
+    return;
+  }
+  if (live && asks === fieldsOf(form).toString()) return; // leaving a field says nothing new
   stopPreview();
   markStale();
   timer = setTimeout(preview, PAUSE, form);
@@ -101,13 +127,14 @@ const again = (event) => {
   timer = setTimeout(preview, PAUSE, form);
 };
 
-const say = (form, text) => {
-  document.querySelector("[data-unreachable]")?.remove();
+const say = (form, text, mark = "data-unreachable") => {
+  document.querySelector("[data-unreachable], [data-waits]")?.remove();
   if (!text) return;
   const box = document.createElement("p");
-  box.className = "notice notice--bad";
-  box.setAttribute("role", "alert");
-  box.setAttribute("data-unreachable", "");
+  const bad = mark === "data-unreachable";
+  box.className = bad ? "notice notice--bad" : "notice";
+  box.setAttribute("role", bad ? "alert" : "status");
+  box.setAttribute(mark, "");
   box.textContent = text;
   form.before(box); // not inside: the form lays its children out in columns
   box.scrollIntoView({ block: "nearest" });
@@ -221,7 +248,7 @@ const takeForm = (form, answer, before, pressed) => {
 
 const carryOut = (form, value) => {
   stopPreview();
-  say(form, "");
+  if (leaving === null) say(form, "");
   const fields = fieldsOf(form);
   fields.set("do", value);
   const before = new Map(namedFields(form).map(([name, element]) => [name, stateOf(element)]));
@@ -233,7 +260,9 @@ const carryOut = (form, value) => {
     const queue = waiting;
     waiting = [];
     if (!answer) {
-      say(form, words());
+      const stayed = leaving !== null;
+      stay(form);
+      say(form, stayed ? words().stayed : words().lost);
       return;
     }
     const page = answer.status === 200 || answer.status === 422 ? answer.responseXML : null;
@@ -242,12 +271,47 @@ const carryOut = (form, value) => {
       return;
     }
     const next = takeForm(form, page, before, pressed);
-    const [first, ...others] = queue;
-    if (first && buttonsOf(next).some((b) => b.value === first)) {
-      carryOut(next, first);
-      waiting = others;
+    if (leaving !== null) rest(next);
+    // A button that is no longer there was pressed twice: what it is for is done.
+    while (queue.length > 0) {
+      const value = queue.shift();
+      if (!buttonsOf(next).some((b) => b.value === value)) continue;
+      waiting = queue;
+      carryOut(next, value);
+      return;
     }
+    if (leaving !== null) leave(next);
   });
+};
+
+const onward = (form) => [...form.elements].filter((e) => e.type === "submit" && (e.name !== "do" || e.value === "discard"));
+
+// rest shows that the form goes on as soon as it can.
+const rest = (form) => {
+  for (const button of onward(form)) button.setAttribute("aria-disabled", "true");
+  form.setAttribute("aria-busy", "true");
+};
+
+// stay takes back that the form goes on.
+const stay = (form) => {
+  leaving = null;
+  for (const button of onward(form)) button.removeAttribute("aria-disabled");
+  form.removeAttribute("aria-busy");
+  say(form, "");
+};
+
+// leave goes on with the form as it stands now.
+const leave = (form) => {
+  const value = leaving;
+  stay(form);
+  const button = onward(form).find((b) => (b.name === "do" ? b.value : "") === value && !b.disabled && !b.hidden);
+  if (button) form.requestSubmit(button);
+};
+
+let gone = -AWAY; // when the form went on
+
+const back = () => {
+  gone = -AWAY;
 };
 
 const submitted = (event) => {
@@ -255,10 +319,26 @@ const submitted = (event) => {
   const button = event.submitter;
   if (!form || event.defaultPrevented) return;
   if (button?.name !== "do" || button.value === "discard") {
-    stopPreview();
+    clearTimeout(timer);
+    if (performance.now() - gone < AWAY) {
+      event.preventDefault(); // a second click
+      return;
+    }
+    if (!act && !live) {
+      gone = performance.now();
+      return;
+    }
+    // What is under way may take a line out, or keep a draft of before: the form goes on
+    // when that has an answer.
+    event.preventDefault();
+    if (leaving !== null) return;
+    leaving = button?.name === "do" ? button.value : "";
+    rest(form);
+    say(form, words().waits, "data-waits");
     return;
   }
   event.preventDefault();
+  if (leaving !== null) return; // pressed too late
   if (act) waiting.push(button.value);
   else carryOut(form, button.value);
 };
@@ -270,6 +350,11 @@ document.addEventListener("focusout", again);
 document.addEventListener("submit", submitted);
 
 // A page that comes back from the browser's memory must not post a second "do".
+window.navigation?.addEventListener("navigateerror", back);
+document.addEventListener("keydown", (event) => event.key === "Escape" && back());
 window.addEventListener("pageshow", () => {
+  back();
   for (const field of document.querySelectorAll("[data-native]")) field.remove();
+  const form = document.querySelector("form[data-editor]");
+  if (form && leaving !== null) stay(form);
 });

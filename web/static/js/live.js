@@ -52,12 +52,15 @@ const tell = (name) => {
 // typedIn also sees what the server has given back after an answer that was not taken.
 const typedIn = (e) => (e.type === "radio" || e.type === "checkbox" ? e.checked : e.value.trim() !== "");
 
+// sentOff reports a field whose form is on its way (once.js): nobody types there any more.
+const sentOff = (e) => e.closest("form[data-sent]") !== null;
+
 // beingTyped reports whether somebody is filling in a form of the part.
 const beingTyped = (part) => {
   const at = document.activeElement;
   return (
-    (part.contains(at) && at.matches("input, textarea, select")) ||
-    [...part.querySelectorAll("input:not([type=hidden]), textarea")].some(typedIn)
+    (part.contains(at) && at.matches("input, textarea, select") && !sentOff(at)) ||
+    [...part.querySelectorAll("input:not([type=hidden]), textarea")].some((e) => !sentOff(e) && typedIn(e))
   );
 };
 
@@ -136,7 +139,10 @@ const ask = () => {
   xhr.addEventListener("load", () => answered(xhr));
   xhr.addEventListener("error", () => answered(null));
   xhr.addEventListener("timeout", () => answered(null));
-  xhr.addEventListener("abort", () => (asked = null));
+  xhr.addEventListener("abort", () => {
+    asked = null; // Esc stops it as well
+    plan();
+  });
   asked = xhr;
   xhr.send();
 };

@@ -36,6 +36,9 @@ func MinusPercent(permille int) string { return "−" + Percent(permille) }
 
 // Lowered prints by how much of base a reduction is, as a reduction.
 func Lowered(reduction, base correction.Fen) string {
+	if reduction.IsHidden() {
+		return reduction.String()
+	}
 	return MinusPercent(correction.Permille(reduction, base))
 }
 

@@ -39,7 +39,7 @@ func TestStateBadge_ShowsClassShapeAndWord(t *testing.T) {
 	for s, class := range map[correction.State]string{
 		correction.Prepared: "draft", correction.Claimed: "ready", correction.Sending: "ready", correction.Applied: "applied",
 		correction.Rejected: "rejected", correction.NotSent: "rejected", correction.NotApplied: "rejected", correction.Unknown: "unknown",
-		correction.NeedsPerson: "unknown", correction.Stale: "mute", correction.Expiry: "mute", correction.Withdrawn: "mute",
+		correction.NeedsPerson: "unknown", correction.Stale: "mute", correction.Expiry: "mute", correction.Withdrawn: "mute", correction.Void: "mute",
 	} {
 		got := render(t, s, false)
 		if !strings.Contains(got, `class="state state--`+class+`"`) || !strings.Contains(got, i18n.StateWord(s).ZH) ||

@@ -21,6 +21,7 @@ type Page struct {
 	KeysOff bool
 	Path    string // path and query of this page, for switches that return to it
 	Flash   string // result of the last request, already in the page's language
+	Warned  bool   // it is not what the person wanted
 	Now     time.Time
 	Zone    *time.Location
 	Version string

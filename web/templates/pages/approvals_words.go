@@ -22,6 +22,8 @@ type ApprovalsProps struct {
 	NoAmounts              bool
 	Lowered                int // reduction in thousandths of the base
 	Form                   DecisionForm
+	CanCheck               bool   // the order may be read now
+	CheckFailed            string // code of the error of the last "check now", empty if none
 }
 
 // DecisionForm is a decision as typed.
@@ -31,6 +33,7 @@ type DecisionForm struct {
 	BadTotal         bool              // the typed total is not the one that was asked for
 	Moved            bool              // it was not taken: somebody was faster
 	Decided          *correction.Holder
+	Refused          string // code of the error: the person may not, as it turned out
 }
 
 // asRecord is the case as the correction's page knows it, for the parts that both have.
@@ -46,16 +49,11 @@ func (p ApprovalsProps) decides() bool { return p.Case.Judgement.May && p.waits(
 
 func (p ApprovalsProps) waits() bool { return p.Case.Correction.State == correction.Awaiting }
 
-// blind reports whether the new total is kept from who decides.
-func (p ApprovalsProps) blind() bool {
-	return p.waits() && p.Case.Judgement.Blind && p.Case.Judgement.Approve
-}
+// blind reports whether the new total is kept from who looks.
+func (p ApprovalsProps) blind() bool { return p.Case.Correction.Veiled() }
 
-// hides reports whether a row of the queue keeps its new total from who decides.
-func (p ApprovalsProps) hides(s correction.Summary) bool {
-	_, top := correction.TierOf(p.Tiers, s.Reduction())
-	return top && s.State == correction.Awaiting
-}
+// types reports whether the person types the new total to approve it.
+func (p ApprovalsProps) types() bool { return p.Case.Judgement.Blind && p.Case.Judgement.Approve }
 
 func (p ApprovalsProps) head() string {
 	n := len(p.Queue.Waiting)
@@ -94,6 +92,49 @@ func (p ApprovalsProps) applicant() string {
 	s := p.Page.F("%s，30 天改了 %d 笔", "%s, %d in 30 days", c.Correction.AuthorName, c.Confirmed)
 	if c.Wrong > 0 {
 		s += p.Page.F("，复核有误 %d 笔", ", %d found wrong", c.Wrong)
+	}
+	return s
+}
+
+// author says how the agent's account stands now, when that is not as it should be.
+func (p ApprovalsProps) author() string {
+	a := p.Case.Author
+	switch {
+	case a.Disabled:
+		return p.Page.T("账号已停用", "The account is disabled")
+	case !(correction.Actor{Role: a.Role}).Can(correction.Correct):
+		return p.Page.F("现在的角色是%s，不能改价", "Now %s, who may not correct", i18n.RoleWord(a.Role).In(p.Page.Lang))
+	case !a.Scope.Allows(p.Case.Correction.Ref.SubMchID):
+		return p.Page.T("已不再负责这家商户", "No longer responsible for this merchant")
+	}
+	return ""
+}
+
+// forbidden says what no longer permits the correction; empty when nothing does.
+func (p ApprovalsProps) forbidden() string {
+	if !p.waits() {
+		return ""
+	}
+	return i18n.BreachTexts(p.Page.Lang, p.Case.Judgement.Breach)
+}
+
+// mayApprove reports whether approving is offered.
+func (p ApprovalsProps) mayApprove() bool { return p.Case.Judgement.Approve && p.forbidden() == "" }
+
+// lowered says by how much the order was lowered before, where that decides about limits
+// and tiers; empty when it was not.
+func (p ApprovalsProps) lowered() string {
+	c, f := p.Case.Correction, p.Case.Judgement.Firsts
+	before := max(0, f.Anyone-c.Base.Total)
+	if before == 0 {
+		return ""
+	}
+	if p.blind() {
+		return p.Page.F("这笔订单之前已少收 %s，分档从第一次改价前的 %s 算起", "The order was lowered by %s before; tiers count from %s, before its first correction", before, f.Anyone)
+	}
+	s := p.Page.F("这笔订单之前已少收 %s，连这次一共 %s，分档按一共的算", "The order was lowered by %s before, %s with this one; tiers go by the sum", before, correction.GivenUp(f.Anyone, c.Base.Total, c.Target))
+	if own := max(0, f.Approver-c.Base.Total); own > 0 {
+		s += p.Page.F("；从你第一次经手起是 %s，你的上限按这个算", "; %s since the first one that you made or approved, which counts for your limit", correction.GivenUp(f.Approver, c.Base.Total, c.Target))
 	}
 	return s
 }
@@ -164,8 +205,24 @@ func (p ApprovalsProps) spent(s correction.Spent) string {
 
 func (p ApprovalsProps) times(n int) string { return p.Page.F("%d 笔", "%d", n) }
 
-// unmoved reports whether the order was just read and is as it was.
-func (p ApprovalsProps) unmoved() bool { return p.Case.Since.Now != nil && !p.Case.Since.Voided }
+// unmoved reports whether the order was read since, is as it was, and no later reading
+// failed.
+func (p ApprovalsProps) unmoved() bool {
+	return p.Case.Since.Now != nil && p.Case.Since.Unreadable == ""
+}
+
+// readText says how old what is known of the order is. It is read again before anything
+// is sent.
+func (p ApprovalsProps) readText() string {
+	since := p.Case.Since
+	switch {
+	case since.Unreadable != "":
+		return p.Page.F("%s 没有读到订单，看到的是之前的样子。批准时会再读一次，变了就不会发送。", "At %s the order could not be read; this is how it was before. It is read again before anything is sent, and nothing is sent if it changed.", p.Page.Clock(since.AskedAt))
+	case since.Now == nil:
+		return p.Page.T("提交以后还没有再读过订单，系统每几分钟读一次。批准时会再读，变了就不会发送。", "The order has not been read since it was submitted; that happens every few minutes. It is read again before anything is sent, and nothing is sent if it changed.")
+	}
+	return p.Page.F("%s 读到的订单没有变化（%s前）。批准时会再读一次。", "Read at %s, %s ago: the order is as it was. It is read again before anything is sent.", p.Page.Clock(since.ReadAt), p.waited(since.ReadAt))
+}
 
 // ownLimit is what the person may approve.
 func (p ApprovalsProps) ownLimit() string {
@@ -181,16 +238,32 @@ func (p ApprovalsProps) ownLimit() string {
 	return p.Page.T("你的上限：", "Your limit: ") + out
 }
 
+// refused says why the person may not decide as they wanted.
+func (p ApprovalsProps) refused() string {
+	j := p.Case.Judgement
+	j.Why = p.Form.Refused
+	return i18n.JudgeText(p.Page.Lang, j)
+}
+
 func (p ApprovalsProps) textProblem() string {
 	return wordsProblem(p.Page, p.Form.Problem, p.Page.T("写一句理由，申请人要看到", "Say why: the agent reads it"))
 }
 
 func (p ApprovalsProps) totalProblem() string {
-	return p.Page.T("和申请的金额不一样，没有批准。核对明细再输入一次；不同意这个数就退回", "That is not the total asked for, so nothing is approved. Check the lines and type it again, or return it if you disagree")
+	left := correction.MaxTries - p.Case.Judgement.Wrong
+	switch {
+	case left <= 0:
+		return p.Page.T("和申请的金额不一致，没有批准", "That is not the total asked for, so nothing is approved")
+	case left == 1:
+		return p.Page.T("和申请的金额不一致，没有批准。只剩 1 次：再不一致，这一笔就由别的主管决定", "That is not the total asked for, so nothing is approved. One try is left; after that another supervisor decides")
+	}
+	return p.Page.F("和申请的金额不一致，没有批准，还能输入 %d 次。核对明细再输入；不同意就退回", "That is not the total asked for, so nothing is approved; %d tries are left. Check the lines and type it again, or return it if you disagree", left)
 }
 
 func (p ApprovalsProps) problems() []components.SummaryItem {
 	switch {
+	case p.Form.BadTotal && !p.decides():
+		return []components.SummaryItem{{Text: p.totalProblem()}}
 	case p.Form.BadTotal:
 		return []components.SummaryItem{{Href: "#typed_total", Text: p.totalProblem()}}
 	case p.Form.Problem != "":
@@ -201,8 +274,11 @@ func (p ApprovalsProps) problems() []components.SummaryItem {
 
 // lapsedText says why an approval lapsed.
 func (p ApprovalsProps) lapsedText(s correction.Summary) string {
-	if s.State == correction.Expiry {
+	switch s.State {
+	case correction.Expiry:
 		return p.Page.F("%s 过了 24 小时", "after 24 hours, at %s", p.Page.Clock(s.ChangedAt))
+	case correction.Void:
+		return p.Page.F("%s 起规则或权限不允许", "no longer permitted, since %s", p.Page.Clock(s.ChangedAt))
 	}
 	return p.Page.F("%s 发现订单变了", "the order changed, seen at %s", p.Page.Clock(s.ChangedAt))
 }

@@ -23,7 +23,7 @@ func (p CorrectionProps) stored() correction.Correction {
 	return c
 }
 
-func (p CorrectionProps) reduction() correction.Fen { return p.C.Base.Total - p.target() }
+func (p CorrectionProps) reduction() correction.Fen { return p.stored().Reduction() }
 
 func (p CorrectionProps) open() bool { return p.C.State == correction.Prepared }
 
@@ -101,6 +101,8 @@ func (p CorrectionProps) look() (kind, icon string) {
 		return "bad", "cross"
 	case correction.Stale:
 		return "warn", "warn"
+	case correction.Void:
+		return "warn", "lock"
 	}
 	return "", "bar"
 }
@@ -141,7 +143,7 @@ type diffRow struct {
 
 // delta is what the row does to the total.
 func (r diffRow) delta() correction.Fen {
-	if r.discount {
+	if r.discount && !r.Delta().IsHidden() {
 		return -r.Delta()
 	}
 	return r.Delta()
@@ -303,6 +305,8 @@ func eventLook(c correction.Correction, e correction.Event) (class, icon string)
 		return "timeline__mark timeline__mark--warn", "warn"
 	case correction.Rejected, correction.NotApplied, correction.NotSent:
 		return "timeline__mark", "cross"
+	case correction.Void:
+		return "timeline__mark timeline__mark--warn", "lock"
 	}
 	return "timeline__mark", "bar"
 }
@@ -318,7 +322,9 @@ func (p CorrectionProps) span(d time.Duration) string {
 // internals is the record in the words of the program, for those who may see it.
 func (p CorrectionProps) internals() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "body sha256  %s\n", hex.EncodeToString(p.C.BodySHA256[:]))
+	if !p.C.Veiled() {
+		fmt.Fprintf(&b, "body sha256  %s\n", hex.EncodeToString(p.C.BodySHA256[:]))
+	}
 	fmt.Fprintf(&b, "base sha256  %s\n", hex.EncodeToString(p.C.BaseSHA256[:]))
 	for _, e := range p.C.Events {
 		d := e.Detail

@@ -1,6 +1,10 @@
 package pages
 
 import (
+	"strings"
+	"time"
+	"unicode"
+
 	"correction-console/internal/i18n"
 	"correction-console/web/templates/components"
 )
@@ -33,9 +37,9 @@ func (p ErrorProps) words() errorWords {
 
 func (p ErrorProps) cause() errorWords {
 	switch p.Problem {
-	case ErrorUnreachable, ErrorRefused, ErrorUnverified, ErrorUnreadable, ErrorSettings:
+	case ErrorUnreachable, ErrorRefused, ErrorUnverified, ErrorUnreadable, ErrorSettings, ErrorBeyondBound:
 		return p.upstream()
-	case ErrorPending, ErrorBusy, ErrorTokenWrong, ErrorBaseUnknown, ErrorNotCorrectable, ErrorNoRecord, ErrorReadOnly, ErrorRetried, ErrorSecondPerson, ErrorMoved:
+	case ErrorPending, ErrorBusy, ErrorTokenWrong, ErrorBaseUnknown, ErrorNotCorrectable, ErrorNoRecord, ErrorReadOnly, ErrorRetried, ErrorSecondPerson, ErrorOwnApproval, ErrorVeiled, ErrorMoved:
 		return p.midway()
 	}
 	return p.request()
@@ -71,6 +75,13 @@ func (p ErrorProps) request() errorWords {
 			What:  t("它不在你的角色或可见范围里。", "It is not part of your role or your scope."),
 			Do:    []string{t("工作上需要的话，请主管代办，或者请运维调整你的角色。", "If your work needs it, ask a supervisor to do it, or the operator to change your role.")},
 		}
+	case ErrorWholeScope:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "lock",
+			Title: t("这要能管全部商户的人来做", "This takes somebody who is for all merchants"),
+			What:  t("它对全部商户都有影响，而你只管其中一部分。什么都没有改。", "It concerns all merchants, and you are for some of them. Nothing was changed."),
+			Do:    []string{t("请一位能管全部商户的同事来做，或者请运维调整你的商户范围。", "Ask a colleague who is for all merchants, or ask the operator to change your scope.")},
+		}
 	case ErrorMethod:
 		return errorWords{
 			Kind: components.NoticeWarn, Icon: "bar",
@@ -88,12 +99,73 @@ func (p ErrorProps) request() errorWords {
 				t("还是这样的话，把下面的编号告诉运维。", "If it happens again, tell the operator the number below."),
 			},
 		}
+	case ErrorQuery:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "warn",
+			Title: t("没看懂网址里的条件", "The conditions in the address are not understood"),
+			What:  p.queryText(),
+			Do: []string{
+				t("为了不把条件漏掉，这里什么都没有列出。不带条件打开页面，再选一次。", "Nothing is shown, so that no condition is silently left out. Open the page without conditions and choose them again."),
+				t("网址是别人发来的，请他重新复制一次。", "If somebody sent you the address, ask them to copy it again."),
+			},
+		}
+	case ErrorTooFast:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "hourglass",
+			Title: t("查得太快了，歇一下再查", "That was too many look-ups; wait a moment"),
+			What:  p.Page.F("一分钟里查的订单到了上限，这一笔没有查。%s后可以再查。", "You reached the number of orders that may be looked up in a minute, so this one was not read. You can go on in %s.", WaitText(p.Page.Lang, p.Wait)),
+			Do:    []string{t("已经打开的订单和填了一半的修改不受影响，可以接着做。", "Orders and forms that are open already are not affected: you can go on with them.")},
+		}
+	case ErrorTooMany:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "hourglass",
+			Title: t("操作太快了，歇一下再来", "That was too fast; wait a moment"),
+			What:  p.Page.F("一分钟里提交的次数到了上限，这一次没有处理。%s后可以再来。", "You reached the number of times that something may be submitted in a minute, so this one was not carried out. You can go on in %s.", WaitText(p.Page.Lang, p.Wait)),
+			Do:    []string{t("退回上一页，等一会儿再提交一次。", "Go back one page, wait, and submit it once more.")},
+		}
+	case ErrorSearching:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "hourglass",
+			Title: t("现在同时查的人太多", "Too many are searching at this moment"),
+			What:  t("不选商户要一家一家去问微信，这里排着队。", "Without a merchant, WeChat has to be asked about one after the other, and there is a queue."),
+			Do:    []string{t("选好商户再查，马上就能查到。", "Choose the merchant and look again: that is answered at once.")},
+		}
 	case ErrorTooLarge:
 		return errorWords{
 			Kind: components.NoticeWarn, Icon: "warn",
 			Title: t("提交的内容太多", "Too much was submitted"),
 			What:  t("超出了一次能接收的大小。", "It is larger than what can be taken at once."),
 			Do:    []string{t("退回上一页，缩短备注或减少行数后再提交。", "Go back one page, shorten the note or remove lines, and submit again.")},
+		}
+	case ErrorHost:
+		w := errorWords{
+			Kind: components.NoticeWarn, Icon: "lock",
+			Title: t("改价台不在这个地址", "The console is not at this address"),
+			What:  t("它没有用这个域名，为了安全不在这里打开。", "It does not go by this name and, to be safe, does not open here."),
+			Retry: t("打开正确的地址", "Open the right address"),
+		}
+		if p.PublicURL == "" {
+			w.Do = []string{t("请运维告诉你正确的地址；或者请运维把浏览器用的地址设到 CONSOLE_PUBLIC_URL。", "Ask the operator for the right address, or to set CONSOLE_PUBLIC_URL to the address that browsers use.")}
+			return w
+		}
+		w.Do = []string{
+			p.Page.F("正确的地址是 %s，请用它打开，并更新收藏夹。", "The right address is %s. Use it, and update your bookmark.", p.PublicURL),
+			t("如果别人给你的就是现在这个地址，告诉运维。", "If somebody gave you the present address, tell the operator."),
+		}
+		return w
+	case ErrorCrowded:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "clock",
+			Title: t("现在访问的请求太多", "Too many requests at the moment"),
+			What:  t("为了不影响正在处理的改价，这次没有处理。", "It was not carried out, so that corrections under way are not held up."),
+			Do:    []string{t("过几秒再试一次。", "Try again in a few seconds.")},
+		}
+	case ErrorSlow:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "clock",
+			Title: t("提交的内容没有及时传完", "What was submitted did not arrive in time"),
+			What:  t("网络太慢或者中途断了，所以没有处理。", "The network is too slow or broke off, so it was not carried out."),
+			Do:    []string{t("退回上一页，检查网络后再提交。", "Go back one page, check the network and submit again.")},
 		}
 	case ErrorCrossSite:
 		return errorWords{
@@ -114,6 +186,39 @@ func (p ErrorProps) request() errorWords {
 			t("还是这样的话，把下面的编号告诉运维。", "If it happens again, tell the operator the number below."),
 		),
 	}
+}
+
+// queryText says what in a query is not understood.
+func (p ErrorProps) queryText() string {
+	name := shortened(visible(p.Parameter))
+	switch p.Query {
+	case QueryUnknown:
+		return p.Page.F("这个页面没有“%s”这个条件。", "This page has no condition “%s”.", name)
+	case QueryTwice:
+		return p.Page.F("条件“%s”给了不止一次。", "The condition “%s” is given more than once.", name)
+	case QueryValue:
+		return p.Page.F("条件“%s”的值不对。", "The value of the condition “%s” is not right.", name)
+	}
+	return p.Page.T("问号后面的部分读不出来，可能没有复制完整，或者里面有 ; 和多余的 %。", "The part after the question mark cannot be read. It may not have been copied whole, or holds a “;” or a stray “%”.")
+}
+
+// visible leaves what can be seen of a text that somebody made up.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+}
+
+// WaitText is a time to wait, in words, rounded up to seconds.
+func WaitText(l i18n.Lang, d time.Duration) string {
+	n := max(1, int((d+time.Second-1)/time.Second))
+	if n == 1 {
+		return l.T("1 秒", "1 second")
+	}
+	return l.F("%d 秒", "%d seconds", n)
 }
 
 // afterDoubt puts a look at the log first where something may have been sent.
@@ -168,6 +273,13 @@ func (p ErrorProps) upstream() errorWords {
 			Title: t("收到的应答看不懂", "The answer makes no sense"),
 			What:  t("它不是微信支付接口该有的样子，可能是中间的网络设备给的，没有采用。", "It is not what WeChat Pay's interface answers, perhaps it came from a network device in between. It was not used."),
 			Do:    []string{t("一分钟后再试。", "Try again in a minute."), tell, callBack},
+			Say:   say,
+		}
+	case ErrorBeyondBound:
+		return errorWords{
+			Title: t("这笔订单的金额超出了范围", "An amount of this order is out of bounds"),
+			What:  i18n.BeyondText(p.Page.Lang, p.Amount),
+			Do:    []string{t("核对订单号，请商户在商户系统里查这笔订单。", "Check the number, and have the merchant look the order up in the merchant system."), tell, callBack},
 			Say:   say,
 		}
 	case ErrorSettings:
@@ -243,9 +355,9 @@ func (p ErrorProps) midway() errorWords {
 		return errorWords{
 			Kind: components.NoticeWarn, Icon: "lock",
 			Title: t("改价已暂停", "Corrections are paused"),
-			What:  t("记录所在的磁盘快满了或者出错了。留不下记录，就不发给微信。", "The disk of the record is nearly full or failed. What cannot be put on record is not sent to WeChat."),
+			What:  i18n.ReadOnlyWhy(p.Concern).In(p.Page.Lang),
 			Do: []string{
-				t("告诉运维：改价已暂停，要处理磁盘。", "Tell the operator that corrections are paused because of the disk."),
+				i18n.ReadOnlyTell(p.Concern).In(p.Page.Lang),
 				t("查订单、看记录不受影响。恢复以后再改。", "Orders and the log can be read as usual. Correct the order when they are open again."),
 			},
 			Say: t("系统正在维护，现在还改不了。恢复以后我马上处理，给您回电。", "Our system is under maintenance, so it cannot be changed right now. I will see to it as soon as it is back and call you."),
@@ -264,6 +376,22 @@ func (p ErrorProps) midway() errorWords {
 			Title: t("这要另一位主管来做", "This takes another supervisor"),
 			What:  t("提出改价的人不能核对自己的改价；提出结论的人也不能自己同意。", "Nobody checks their own correction, and nobody agrees with their own finding."),
 			Do:    []string{t("请另一位主管打开这笔改价来核对。", "Ask another supervisor to open the correction and check it.")},
+			Retry: t("看这笔改价", "See the correction"),
+		}
+	case ErrorOwnApproval:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "lock",
+			Title: t("你批准的改价要别的主管来核对", "You approved it; another supervisor checks it"),
+			What:  t("批准的人不复核自己批准的改价，也不算人工核对的第二个人。", "Who approved a correction neither reviews it nor counts as the second person of its manual check."),
+			Do:    []string{t("请别的主管打开这笔改价。没有别的主管能做时，你才可以，记录会写明。", "Ask another supervisor to open it. Only where there is none may you, and the record says so.")},
+			Retry: t("看这笔改价", "See the correction"),
+		}
+	case ErrorVeiled:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "lock",
+			Title: t("金额不显示，要等有人决定", "The amount is hidden until somebody has decided"),
+			What:  t("这笔改价金额大，可能做决定的人事先看不到金额；证明和原文里有金额。", "The amount is large. Whoever may decide does not see it before, and the proof holds it."),
+			Do:    []string{t("决定以后再来下载。审计现在就能下载。", "Come back after the decision. The auditor can download it now.")},
 			Retry: t("看这笔改价", "See the correction"),
 		}
 	case ErrorMoved:

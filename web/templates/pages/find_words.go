@@ -57,6 +57,17 @@ func (p HomeProps) answer() findAnswer {
 			Title: f("有 %d 笔订单用了这个订单号", "%d orders have this number", len(p.Find.Choices)),
 			Lines: []string{t("不同商户的订单号可能相同。跟客户核对一下是哪家的，再打开。", "Numbers may repeat between merchants. Ask the customer which one it is, then open it.")},
 		}
+	case FindTooFast:
+		return findAnswer{
+			Title: t("查得太快了，歇一下再查", "That was too many look-ups; wait a moment"),
+			Lines: []string{f("一分钟里查的订单到了上限，这一笔没有查。%s后可以再查。", "You reached the number of orders that may be looked up in a minute, so this one was not looked up. You can go on in %s.", WaitText(p.Page.Lang, p.Find.Wait))},
+		}
+	case FindSearching:
+		return findAnswer{
+			Title:    t("现在同时查的人太多，请先选商户", "Too many are searching at this moment: choose a merchant"),
+			Lines:    []string{t("不选商户要一家一家去问微信，这里排着队。选好商户再查，马上就能查到。", "Without a merchant, WeChat has to be asked about one after the other, and there is a queue. With one, the answer comes at once.")},
+			Merchant: true,
+		}
 	case FindBadMerchant:
 		return findAnswer{
 			Title:    t("商户号不对", "The merchant number is not right"),

@@ -102,7 +102,7 @@ func (p FormProps) asksTotalField() bool {
 	c := p.Summary.Checked
 	return p.NoAmounts || !c.Summed && len(c.Lines) > 0 &&
 		!slices.ContainsFunc(c.Problems, func(n correction.Notice) bool {
-			return strings.HasSuffix(n.Field, ".amount") && n.Code != correction.BadContent
+			return n.AmountUnread()
 		})
 }
 
@@ -171,12 +171,15 @@ func (p FormProps) was(list string, r Row, part string) string {
 	if r.Kind == correction.Added || r.Kind == correction.Removed {
 		return ""
 	}
+	if text := p.clashAt(fieldName(list, r.Form.Index, part)); text != "" {
+		return text
+	}
 	was, now := "", ""
 	switch part {
 	case "name":
-		was, now = r.Was.Name, strings.TrimSpace(r.Form.Name)
+		was, now = r.Was.Name, correction.TrimBlank(r.Form.Name)
 	case "description":
-		was, now = r.Was.Description, strings.TrimSpace(r.Form.Description)
+		was, now = r.Was.Description, correction.TrimBlank(r.Form.Description)
 	case "count":
 		was, now = lineCount(r.Was), correction.HalfWidth(r.Form.Count)
 		if r.Was.Count <= 1 && (now == "" || now == "1") {
@@ -184,7 +187,7 @@ func (p FormProps) was(list string, r Row, part string) string {
 		}
 	case "amount":
 		f, err := correction.ParseYuan(r.Form.Amount)
-		if err == nil && r.Was.HasAmount && f == r.Was.Amount || !r.Was.HasAmount && strings.TrimSpace(r.Form.Amount) == "" {
+		if err == nil && r.Was.HasAmount && f == r.Was.Amount || !r.Was.HasAmount && correction.TrimBlank(r.Form.Amount) == "" {
 			return ""
 		}
 		now = "?"
@@ -244,7 +247,7 @@ func (p FormProps) nameOptions(name string) []string {
 }
 
 func (p FormProps) reasonLength() int {
-	return utf8.RuneCountInString(strings.TrimSpace(p.Form.Reason))
+	return utf8.RuneCountInString(correction.TrimBlank(p.Form.Reason))
 }
 
 func (p FormProps) noteNeeded() bool { return p.Summary.Checked.Reason.NeedsNote }
@@ -256,11 +259,76 @@ func (p FormProps) listTitle(list string) string { return i18n.FieldLabel(p.Page
 func (p FormProps) listNote(list string) string {
 	switch {
 	case list == listDiscounts && p.NoAmounts:
-		return p.Page.T("总额直接填写，优惠不再另算。删掉的优惠不会再发给微信。", "The total is entered by itself. A removed discount is no longer sent to WeChat.")
+		return p.Page.T("明细没有金额，优惠也不能带金额；总额直接填写。移除的优惠不会再发给微信。", "No line has an amount, so no discount may have one; the total is entered by itself. A removed discount is no longer sent to WeChat.")
 	case list == listDiscounts:
 		return p.Page.T("从明细合计中减去。删掉的优惠不会再发给微信。", "Taken off the lines total. A removed discount is no longer sent to WeChat.")
 	case p.NoAmounts:
 		return p.Page.T("不单列每行金额，总额直接填写。说明要和新总额对得上。", "No amount for each line: enter the total by itself, and make the descriptions fit it.")
 	}
 	return p.Page.T("填每行的合计金额。数量只用于展示，不参与计算。", "Enter the total of each line. Count is shown to the customer and multiplies nothing.")
+}
+
+// clashAt says what is in conflict at a field, or at a row as a whole; empty when nothing is.
+func (p FormProps) clashAt(field string) string {
+	for _, c := range p.Clashes {
+		if c.Field == field {
+			return p.clashText(c)
+		}
+	}
+	return ""
+}
+
+func (p FormProps) clashText(c correction.Clash) string {
+	amount := c.Field == "total_amount" || strings.HasSuffix(c.Field, ".amount") || c.Kind != correction.BothChanged
+	show := func(s string) string {
+		switch {
+		case s == "":
+			return p.Page.T("（空）", "(empty)")
+		case amount:
+			return "¥" + s
+		}
+		return s
+	}
+	switch c.Kind {
+	case correction.YoursRemoved:
+		if c.Then == c.Now {
+			return p.Page.T("你移除了，订单后来改过这一行", "you removed it; the order changed this line since")
+		}
+		return p.Page.F("你移除了，订单后来从 %s 改成 %s", "you removed it; the order changed it from %s to %s", show(c.Then), show(c.Now))
+	case correction.TheirsGone:
+		return p.Page.T("订单里已经没有这一行，你改过，所以留着", "the order has this line no more; you had changed it, so it is kept")
+	}
+	if c.Then == "" {
+		return p.Page.F("订单现在是 %s", "the order has %s now", show(c.Now))
+	}
+	return p.Page.F("订单从 %s 改成了 %s", "the order went from %s to %s", show(c.Then), show(c.Now))
+}
+
+func (p FormProps) clashLabel(c correction.Clash) string {
+	label := i18n.FieldLabel(p.Page.Lang, c.Field)
+	list, rest, row := strings.Cut(c.Field, ".")
+	if number, _, part := strings.Cut(rest, "."); row && !part {
+		n, _ := strconv.Atoi(number)
+		label = i18n.RowLabel(p.Page.Lang, list, n)
+	}
+	if c.Name != "" {
+		label += " · " + c.Name
+	}
+	return label
+}
+
+// clashAnchor is where on the page a conflict is put right.
+func (p FormProps) clashAnchor(c correction.Clash) string {
+	list, rest, row := strings.Cut(c.Field, ".")
+	if !row {
+		return c.Field
+	}
+	number, part, ok := strings.Cut(rest, ".")
+	switch {
+	case ok && (part != "count" || list == listDiscounts || p.showsCount()):
+		return c.Field
+	case ok || c.Kind == correction.TheirsGone:
+		return list + "." + number + ".description"
+	}
+	return list
 }

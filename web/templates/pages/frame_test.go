@@ -67,10 +67,10 @@ func frameLog(l i18n.Lang, rows int) pages.LogProps {
 }
 
 var frameErrors = []pages.ErrorProblem{
-	pages.ErrorNotFound, pages.ErrorForbidden, pages.ErrorMethod, pages.ErrorBadRequest, pages.ErrorTooLarge, pages.ErrorCrossSite,
-	pages.ErrorUnreachable, pages.ErrorRefused, pages.ErrorUnverified, pages.ErrorUnreadable, pages.ErrorSettings, pages.ErrorNoRecord, pages.ErrorPending,
+	pages.ErrorNotFound, pages.ErrorForbidden, pages.ErrorWholeScope, pages.ErrorMethod, pages.ErrorBadRequest, pages.ErrorTooLarge, pages.ErrorHost, pages.ErrorCrowded, pages.ErrorSlow, pages.ErrorCrossSite,
+	pages.ErrorUnreachable, pages.ErrorRefused, pages.ErrorUnverified, pages.ErrorUnreadable, pages.ErrorBeyondBound, pages.ErrorSettings, pages.ErrorNoRecord, pages.ErrorPending,
 	pages.ErrorBaseUnknown, pages.ErrorBusy, pages.ErrorTokenWrong, pages.ErrorNotCorrectable, pages.ErrorReadOnly, pages.ErrorRetried, pages.ErrorSecondPerson,
-	pages.ErrorMoved, pages.ErrorInternal,
+	pages.ErrorOwnApproval, pages.ErrorVeiled, pages.ErrorMoved, pages.ErrorInternal,
 }
 
 // frameSamples are the pages in all their cases, by a name for each.
@@ -83,7 +83,8 @@ func frameSamples(l i18n.Lang) map[string]templ.Component {
 		out["signin-"+string(problem)] = pages.SignIn(pages.SignInProps{Page: door, Username: "lin", Problem: problem, Wait: 61 * time.Second})
 	}
 	out["signin-expired"] = pages.SignIn(pages.SignInProps{Page: door, Expired: true})
-	out["signin-kept"] = pages.SignIn(pages.SignInProps{Page: door, Username: "lin", Expired: true, Kept: "reason=a%26b", KeptPath: "/orders/1/2/correction"})
+	out["signin-kept"] = pages.SignIn(pages.SignInProps{Page: door, Username: "lin", Expired: true, Kept: "c2VhbGVk"})
+	out["signin-dropped"] = pages.SignIn(pages.SignInProps{Page: door, Username: "lin", Expired: true, Dropped: true, Next: "/orders/1/2/correction"})
 
 	home := pages.HomeProps{Page: framePage(l, i18n.Text{ZH: "我的", EN: "Mine"}, layout.NavMine), CanFind: true, Merchants: frameMerchants,
 		Attention: frameRows(5), Recent: frameRows(12)}
@@ -318,7 +319,7 @@ func TestSignIn_DoesNotTellWhichWasWrong(t *testing.T) {
 func TestSignIn_CarriesWhatWasTyped(t *testing.T) {
 	t.Parallel()
 	page := renderPage(t, frameSamples(i18n.ZH)["signin-kept"])
-	for _, want := range []string{`name="kept" value="reason=a%26b"`, `name="kept_path" value="/orders/1/2/correction"`} {
+	for _, want := range []string{`name="kept" value="c2VhbGVk"`, "你本人登录"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%s is missing", want)
 		}

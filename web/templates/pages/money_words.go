@@ -14,6 +14,8 @@ import (
 // nothing.
 func delta(f correction.Fen) string {
 	switch {
+	case f.IsHidden():
+		return f.String()
 	case f < 0:
 		return (-f).Minus()
 	case f > 0:

@@ -114,7 +114,7 @@ func (p MovedProps) cell(t trio, l *correction.Line) (amount, more string) {
 }
 
 func (p MovedProps) obstacle() i18n.ObstacleWords {
-	return i18n.Obstacle(p.Page.Lang, p.Obstacle, i18n.ObstacleFacts{Paid: p.Now.Collection.Paid, Total: p.Now.Total, State: i18n.StateCodes(p.Now)})
+	return i18n.Obstacle(p.Page.Lang, p.Obstacle, i18n.FactsOf(p.Now))
 }
 
 // pointless reports whether the order already is at or below what was asked for.

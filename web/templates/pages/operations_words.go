@@ -32,7 +32,10 @@ func (p OperationsProps) checks() []check {
 	if !p.KnowsMachine {
 		return nil
 	}
-	out := []check{p.answers(), p.hosts(), p.clock(), p.disk(), p.database(), p.journal(), p.checkpoints(), p.results(), p.aftermath()}
+	out := []check{p.answers(), p.hosts(), p.clock(), p.disk(), p.database(), p.journal(), p.checkpoints(), p.olderCopies(), p.results(), p.aftermath()}
+	if p.Machine.ReloadFault != "" {
+		out = append(out, p.keys())
+	}
 	slices.SortStableFunc(out, func(a, b check) int { return int(a.level - b.level) })
 	return out
 }
@@ -60,6 +63,8 @@ func (p OperationsProps) answers() check {
 	m, t := p.Machine, p.Page.T
 	c := check{name: t("微信应答", "WeChat's answers")}
 	switch {
+	case m.Settings.Kind != "":
+		return p.settings(c)
 	case m.LastAnswer.IsZero() && m.LastFailure.IsZero():
 		c.level, c.now = levelUnknown, t("启动以后还没有问过", "not asked since the start")
 	case m.LastFailure.After(m.LastAnswer):
@@ -71,6 +76,35 @@ func (p OperationsProps) answers() check {
 		c.fix = t("检查网络、代理和 CONSOLE_WECHAT_API_HOST。没有结果的改价会接着自动核对。", "Check the network, proxies and CONSOLE_WECHAT_API_HOST. Corrections without a result are read again by themselves.")
 	default:
 		c.level, c.now = levelOK, p.Page.F("最近一次 %s", "last one at %s", p.Page.Stamp(m.LastAnswer))
+	}
+	return c
+}
+
+// settings tells what WeChat's answers show of the settings for it. The words in brackets
+// are WeChat's own.
+func (p OperationsProps) settings(c check) check {
+	f, t := p.Machine.Settings, p.Page.T
+	c.level = levelBad
+	var said []string
+	for _, s := range []string{f.Code, f.Message, f.RequestID} {
+		if s != "" {
+			said = append(said, s)
+		}
+	}
+	switch f.Kind {
+	case correction.WrongCredentials:
+		c.now = t("微信不认我们的签名、证书或商户号", "WeChat accepts neither our signature, certificate nor number")
+		c.fix = t("对照商户平台检查 CONSOLE_WECHAT_MCHID、CONSOLE_WECHAT_CERT_SERIAL 和 CONSOLE_WECHAT_PRIVATE_KEY_FILE。", "Compare CONSOLE_WECHAT_MCHID, CONSOLE_WECHAT_CERT_SERIAL and CONSOLE_WECHAT_PRIVATE_KEY_FILE with the merchant platform.")
+	case correction.NoPermission:
+		c.now = t("微信说我们没有这项权限", "WeChat says that we may not do this")
+		c.fix = t("在商户平台检查支付分权限、子商户授权和服务 ID。", "On the merchant platform check the permission for Pay Score, the sub-merchant's authorisation and the service id.")
+	default:
+		c.now = t("微信应答的签名核验不过，一律没有采用", "the signatures of WeChat's answers do not hold; none is used")
+		c.fix = t("检查 CONSOLE_WECHAT_PUBLIC_KEY_ID 和 CONSOLE_WECHAT_PUBLIC_KEY_FILE（或 CONSOLE_WECHAT_PLATFORM_CERT_FILES），再查网络里有没有代理。", "Check CONSOLE_WECHAT_PUBLIC_KEY_ID and CONSOLE_WECHAT_PUBLIC_KEY_FILE (or CONSOLE_WECHAT_PLATFORM_CERT_FILES), then whether a proxy is in between.")
+	}
+	c.now += p.Page.F("，%s", ", %s", p.Page.Stamp(f.At))
+	if len(said) > 0 {
+		c.now += p.Page.F("（%s）", " (%s)", strings.Join(said, i18n.Mark(p.Page.Lang, "，", ", ")))
 	}
 	return c
 }
@@ -100,6 +134,16 @@ func (p OperationsProps) clock() check {
 		return c
 	}
 	c.now = p.Page.F("差 %s，%s 量的", "off by %s, measured at %s", p.seconds(m.Skew.Abs()), p.Page.Stamp(m.SkewAt))
+	if m.SkewUnsigned {
+		c.now += t("，按应答的 Date（没有签名）", ", by the Date of an answer, which is not signed")
+	}
+	if !m.SkewSure {
+		c.level, c.fix = levelOK, ""
+		if m.Skew.Abs() >= correction.WarnSkew {
+			c.level, c.fix = levelWarn, t("只有一两次应答，还不能算数。再查几笔订单就清楚了。", "So far only an answer or two says so, too few to rely on. A few more look-ups will tell.")
+		}
+		return c
+	}
 	c.fix = p.Page.F("用 NTP 校准。差到 %d 秒就发不出改价。", "Set it by NTP. From %d seconds on no correction is sent.", int(correction.RefuseSkew.Seconds()))
 	switch skew := m.Skew.Abs(); {
 	case skew >= correction.RefuseSkew:
@@ -152,6 +196,9 @@ func (p OperationsProps) journal() check {
 	case p.JournalFailed:
 		c.level, c.now = levelBad, p.Page.F("%s 写不进去", "%s cannot be written", p.Machine.JournalFolder)
 		c.fix = t("检查这个目录所在的磁盘和权限。写不进去时不发改价。", "Check its disk and permissions. Nothing is sent that cannot be written there.")
+	case p.Machine.JournalLacks:
+		c.level, c.now = levelBad, p.Page.F("%s 里没有已经发出的改价", "%s does not know corrections that were sent", p.Machine.JournalFolder)
+		c.fix = t("原来的目录不见了，或者换成了旧的。把它放回去，再重启；找不到就留着这个，从现在起它又是全的。", "The former folder is missing, or an older one took its place. Put it back and restart; if it is gone, go on with this one, which is whole from now on.")
 	case p.Machine.JournalSame:
 		c.level = levelWarn
 		c.now = p.Page.F("%s，和数据库在同一块磁盘", "%s, on the same disk as the database", p.Machine.JournalFolder)
@@ -178,6 +225,26 @@ func (p OperationsProps) checkpoints() check {
 		c.now = p.Page.F("上次 %s", "last one at %s", p.Page.Stamp(m.PublishedAt))
 	}
 	return c
+}
+
+// olderCopies tells whether the start would notice an older copy of the data folder.
+func (p OperationsProps) olderCopies() check {
+	t := p.Page.T
+	c := check{level: levelOK, name: t("换成旧副本", "Older copies"), now: t("启动时会被发现", "noticed at the start")}
+	if p.Machine.RollbackBlind {
+		c.level, c.now = levelWarn, t("整个数据目录换成旧的，启动时看不出来", "an older copy of the whole data folder would not be noticed")
+		c.fix = t("把 CONSOLE_JOURNAL 或 CONSOLE_CHECKPOINT_FOLDER 设到数据目录以外，最好在另一块磁盘。", "Set CONSOLE_JOURNAL or CONSOLE_CHECKPOINT_FOLDER to a place outside the data folder, best on another disk.")
+	}
+	return c
+}
+
+// keys are those that were to be read again and could not be taken.
+func (p OperationsProps) keys() check {
+	t := p.Page.T
+	return check{
+		levelBad, t("密钥和证书", "Keys and certificates"), p.Machine.ReloadFault,
+		p.Page.F("从 %s 起没有换上，还在用原来的。改好文件，再给进程发一次 SIGHUP。", "Not taken since %s; the former ones are still in use. Put the files right and send SIGHUP again.", p.Page.Stamp(p.Machine.ReloadSince)),
+	}
 }
 
 func (p OperationsProps) results() check {

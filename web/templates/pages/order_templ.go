@@ -19,7 +19,7 @@ import (
 // words are those of the order's obstacle.
 func (p OrderProps) words() i18n.ObstacleWords {
 	o := p.View.Order
-	f := i18n.ObstacleFacts{Paid: o.Collection.Paid, Total: o.Total, State: i18n.StateCodes(o)}
+	f := i18n.FactsOf(o)
 	if n := len(o.Collection.Payments); n > 0 {
 		f.When = wechatTime(p.Page, o.Collection.Payments[n-1].PaidTime)
 	}
@@ -955,7 +955,7 @@ func obstacleIcon(o correction.Obstacle) string {
 	switch o {
 	case correction.Charging:
 		return "pause"
-	case correction.NotCompleted:
+	case correction.NotStarted, correction.NotCompleted:
 		return "hourglass"
 	case correction.Unrecognised:
 		return "question"
@@ -2206,9 +2206,9 @@ func orderHistory(p OrderProps) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var118 string
-				templ_7745c5c3_Var118, templ_7745c5c3_Err = templ.JoinStringErrs(s.Target.String())
+				templ_7745c5c3_Var118, templ_7745c5c3_Err = templ.JoinStringErrs(money(p.Page, s.Target))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/templates/pages/order.templ`, Line: 434, Col: 92}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/templates/pages/order.templ`, Line: 434, Col: 98}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var118))
 				if templ_7745c5c3_Err != nil {

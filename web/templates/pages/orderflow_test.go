@@ -318,6 +318,9 @@ func flowSamples(t *testing.T, l i18n.Lang) map[string]templ.Component {
 	running := retailOrder()
 	running.StateDescription, running.Lines, running.Discounts, running.HasTotal, running.Collection = correction.UserConfirm, nil, nil, false, correction.Collection{}
 	out["order-running"] = pages.Order(flowOrder(l, running, correction.NotCompleted))
+	created := running
+	created.State, created.StateDescription = correction.OrderCreated, ""
+	out["order-created"] = pages.Order(flowOrder(l, created, correction.NotStarted))
 	held := flowOrder(l, retailOrder(), "")
 	held.CanCorrect, held.View.Earlier = false, frameRows(4)
 	held.View.Holder = &correction.Holder{CorrectionID: held.View.Earlier[0].ID, UserID: 9, Name: "陈嘉禾", State: correction.Unknown, Since: frameNow.Add(-9 * time.Minute)}

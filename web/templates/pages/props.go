@@ -17,9 +17,8 @@ type SignInProps struct {
 	Problem  SignInProblem
 	Wait     time.Duration // with SignInLocked and SignInSlow: how long to wait
 	Next     string        // where to go after; a path of this console, or empty
-	Kept     string        // a form that was posted without a session, urlencoded; empty if none
-	KeptFor  string        // seal of the person who typed it, if known
-	KeptPath string        // where it belongs: the path it was posted to
+	Kept     string        // a form that was posted without a session, sealed for who typed it; empty if none
+	Dropped  bool          // such a form was not kept, for nobody knows who typed it
 	Expired  bool          // a session has ended
 }
 
@@ -59,8 +58,9 @@ type FindProps struct {
 	SubMchID   string
 	ServiceID  string
 	Problem    FindProblem
-	Asked      int          // merchants that were asked, with FindNowhere
-	Choices    []FindChoice // with FindSeveral
+	Asked      int           // merchants that were asked, with FindNowhere
+	Wait       time.Duration // with FindTooFast and FindSearching: until one may try again
+	Choices    []FindChoice  // with FindSeveral
 }
 
 // FindChoice is one of several orders of the same number.
@@ -81,6 +81,8 @@ const (
 	FindTooMany     FindProblem = "too_many"    // too many merchants to ask: choose one
 	FindSeveral     FindProblem = "several"
 	FindBadMerchant FindProblem = "bad_merchant" // no merchant number looks like this
+	FindTooFast     FindProblem = "too_fast"     // more look-ups than a person has; FindProps.Wait
+	FindSearching   FindProblem = "searching"    // too many look-ups without a merchant at this moment
 )
 
 // OrderProps is the page of a live order.
@@ -113,10 +115,12 @@ type FormProps struct {
 	Draft                    time.Time // when the draft was last saved; zero = none yet
 	Restored                 bool      // the form was filled from a saved draft
 	MovedSince               bool      // the order changed since that draft; the base is the new order
-	From                     int64     // id of the correction it was filled from, 0 = none
-	MoreLines, MoreDiscounts int       // rows that may still be added
-	DeviceExpected           bool      // unattended industry
-	FocusField               string    // field to put the cursor in, such as that of a new row; empty = none
+	Clashes                  []correction.Clash
+	From                     int64  // id of the correction it was filled from, 0 = none
+	TypedBy                  string // stands for the person the form is made for
+	MoreLines, MoreDiscounts int    // rows that may still be added
+	DeviceExpected           bool   // unattended industry
+	FocusField               string // field to put the cursor in, such as that of a new row; empty = none
 }
 
 // Row is one row of the editor.
@@ -169,7 +173,8 @@ type CorrectionProps struct {
 	CanConfirm       bool
 	CanWithdraw      bool
 	Token            string
-	Over             []correction.Over // why it needs an approval; empty when it does not
+	Over             []correction.Over   // why it needs an approval; empty when it does not
+	Own              correction.Standing // of its author who looks at it, while it waits to be confirmed
 	TypedTotal       string
 	TypedProblem     bool               // the typed total was missing or different
 	Busy             *correction.Holder // somebody else holds the order
@@ -192,7 +197,8 @@ type CorrectionProps struct {
 	RetryOf    *Related    // what this one tries again
 	RetriedBy  *Related    // the newest that tries this one again
 
-	MayDecide bool // about an approval: the queue has it
+	MayDecide bool               // about an approval: the queue has it
+	Tries     []correction.Tries // totals that were typed to approve it and were not right
 
 	// Of supervisors
 	MayRule, MayAgree, MayHandle bool
@@ -203,7 +209,8 @@ type CorrectionProps struct {
 	CanReadOrder  bool
 	Flags         []correction.Flag // why it is to be looked at, for those who read reviews
 	MayReview     bool
-	MayAnswer     bool // a question waits for the person
+	Part, Agree   correction.Part // of the person in its review and in the ruling on it
+	MayAnswer     bool            // a question waits for the person
 	MayNote       bool
 	Review        ReviewForm
 	Origins       map[int64]correction.Origin // by row of the session, for those who see internals
@@ -268,6 +275,7 @@ type LogProps struct {
 	Offerings          []correction.Offering
 	Approvers          []correction.Author
 	Reasons            []correction.Reason
+	Refused            bool // the filter does not say what to list: nothing is
 	Rows               []correction.Summary
 	Total              int    // rows that the filter finds
 	MoreThanTotal      bool   // and there are more
@@ -291,7 +299,12 @@ type LogForm struct {
 	Columns  []string
 	Problems map[string]LogProblem // by parameter
 	Strange  []string              // parameters that there are not
+	Twice    bool                  // a condition is given more than once
 }
+
+// Refused reports a filter that does not say what to list: a condition that there is
+// not, or one that is given twice.
+func (f LogForm) Refused() bool { return f.Twice || len(f.Strange) > 0 }
 
 // LogProblem is why a filter value was not used.
 type LogProblem string
@@ -385,10 +398,16 @@ type ErrorProps struct {
 	Order       string             // order number it was about, if any
 	Remote      *correction.Remote // what WeChat answered, if it did
 	Holder      *correction.Holder
-	DraftKept   bool // what was typed is kept as a draft
-	NothingSent bool // say that nothing was sent and no amount changed
+	Amount      string             // with ErrorBeyondBound: the amount that WeChat reported
+	Concern     correction.Concern // why corrections are refused at present, with ErrorReadOnly
+	DraftKept   bool               // what was typed is kept as a draft
+	NothingSent bool               // say that nothing was sent and no amount changed
+	Query       QueryProblem       // with ErrorQuery
+	Parameter   string             // with ErrorQuery: which; empty when the query as a whole cannot be read
+	Wait        time.Duration      // with ErrorTooFast and ErrorSearching: until one may try again
 	RetryURL    string
 	BackURL     string
+	PublicURL   string // the right address, for ErrorHost; empty when it is not set
 }
 
 // ErrorProblem is what an error page is about.
@@ -398,14 +417,23 @@ type ErrorProblem string
 const (
 	ErrorNotFound       ErrorProblem = "not_found"
 	ErrorForbidden      ErrorProblem = "forbidden"
+	ErrorWholeScope     ErrorProblem = "whole_scope" // takes somebody who is for all merchants
 	ErrorMethod         ErrorProblem = "method"
 	ErrorBadRequest     ErrorProblem = "bad_request" // a form with unknown or repeated fields, a wrong content type
 	ErrorTooLarge       ErrorProblem = "too_large"
+	ErrorQuery          ErrorProblem = "query"        // an address whose parameters are not understood
+	ErrorTooFast        ErrorProblem = "too_fast"     // more look-ups than a person has
+	ErrorTooMany        ErrorProblem = "too_many"     // more posts of a kind than a person has
+	ErrorSearching      ErrorProblem = "searching"    // too many look-ups without a merchant at this moment
+	ErrorHost           ErrorProblem = "host"         // asked under a name that is not the console's
+	ErrorCrowded        ErrorProblem = "crowded"      // too much is under way at once
+	ErrorSlow           ErrorProblem = "slow"         // what was posted did not arrive in time
 	ErrorCrossSite      ErrorProblem = "cross_site"   // an unsafe request that does not come from a page of the console
 	ErrorUnreachable    ErrorProblem = "unreachable"  // WeChat cannot be reached
 	ErrorRefused        ErrorProblem = "refused"      // WeChat answered with an error
 	ErrorUnverified     ErrorProblem = "unverified"   // an answer that is not provably WeChat's
 	ErrorUnreadable     ErrorProblem = "unreadable"   // an answer that is not one of WeChat's API
+	ErrorBeyondBound    ErrorProblem = "beyond_bound" // an amount that no order can have
 	ErrorSettings       ErrorProblem = "settings"     // WeChat does not accept our key, number or signature
 	ErrorNoRecord       ErrorProblem = "no_record"    // the record cannot be written
 	ErrorPending        ErrorProblem = "pending"      // sent, the outcome is not on record yet
@@ -416,6 +444,19 @@ const (
 	ErrorReadOnly       ErrorProblem = "read_only"     // corrections are refused at present
 	ErrorRetried        ErrorProblem = "retried"       // somebody tries the same one again already
 	ErrorSecondPerson   ErrorProblem = "second_person" // needs somebody who had no part in it
+	ErrorOwnApproval    ErrorProblem = "own_approval"  // they approved it themselves
+	ErrorVeiled         ErrorProblem = "veiled"        // the amount is shown after the decision
 	ErrorMoved          ErrorProblem = "moved"         // the correction is no longer what the page showed
 	ErrorInternal       ErrorProblem = "internal"
+)
+
+// QueryProblem is why the parameters of an address are refused.
+type QueryProblem string
+
+// Problems of queries.
+const (
+	QueryUnreadable QueryProblem = "unreadable"
+	QueryUnknown    QueryProblem = "unknown" // a parameter that the page does not take
+	QueryTwice      QueryProblem = "twice"
+	QueryValue      QueryProblem = "value"
 )

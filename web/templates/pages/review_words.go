@@ -97,6 +97,7 @@ type SignOffDone struct {
 type SkippedRow struct {
 	ID   int64
 	Own  bool
+	Mine bool // they approved it
 	Said correction.Event
 }
 
@@ -169,7 +170,9 @@ func (p ReviewProps) empty() (title, text string) {
 }
 
 // signable reports whether the person may mark the row.
-func (p ReviewProps) signable(r correction.ReviewRow) bool { return p.CanSign && r.AuthorID != p.Mine }
+func (p ReviewProps) signable(r correction.ReviewRow) bool {
+	return p.CanSign && r.AuthorID != p.Mine && !r.Part.Approved
+}
 
 // anySignable reports whether there is something to choose.
 func (p ReviewProps) anySignable() bool {
@@ -264,6 +267,8 @@ func (p ReviewProps) skippedText(r SkippedRow) string {
 	switch {
 	case r.Own:
 		return p.Page.T("是你自己改的，要别人复核", "your own: somebody else reviews it")
+	case r.Mine:
+		return p.Page.T("是你批准的，要别的主管复核", "you approved it: another supervisor reviews it")
 	case r.Said.N != 0:
 		return saidText(p.Page, r.Said)
 	}
@@ -298,7 +303,7 @@ func flagLine(p layout.Page, f correction.Flag, devices []string) string {
 // Words of the thread on a correction's page.
 
 func (p CorrectionProps) talks() bool {
-	return len(p.Flags) > 0 || p.MayReview || p.MayAnswer || p.MayNote || len(p.C.Words()) > 0 || p.Review.Problem == ResolutionMoved
+	return len(p.Flags) > 0 || p.Part.Approved || p.MayReview || p.MayAnswer || p.MayNote || len(p.C.Words()) > 0 || p.Review.Problem == ResolutionMoved
 }
 
 func (p CorrectionProps) wordTitle(e correction.Event) string {
@@ -386,7 +391,7 @@ func (p DayProps) figures() []dayFigure {
 		{p.Page.T("要退差价", "Refunds due"), c.Refunds, c.RefundSum.String(), ""},
 	}
 	for _, s := range []correction.State{
-		correction.Declined, correction.Returned, correction.Rejected, correction.NotSent, correction.NotApplied, correction.Stale, correction.Expiry, correction.Withdrawn, correction.Resolved,
+		correction.Declined, correction.Returned, correction.Rejected, correction.NotSent, correction.NotApplied, correction.Stale, correction.Expiry, correction.Withdrawn, correction.Void, correction.Resolved,
 	} {
 		if f := states(s); f.n > 0 || s == correction.Declined || s == correction.NotApplied {
 			out = append(out, f)

@@ -42,6 +42,8 @@ type SettingProps struct {
 	Theirs   correction.Settings // with what was typed, as far as it can be read
 	Read     bool                // Theirs holds what was typed
 	Focus    string              // field to put the focus in
+	Refused  string              // a Code of errors: why an edit that loosens was not kept, or does not come into force
+	Blocked  []correction.Notice // why it cannot
 }
 
 // SettingHistoryProps is the history of one setting, newest first.
@@ -52,15 +54,24 @@ type SettingHistoryProps struct {
 	Problems []correction.Notice // of the version Tried, which was not restored
 	Tried    int
 	Conflict bool
+	Decided  []correction.Proposal // that waited, and do not any more
+}
+
+func (p SettingHistoryProps) decidedTitle(x correction.Proposal) string {
+	return p.Page.F("第 %d 版", "Version %d", x.N)
 }
 
 // CatalogProps is the page of merchants or services.
 type CatalogProps struct {
 	Page      layout.Page
 	Name      string // correction.CatalogMerchants or CatalogServices
-	MayEdit   bool
+	Actor     correction.Actor
+	MayAdd    bool
 	Merchants []correction.Merchant
 	Offerings []correction.Offering
+	Open      []correction.Open // services that are to be loosened
+	Refused   string            // a Code of errors, as in SettingProps
+	People    []correction.Person
 	Typed     correction.Typed // of the form; nil when none is open
 	Was       string           // what was shown before, as JSON; empty when it is new
 	Problems  []correction.Notice
@@ -82,6 +93,34 @@ type CatalogChange struct {
 	Key     string
 	Changes []i18n.SettingChange
 	Back    correction.Typed // form that takes it back; nil when there is none
+}
+
+// MayEdit reports whether the reader may edit a merchant or service.
+func (p CatalogProps) MayEdit(key string) bool {
+	if p.Name == correction.CatalogServices {
+		return p.MayAdd
+	}
+	return p.Actor.MayEditMerchant(correction.Merchant{SubMchID: key}, false)
+}
+
+func (p CatalogProps) mayEditSome() bool {
+	return p.MayAdd || slices.ContainsFunc(p.Merchants, func(m correction.Merchant) bool { return p.MayEdit(m.SubMchID) })
+}
+
+// whyNotAdd says why the reader may not add one, or edit it.
+func (p CatalogProps) whyNotAdd() string {
+	switch {
+	case p.Actor.Role != correction.Operator:
+		return p.Page.T("由运维修改。", " Operators edit this.")
+	case p.Name == correction.CatalogServices:
+		return p.Page.T("服务是全部商户共用的，只有能管全部商户的运维才能修改；你只管其中一部分。", " All merchants share the services. Only operators for all merchants edit them; you are for some.")
+	}
+	return p.Page.T("你只能修改自己管的商户；添加商户要能管全部商户的运维。", " You edit the merchants that you are for; adding one takes an operator for all merchants.")
+}
+
+// waits reports whether an edit of a setting waits for a second supervisor.
+func (p SettingsProps) waits(name string) bool {
+	return slices.ContainsFunc(p.Desk.Waiting, func(o correction.Open) bool { return o.Name == name })
 }
 
 var settingTabs = []string{string(correction.SettingReasons), string(correction.SettingLimits), string(correction.SettingTiers),

@@ -3,6 +3,7 @@ package pages
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"correction-console/internal/correction"
@@ -220,7 +221,22 @@ func wordsProblem(p layout.Page, problem ResolutionProblem, empty string) string
 	case ResolutionText:
 		return p.T("里面有不能用的字符，例如看不见的控制符，请删掉", "It holds characters that cannot be used, such as invisible ones; remove them")
 	}
+	if at, ok := strings.CutPrefix(string(problem), characterProblem); ok {
+		n := correction.Notice{Code: correction.BadCharacter}
+		text, count, _ := strings.Cut(at, " ")
+		n.Text = text
+		n.Count, _ = strconv.Atoi(count)
+		return i18n.ProblemText(p.Lang, n)
+	}
 	return ""
+}
+
+const characterProblem = "character "
+
+// ResolutionCharacter is the problem of words with a character that cannot be used: which,
+// and where.
+func ResolutionCharacter(n correction.Notice) ResolutionProblem {
+	return ResolutionProblem(characterProblem + n.Text + " " + strconv.Itoa(n.Count))
 }
 
 func (p CorrectionProps) noRuling() string { return p.Page.T("选一个结论", "Choose a finding") }

@@ -34,6 +34,9 @@ const ApprovalsURL = "/approvals"
 // ApprovalURL is the queue with one of them open.
 func ApprovalURL(id int64) string { return ApprovalsURL + "?id=" + strconv.FormatInt(id, 10) }
 
+// BackToApprovals tells "check now" that its button is on the approvals page.
+const BackToApprovals = "approvals"
+
 // proofURL is a correction's proof as a file.
 func proofURL(id int64) string { return CorrectionURL(id) + "/proof" }
 

@@ -1,0 +1,101 @@
+package pages
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"correction-console/internal/correction"
+	"correction-console/internal/i18n"
+	"correction-console/web/templates/layout"
+)
+
+// openChanges are the lines that an edit of a setting that waits changes.
+func (p SettingProps) openChanges() []i18n.SettingChange {
+	return proposalChanges(p.Page, p.View.Settings, p.View.Open.Proposal, p.View.People)
+}
+
+func proposalChanges(p layout.Page, s correction.Settings, x correction.Proposal, people []correction.Person) []i18n.SettingChange {
+	before, ok1 := s.Preview(x.Name, x.Before)
+	after, ok2 := s.Preview(x.Name, x.After)
+	if !ok1 || !ok2 {
+		return nil
+	}
+	name := correction.SettingName(x.Name)
+	return i18n.SettingChanges(i18n.SettingLines(p.Lang, name, before, people), i18n.SettingLines(p.Lang, name, after, people))
+}
+
+// offeringOf reads a service of a proposal; zero when there is none.
+func offeringOf(raw json.RawMessage) correction.Offering {
+	var o correction.Offering
+	if json.Unmarshal(raw, &o) != nil {
+		return correction.Offering{}
+	}
+	return o
+}
+
+func (p CatalogProps) openTitle(x correction.Proposal) string { return serviceVersion(p.Page, x) }
+
+func serviceVersion(p layout.Page, x correction.Proposal) string {
+	return p.F("%s：第 %d 版等同意", "%s: version %d waits", offeringOf(x.After).Name, x.N)
+}
+
+func (p CatalogProps) openChanges(x correction.Proposal) []i18n.SettingChange {
+	var before []i18n.SettingLine
+	if string(x.Before) != "null" {
+		before = OfferingLines(p.Page, offeringOf(x.Before))
+	}
+	return i18n.SettingChanges(before, OfferingLines(p.Page, offeringOf(x.After)))
+}
+
+func throughNone(p layout.Page, t correction.Through) string {
+	if t.Whole {
+		return p.F("最近 %d 天没有因此会少人批准或少标记的改价。", "No correction of the last %d days would have needed fewer people or raised fewer flags.", t.Days)
+	}
+	return p.F("最近 %d 天里看过的改价没有因此会少人批准或少标记的，更早的没有逐笔看。", "Of the newest corrections of the last %d days none would have needed fewer people or raised fewer flags; not all were looked at.", t.Days)
+}
+
+func throughTitle(p layout.Page, t correction.Through) string {
+	if t.Whole {
+		return p.F("最近 %d 天会因此放过的改价：%d 笔", "Corrections of the last %d days that it would have let through: %d", t.Days, t.Count)
+	}
+	return p.F("最近 %d 天会因此放过的改价：至少 %d 笔", "Corrections of the last %d days that it would have let through: at least %d", t.Days, t.Count)
+}
+
+func throughWhat(p layout.Page, r correction.ThroughRow) string {
+	var out []string
+	add := func(on bool, text string) {
+		if on {
+			out = append(out, text)
+		}
+	}
+	names := func(codes []string) string {
+		var list []string
+		for _, c := range codes {
+			list = append(list, i18n.FlagName(c).In(p.Lang))
+		}
+		return strings.Join(list, i18n.Mark(p.Lang, "、", ", "))
+	}
+	add(r.Alone, p.T("不用别人批准", "no second person"))
+	add(r.Shown, p.T("批准时看得到总额", "the total would have been shown"))
+	add(r.Others, p.T("更多人可以批准", "others could have decided"))
+	add(len(r.Unflagged) > 0, p.F("不会标记：%s", "not marked: %s", names(r.Unflagged)))
+	add(len(r.Perhaps) > 0, p.F("可能不会标记：%s", "perhaps not marked: %s", names(r.Perhaps)))
+	return strings.Join(out, i18n.Mark(p.Lang, "；", "; "))
+}
+
+// notInForce are the proposals that ended without coming into force.
+func notInForce(all []correction.Proposal) []correction.Proposal {
+	return slices.DeleteFunc(slices.Clone(all), func(x correction.Proposal) bool {
+		return x.End == nil || x.End.How == correction.ProposalAgreed || x.End.How == correction.ProposalWaited
+	})
+}
+
+// whyNotEdit says to those whose role edits settings why they may not.
+func whyNotEdit(p layout.Page, role correction.Role, may bool) string {
+	if may || role != correction.Supervisor {
+		return p.T("由主管修改。", "Supervisors edit this.")
+	}
+	return p.T("这项设置对全部商户生效，只有能管全部商户的主管才能修改和同意；你只管其中一部分。",
+		"This setting is of all merchants. Only supervisors for all merchants edit it and agree to edits; you are for some of them.")
+}
