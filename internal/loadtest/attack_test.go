@@ -80,6 +80,9 @@ type hostile struct {
 	got report
 }
 
+// start is where the console is when the attack begins.
+type start struct{ URL string }
+
 // beHostile signs in those who need it, says so, waits until it is told to begin, attacks
 // for a while, and tells how that went.
 func beHostile(in io.Reader, out io.Writer) error {
@@ -99,8 +102,16 @@ func beHostile(in io.Reader, out io.Writer) error {
 	if err := say.Encode("ready"); err != nil {
 		return err
 	}
-	if _, err := orders.ReadBytes('\n'); err != nil { // begin
+	if line, err = orders.ReadBytes('\n'); err != nil {
 		return err
+	}
+	var begin start
+	if err := json.Unmarshal(line, &begin); err != nil {
+		return err
+	}
+	h.URL = begin.URL
+	for _, b := range inside {
+		b.moved(h.URL)
 	}
 	alive, cancel := context.WithCancel(context.Background())
 	defer cancel()

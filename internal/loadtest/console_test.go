@@ -68,11 +68,9 @@ func newCrew() crew {
 	}
 }
 
-// fill makes the data folder of a console that was used for a while: a record of n
-// corrections as the program writes it, and the people.
-func fill(t *testing.T, folder string, c crew, n int) {
+// found makes the data folder of a console with its people, and nothing on record.
+func found(t *testing.T, folder string, c crew) {
 	t.Helper()
-	// Its server and its simulator are only set up beside it.
 	a := apptest.Start(t, apptest.Options{Data: folder})
 	for role, names := range map[correction.Role][][]string{
 		correction.Agent:      {c.Agents, c.Late, c.Hasty, c.Scribblers, c.Shift},
@@ -85,20 +83,28 @@ func fill(t *testing.T, folder string, c crew, n int) {
 			}
 		}
 	}
-	if err := a.Store.PutOffering(t.Context(), correction.Offering{ServiceID: service, Name: "充电宝"}); err != nil {
+	err := a.Store.PutOffering(t.Context(), correction.Offering{ServiceID: service, Name: "充电宝"})
+	if err = errors.Join(err, a.Store.Close(), a.Journal.Close()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// fill puts n corrections on record, as the program writes them, of whose figures nothing
+// is kept yet. Nobody must serve the folder.
+func fill(t *testing.T, folder string, c crew, n int) {
+	t.Helper()
+	a := apptest.Start(t, apptest.Options{Data: folder})
 	start := time.Now()
 	turns := make(chan int)
 	var all sync.WaitGroup
-	for range 64 { // their records share commits
+	for range 256 { // they share commits
 		all.Go(func() {
 			for i := range turns {
 				p := apptest.Past{
 					Login: c.Agents[i%len(c.Agents)], Merchant: merchant, Service: service, Order: fmt.Sprintf("PAST-%06d", i), Base: correction.Fen(3000 + i%7000),
 					Target: correction.Fen(1000 + i%2000), Reason: "complaint", At: start.Add(-time.Duration(n-i) * (90 * 24 * time.Hour) / time.Duration(n)),
 				}
-				if i%3 == 0 {
+				if i%2 == 0 {
 					p.States = []correction.State{correction.Withdrawn}
 				} else { // nobody looks after it any more
 					p.States, p.Settled, p.SettledAfter = apptest.WayApplied, correction.PaidNew, 10*time.Minute
@@ -184,7 +190,7 @@ type process struct {
 	url  string
 	gone chan struct{}
 	mu   sync.Mutex
-	said bytes.Buffer // the newest of what is no request
+	said bytes.Buffer // the newest of its warnings and errors
 }
 
 // serve starts the console and waits until it listens.
@@ -219,13 +225,13 @@ func (in *installation) serve(t *testing.T) *process {
 }
 
 func (p *process) hear(text []byte, up chan struct{}) {
-	var line struct{ Msg, Address string }
+	var line struct{ Msg, Address, Level string }
 	if json.Unmarshal(text, &line) == nil {
-		switch line.Msg {
-		case "listening":
+		if line.Msg == "listening" {
 			p.url = "https://" + line.Address
 			close(up)
-		case "request":
+		}
+		if line.Level == "INFO" {
 			return
 		}
 	}
@@ -319,6 +325,13 @@ func newBrowser(at, from string, ca []byte) (*browser, error) {
 		Transport:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
+}
+
+// moved is the browser when the console was started again and has another port: cookies
+// do not know ports.
+func (b *browser) moved(at string) {
+	b.http.CloseIdleConnections()
+	b.at = at
 }
 
 type answer struct {

@@ -25,6 +25,7 @@ const (
 	mostResident   = 300 << 10        // KiB
 	mostLog        = 32 << 20         // bytes of the write-ahead log
 	mostWaiting    = 30 * time.Second // to sign in, in a browser that is known
+	struckWithin   = 15 * time.Second // for figures right after a start
 	mostGrown      = 24 << 20         // bytes of the data folder, besides what is on record
 	ofEach         = 32 << 10         // bytes, that a correction with all its acts puts there
 )
@@ -46,12 +47,12 @@ func TestHostileLoad(t *testing.T) {
 
 	program := must(build())(t)
 	w, c, folder := startWeChat(t), newCrew(), filepath.Join(t.TempDir(), "data")
-	fill(t, folder, c, records)
+	found(t, folder, c)
 	in := install(t, w, program, folder)
-	before := must(in.size())(t)
-	p := in.serve(t)
 
-	// Everybody who is at work before the attack signs in.
+	// A first life, in which everybody signs in who has a session when the attack begins,
+	// and the agents work undisturbed for a while.
+	p := in.serve(t)
 	agents := desks(t, p, in, w, c, seed, calm+attack)
 	closing := must(newBrowser(p.url, "198.51.100.99", in.ca))(t)
 	late := map[string]*browser{}
@@ -87,8 +88,37 @@ func TestHostileLoad(t *testing.T) {
 	if t.Failed() {
 		t.FailNow()
 	}
+	at := new(work)
+	until := time.Now().Add(calm)
+	for _, d := range agents {
+		all.Go(func() { d.run(t.Context(), until, at) })
+	}
+	all.Wait()
+	calmTook, calmOthers := at.times()
+	calmWrong := len(at.wrong)
+	if err := p.stop(90 * time.Second); err != nil {
+		t.Fatal(err)
+	}
 
-	// Calm, then under attack.
+	// Then some in which figures are asked for as soon as it is there, and one under attack.
+	fill(t, folder, c, records)
+	before := must(in.size())(t)
+	for range 3 {
+		p = in.serve(t)
+		closing.moved(p.url)
+		strike(t, p, in, closing)
+		if err := p.stop(90 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p = in.serve(t)
+	closing.moved(p.url)
+	for _, b := range late {
+		b.moved(p.url)
+	}
+	for _, d := range agents {
+		d.b.moved(p.url)
+	}
 	seen, watched := new(watch), make(chan struct{})
 	watching, unwatch := context.WithCancel(t.Context())
 	defer unwatch()
@@ -96,20 +126,12 @@ func TestHostileLoad(t *testing.T) {
 		defer close(watched)
 		seen.run(watching, p.cmd.Process.Pid, folder)
 	}()
-	at := new(work)
-	start := time.Now()
-	until := start.Add(calm + attack)
+	if err := hostiles.tell(start{p.url}); err != nil {
+		t.Fatal(err)
+	}
+	until = time.Now().Add(attack)
 	for _, d := range agents {
 		all.Go(func() { d.run(t.Context(), until, at) })
-	}
-	if err := pause(t.Context(), calm); err != nil {
-		t.Fatal(err)
-	}
-	calmTook, calmOthers := at.times()
-	calmWrong := len(at.wrong)
-	calmSeen := *seen
-	if err := hostiles.tell("begin"); err != nil {
-		t.Fatal(err)
 	}
 	known := new(comings)
 	attacked, over := context.WithDeadline(t.Context(), until)
@@ -144,8 +166,8 @@ func TestHostileLoad(t *testing.T) {
 	t.Logf("under attack:      confirmations %s; slowest other answer of a correction %s", span, spanOf(others))
 	t.Logf("%d corrections seen to be applied, %d answers that were not as they should be", len(at.done), len(at.wrong))
 	t.Logf("sign-ins in known browsers: %s; sent away %d times", spanOf(known.took), known.sentAway)
-	t.Logf("memory: resident %d MB before and %d MB under attack, at the peak %d MB (%d looks); write-ahead log at most %.1f MB; the folder grew by %.1f MB",
-		calmSeen.resident>>10, seen.resident>>10, seen.peak>>10, seen.looks, float64(seen.wal)/(1<<20), float64(after-before)/(1<<20))
+	t.Logf("memory: resident %d MB under attack, at the peak %d MB (%d looks); write-ahead log at most %.1f MB; the folder grew by %.1f MB",
+		seen.resident>>10, seen.peak>>10, seen.looks, float64(seen.wal)/(1<<20), float64(after-before)/(1<<20))
 	t.Logf("the attack: %s; %d of %d browsers of a shift in, the last after %s; exports: %d KiB read slowly, %d to their end, %d cut", inWords(got.Answers),
 		got.In, shiftBrowsers*got.Shifts, got.Took.Round(time.Second), got.SlowRead>>10, got.Whole, got.Cut)
 	t.Logf("%s", strings.TrimSpace(verified))
@@ -216,6 +238,42 @@ func TestHostileLoad(t *testing.T) {
 	if t.Failed() {
 		t.Logf("the console said last:\n%s", p.words())
 	}
+}
+
+// strike asks for figures of eight periods at once, on eight connections, right after a
+// start: nothing of what they need is prepared then. All have to be answered, and so has
+// somebody who comes afterwards.
+func strike(t *testing.T, p *process, in *installation, who *browser) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), struckWithin)
+	defer cancel()
+	var warm, all sync.WaitGroup
+	begin := make(chan struct{})
+	for i := range figuresAtOnce {
+		b := must(newBrowser(p.url, who.from, in.ca))(t)
+		b.http.Jar = who.http.Jar
+		warm.Add(1)
+		all.Go(func() {
+			defer b.http.CloseIdleConnections()
+			_, err := b.get(ctx, "/healthz")
+			warm.Done()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			<-begin
+			from := time.Now().AddDate(0, 0, -100-i).Format(time.DateOnly)
+			if a, err := b.get(ctx, "/insights?from="+from); err != nil || a.status != http.StatusOK {
+				t.Errorf("figures right after a start, %d at once: %d %v\n%s", figuresAtOnce, a.status, err, words(a.body))
+			}
+		})
+	}
+	warm.Wait()
+	close(begin)
+	if a, err := who.get(ctx, "/"); err != nil || a.status != http.StatusOK {
+		t.Errorf("a page while figures are worked out: %d %v", a.status, err)
+	}
+	all.Wait()
 }
 
 // desks are the agents with their orders, which WeChat knows. Some sit behind the address
