@@ -76,6 +76,7 @@ type Options struct {
 	// PublicName is a name under which browsers reach the console over plain http from
 	// beyond this machine; default: its address on the loopback range.
 	PublicName string
+	Exports    handlers.ExportLimits
 }
 
 // MetricsToken is what /metrics asks for.
@@ -100,9 +101,16 @@ var People = []struct {
 	{"shen", "沈静", correction.Auditor, nil},
 }
 
+// refuseNested makes a test fail in which somebody asks the store for a second connection
+// while holding one.
+var refuseNested = sync.OnceFunc(func() { store.RefuseNested(func(what string) { panic(what) }) })
+
 // Start boots a console with the simulator's sample orders and the people above.
 func Start(t testing.TB, o Options) *App {
 	t.Helper()
+	if _, ok := t.(*testing.T); ok { // benchmarks measure
+		refuseNested()
+	}
 	ctx := context.Background()
 	must := func(err error) {
 		t.Helper()
@@ -195,7 +203,7 @@ func Start(t testing.TB, o Options) *App {
 		Corrections: a.Service, Sessions: sessions, SignIn: auth.NewAuthenticator(a.Store, auth.NewHasher(), sessions, keys, a.Clock.Now, log),
 		Preferences: a.Store.SetPreferences, Ready: a.Store.Ping, Audit: a.Store.AppendAudit,
 		Prove: a.Store.Proof, Checkpoint: a.Store.Checkpoint, VerifierKey: signer.VerifierKey(), Log: log, Now: a.Clock.Now, Zone: zone, Version: "test",
-		PublicURL: public, Exposed: public != nil, MetricsToken: MetricsToken,
+		PublicURL: public, Exposed: public != nil, MetricsToken: MetricsToken, Exports: o.Exports,
 	}
 	a.Handler, err = handlers.New(a.Web)
 	must(err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -45,6 +46,21 @@ func From(c echo.Context) (User, Session, bool) {
 // Ended reports that the browser brought a session cookie of this console whose
 // session has ended.
 func Ended(c echo.Context) bool { return identityOf(c).ended }
+
+// Still reads again who the request comes from, for an answer that takes long: their role
+// and scope as they are now. ErrNoSession when the session has ended or they may not sign
+// in any more; that nobody used it meanwhile does not end it.
+func (s *Sessions) Still(c echo.Context) (User, error) {
+	who := identityOf(c)
+	if !who.in {
+		return User{}, ErrNoSession
+	}
+	_, user, err := s.store.SessionUser(c.Request().Context(), who.session.IDHash, s.now(), time.Time{})
+	if err != nil {
+		return User{}, fmt.Errorf("read session again: %w", err)
+	}
+	return user, nil
+}
 
 // Actor is the user in the session, for the use cases.
 func Actor(user User, session Session) correction.Actor {

@@ -2,22 +2,52 @@ package correction
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
+
+// CutShort is why an export ended before its last row.
+type CutShort string
+
+// Why exports end early, as it stands on record.
+const (
+	CutSlow    CutShort = "reader too slow"
+	CutLongest CutShort = "took too long"
+	CutSession CutShort = "session ended"
+	CutRights  CutShort = "role or scope changed"
+	CutGone    CutShort = "reader went away"
+	CutFailed  CutShort = "failed"
+)
+
+func (c CutShort) Error() string { return "export: " + string(c) }
+
+// WhyCut is why an export ended with err.
+func WhyCut(err error) CutShort {
+	var why CutShort
+	switch {
+	case errors.As(err, &why):
+		return why
+	case errors.Is(err, context.Canceled):
+		return CutGone
+	}
+	return CutFailed
+}
 
 // Sink is where an export goes. Its functions run in the order in which they stand.
 type Sink struct {
 	What  string // format and filter, for the record
 	IP    string
 	Begin func() error              // once the export is on record
+	Still func() error              // before each portion: may it go on? nil: it may
 	Row   func(Summary) error       // for each row
 	End   func(rows int) error      // after the last row
 	Close func(rows int, err error) // always, after Begin
 }
 
 // ExportLog gives a sink every correction that List would show, in the same order. That
-// it began is on record before anything leaves, and at the end how many rows did.
+// it began is on record before anything leaves, and at the end how many rows did, and why
+// there were no more.
 func (s *Service) ExportLog(ctx context.Context, a Actor, f LogFilter, sort LogSort, to Sink) error {
 	if !a.Can(Export) {
 		return fail(Forbidden, CodeForbidden, nil)
@@ -33,14 +63,23 @@ func (s *Service) ExportLog(ctx context.Context, a Actor, f LogFilter, sort LogS
 	if err := s.Store.AppendAudit(ctx, entry); err != nil {
 		return fail(Unavailable, CodeNoRecord, err)
 	}
+	still := func() error {
+		if to.Still == nil {
+			return nil
+		}
+		return to.Still()
+	}
 	rows := 0
 	err = to.Begin()
 	if err == nil {
-		err = s.lots(ctx, f, sort, func(lot []Summary) error {
-			if err := s.VeilRows(ctx, a, lot); err != nil {
+		err = s.portions(ctx, f, sort, func(portion []Summary) error {
+			if err := still(); err != nil {
 				return err
 			}
-			for _, r := range s.asOfNow(lot) {
+			if err := s.VeilRows(ctx, a, portion); err != nil {
+				return err
+			}
+			for _, r := range s.asOfNow(portion) {
 				if err := to.Row(r); err != nil {
 					return err
 				}
@@ -50,12 +89,16 @@ func (s *Service) ExportLog(ctx context.Context, a Actor, f LogFilter, sort LogS
 		})
 	}
 	if err == nil {
+		err = still()
+	}
+	if err == nil {
 		err = to.End(rows)
 	}
 	entry.At, entry.Action = s.Now(), "export.end"
 	entry.Detail = fmt.Sprintf("%d rows: %s", rows, to.What)
 	if err != nil {
 		entry.Action = "export.cut"
+		entry.Detail = fmt.Sprintf("%d rows, %s: %s", rows, string(WhyCut(err)), to.What)
 	}
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
 	defer cancel()
@@ -66,56 +109,53 @@ func (s *Service) ExportLog(ctx context.Context, a Actor, f LogFilter, sort LogS
 	return err
 }
 
-// exportLot is how many rows are read at a time, while those before are written.
-const exportLot = 256
+// quickPortion is up to how long a portion may have taken to be written for the next one
+// to be read beside it. Else it is read when its turn comes, and is not old by then.
+const quickPortion = 100 * time.Millisecond
 
-// lots reads what an export holds, lot by lot, in a goroutine of its own. It returns
-// when both sides are done.
-func (s *Service) lots(ctx context.Context, f LogFilter, sort LogSort, each func([]Summary) error) error {
+// portions reads what an export holds in a goroutine of its own. It returns when both
+// sides are done.
+func (s *Service) portions(ctx context.Context, f LogFilter, sort LogSort, each func([]Summary) error) error {
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
-	full, empty := make(chan []Summary, 1), make(chan []Summary, 3)
+	full, empty, more := make(chan []Summary), make(chan []Summary, 2), make(chan struct{}, 1)
 	for range cap(empty) {
-		empty <- make([]Summary, 0, exportLot)
+		empty <- nil
 	}
 	read := make(chan error, 1)
 	go func() {
 		defer close(full)
-		lot := <-empty
-		hand := func() error {
+		read <- s.Store.Export(reading, f, sort, func(portion []Summary) error {
 			select {
-			case full <- lot:
+			case full <- append((<-empty)[:0], portion...):
 			case <-reading.Done():
 				return reading.Err()
 			}
 			select {
-			case lot = <-empty:
-				lot = lot[:0]
+			case <-more:
 				return nil
 			case <-reading.Done():
 				return reading.Err()
 			}
-		}
-		err := s.Store.Export(reading, f, sort, func(r Summary) error {
-			if lot = append(lot, r); len(lot) < exportLot {
-				return nil
-			}
-			return hand()
 		})
-		if err == nil && len(lot) > 0 {
-			err = hand()
-		}
-		read <- err
 	}()
 	var err error
-	for lot := range full {
-		if err == nil {
-			if err = each(lot); err != nil {
-				stop()
-			}
+	quick := true
+	for portion := range full {
+		if quick {
+			more <- struct{}{}
 		}
-		empty <- lot
+		start := time.Now()
+		if err = each(portion); err != nil {
+			break
+		}
+		empty <- portion
+		if !quick {
+			more <- struct{}{}
+		}
+		quick = time.Since(start) < quickPortion
 	}
+	stop()
 	if rerr := <-read; err == nil {
 		err = rerr
 	}

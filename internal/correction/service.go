@@ -129,8 +129,11 @@ type Store interface {
 	LastRefusal(ctx context.Context, ref Ref) (*Refusal, error)
 	MerchantsOfOrder(ctx context.Context, outOrderNo string, scope Scope) ([]Ref, error)
 	Log(ctx context.Context, f LogFilter, p Page) (rows []Summary, more bool, err error)
-	// Export calls each for every correction that Log would page through, in that order.
-	Export(ctx context.Context, f LogFilter, sort LogSort, each func(Summary) error) error
+	// Export calls each for portions of the corrections that Log would page through, in that
+	// order. Which they are is fixed at the start; a row is as it stands when its portion is
+	// read, after the one before was taken, and is left out if it is not selected any more.
+	// Nothing is held while each runs, which may take its time. Rows are good until then.
+	Export(ctx context.Context, f LogFilter, sort LogSort, each func([]Summary) error) error
 	// Count is how many corrections Log would page through, up to most; more tells that
 	// there are more than that.
 	Count(ctx context.Context, f LogFilter, most int) (n int, more bool, err error)
@@ -185,7 +188,7 @@ type Store interface {
 	PutDay(ctx context.Context, r DayRecord, from, to time.Time) error
 	// Facts calls each for the facts of the corrections that were prepared at or after
 	// from and before to; a block may hold facts beside those. Without devices they name
-	// none.
+	// none. each must not read.
 	Facts(ctx context.Context, from, to time.Time, devices bool, each func(*FactBlock)) error
 	// RollUp prepares up to limit blocks of facts that are not prepared, newest first.
 	RollUp(ctx context.Context, limit int) (done int, err error)

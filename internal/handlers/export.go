@@ -2,13 +2,16 @@ package handlers
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"correction-console/internal/auth"
 	"correction-console/internal/correction"
 	"correction-console/internal/i18n"
 	"correction-console/web/templates/pages"
@@ -257,9 +260,14 @@ func (s *server) export(c echo.Context, kind kindOfFile) error {
 		page: logURL(form, "", ""), filter: conditionsInWords(l, form, known), zone: zoneName(now), by: a.Name, at: now,
 		order: map[correction.LogSort]string{correction.ByTime: l.T("新的在前", "newest first"), correction.ByReduction: l.T("少收多的在前", "largest reduction first")}[form.Sort],
 	}
-	out := patient{c.Response()}
-	w := bufio.NewWriterSize(out, exportBuffer)
-	progress := s.exports.start(a, c.QueryParam("token"), func() (int, bool, error) { return s.Corrections.CountLog(ctx, a, filter) })
+	token := c.QueryParam("token")
+	if err := s.exports.enter(a); err != nil {
+		s.exports.refuse(a, token, err)
+		return err
+	}
+	defer s.exports.leave(a)
+	w := bufio.NewWriterSize(newPaced(c.Response(), s.Exports), exportBuffer)
+	progress := s.exports.start(a, token, func() (int, bool, error) { return s.Corrections.CountLog(ctx, a, filter) })
 	var file exportFormat
 	begun := false
 	err = s.Corrections.ExportLog(ctx, a, filter, form.Sort, correction.Sink{
@@ -281,6 +289,7 @@ func (s *server) export(c echo.Context, kind kindOfFile) error {
 			c.Response().Flush() // the browser knows at once that there is a file
 			return nil
 		},
+		Still: func() error { return s.mayGoOn(c, a) },
 		Row: func(r correction.Summary) error {
 			progress.rows.Add(1)
 			return file.row(&r)
@@ -295,27 +304,107 @@ func (s *server) export(c echo.Context, kind kindOfFile) error {
 			}
 			return w.Flush()
 		},
-		Close: func(_ int, err error) { progress.end(err == nil) },
+		Close: func(_ int, err error) { progress.end(err) },
 	})
 	if err != nil {
-		progress.end(false)
+		progress.end(err)
 	}
 	if err != nil && begun {
-		s.Log.Error("export cut off", "id", requestID(c), "err", logText(err))
+		s.Log.Error("export cut off", "id", requestID(c), "why", string(correction.WhyCut(err)), "err", logText(err))
 		panic(http.ErrAbortHandler)
 	}
 	return err
 }
 
-// stalledAfter is how long a browser may take no bytes of an export.
-const stalledAfter = 30 * time.Second
+// mayGoOn reports whether somebody may still have what they asked for as a: their session
+// stands, and their role and scope are not less than they were.
+func (s *server) mayGoOn(c echo.Context, a correction.Actor) error {
+	u, err := s.Sessions.Still(c)
+	if errors.Is(err, auth.ErrNoSession) {
+		return correction.CutSession
+	}
+	if err != nil {
+		return err
+	}
+	less := u.Role != a.Role || a.Scope.All && !u.Scope.All ||
+		slices.ContainsFunc(a.Scope.Merchants, func(m string) bool { return !u.Scope.Allows(m) })
+	if less {
+		return correction.CutRights
+	}
+	return nil
+}
 
-// patient writes to an answer that may take long as a whole, but not at a stretch.
-type patient struct{ *echo.Response }
+// ExportLimits bound how slowly, and how long, an export is taken in: at least Least bytes
+// in each Window, and all of it within Longest.
+type ExportLimits struct {
+	Window  time.Duration
+	Least   int
+	Longest time.Duration
+}
 
-func (p patient) Write(b []byte) (int, error) {
-	_ = http.NewResponseController(p.Response).SetWriteDeadline(time.Now().Add(stalledAfter))
-	return p.Response.Write(b)
+// DefaultExportLimits are 512 bytes a second over a minute, and an hour.
+var DefaultExportLimits = ExportLimits{Window: time.Minute, Least: 60 * 512, Longest: time.Hour}
+
+// paced writes to an answer that its reader has to take in at some pace. What it waits
+// for others than the reader does not count.
+type paced struct {
+	to     http.ResponseWriter
+	ctl    *http.ResponseController
+	limits ExportLimits
+	end    time.Time
+	waited time.Duration // for the reader, in this window
+	taken  int           // in this window
+	quick  bool          // the newest write was
+}
+
+func newPaced(to http.ResponseWriter, limits ExportLimits) *paced {
+	if limits == (ExportLimits{}) {
+		limits = DefaultExportLimits
+	}
+	return &paced{to: to, ctl: http.NewResponseController(to), limits: limits, end: time.Now().Add(limits.Longest)}
+}
+
+// Sizes of writes: what a slow reader took of one cannot be told before it is done.
+const (
+	quickWrite = exportBuffer
+	slowWrite  = 2 << 10
+)
+
+func (p *paced) Write(b []byte) (int, error) {
+	written := 0
+	for len(b) > 0 {
+		size := slowWrite
+		if p.quick {
+			size = quickWrite
+		}
+		part := b[:min(size, len(b))]
+		start := time.Now()
+		until := start.Add(p.limits.Window - p.waited)
+		why := correction.CutSlow
+		if p.end.Before(until) {
+			until, why = p.end, correction.CutLongest
+		}
+		if !until.After(start) {
+			return written, why
+		}
+		_ = p.ctl.SetWriteDeadline(until)
+		n, err := p.to.Write(part)
+		written += n
+		now := time.Now()
+		if err != nil {
+			if !now.Before(until) {
+				err = fmt.Errorf("%w: %w", why, err)
+			}
+			return written, err
+		}
+		took := now.Sub(start)
+		p.quick = took < 10*time.Millisecond
+		if p.waited, p.taken = p.waited+took, p.taken+n; p.taken >= p.limits.Least {
+			p.waited, p.taken = 0, 0
+		}
+		b = b[n:]
+	}
+	return written, nil
 }
 
 // stamp is a moment in the configured zone, with its offset.

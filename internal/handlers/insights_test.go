@@ -206,7 +206,7 @@ func followLinks(t *testing.T, a *apptest.App, login, query string) (followed in
 		if !known {
 			f := logFilterOf(t, a, u.Query())
 			f.Scope = scope
-			err := a.Store.Export(t.Context(), f, correction.ByTime, func(correction.Summary) error { rows++; return nil })
+			err := a.Store.Export(t.Context(), f, correction.ByTime, func(portion []correction.Summary) error { rows += len(portion); return nil })
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -19,9 +19,24 @@ const ipv6Bits = 64 // IPv6 addresses are counted by network
 // only.
 func Limit(l net.Listener, proxies []netip.Prefix, all, perAddress int, log *slog.Logger) net.Listener {
 	return &limited{
-		Listener: netutil.LimitListener(l, all), proxies: proxies, perAddress: perAddress, open: map[netip.Addr]int{},
+		Listener: netutil.LimitListener(unbuffered{l}, all), proxies: proxies, perAddress: perAddress, open: map[netip.Addr]int{},
 		log: log, tell: rate.NewLimiter(rate.Every(time.Minute), 1),
 	}
+}
+
+// sendBuffer is what the system may keep of what a reader has not taken. More of it would
+// hide how slowly an export is taken in.
+const sendBuffer = 32 << 10
+
+// unbuffered bounds the send buffers of connections.
+type unbuffered struct{ net.Listener }
+
+func (u unbuffered) Accept() (net.Conn, error) {
+	conn, err := u.Listener.Accept()
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(sendBuffer)
+	}
+	return conn, err
 }
 
 type limited struct {

@@ -431,6 +431,19 @@ func (s *server) fail(err error, c echo.Context) {
 		props.Status, props.Problem, props.Query, props.Parameter = http.StatusBadRequest, pages.ErrorQuery, unread.Problem, unread.Name
 	case errors.As(err, &tooLarge):
 		props.Status, props.Problem, props.NothingSent = http.StatusRequestEntityTooLarge, pages.ErrorTooLarge, true
+	case readingFailed(err):
+		// Nothing was changed; what was asked for can be asked again.
+		props.Status = http.StatusServiceUnavailable
+		props.Problem = pages.ErrorSlowRead
+		retry := slowRetry
+		if errors.Is(err, correction.ErrCrowded) {
+			props.Problem, retry = pages.ErrorReadsCrowded, crowdedRetry
+		}
+		props.NothingSent = c.Request().Method == http.MethodPost
+		c.Response().Header().Set(echo.HeaderRetryAfter, retry)
+	case errors.Is(err, errExporting):
+		props.Status, props.Problem = http.StatusTooManyRequests, pages.ErrorExporting
+		c.Response().Header().Set(echo.HeaderRetryAfter, crowdedRetry)
 	case errors.As(err, &de):
 		s.describe(&props, de, c)
 	case errors.As(err, &he):
@@ -479,6 +492,22 @@ func (s *server) fail(err error, c echo.Context) {
 			_ = c.String(http.StatusInternalServerError, "500 "+props.ID+"\n")
 		}
 	}
+}
+
+// After how many seconds to ask again for what could not be read.
+const (
+	crowdedRetry = "10"
+	slowRetry    = "60"
+)
+
+// readingFailed reports errors that are only of reading: too much is read, or it took too
+// long. Where the store was to be written, what that means comes first.
+func readingFailed(err error) bool {
+	var de *correction.Error
+	if errors.As(err, &de) && de.Kind != correction.Internal {
+		return false
+	}
+	return errors.Is(err, correction.ErrCrowded) || errors.Is(err, correction.ErrSlow)
 }
 
 // draftKept marks a request whose form was kept as a draft.

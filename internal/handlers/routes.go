@@ -89,14 +89,14 @@ var table = []route{
 	{http.MethodPost, "/corrections/:id/review", editors, (*server).review},
 	{http.MethodGet, "/corrections/:id/proof", signedIn, (*server).proof},
 
-	{http.MethodGet, "/review", reviewers, (*server).reviews},
+	{http.MethodGet, "/review", reviewers, heavy((*server).reviews)},
 	{http.MethodPost, "/review/signoff", settlers, (*server).signOff},
-	{http.MethodGet, "/review/days/:day", reviewers, (*server).day},
-	{http.MethodPost, "/review/days/:day", settlers, (*server).closeDay},
+	{http.MethodGet, "/review/days/:day", reviewers, heavy((*server).day)},
+	{http.MethodPost, "/review/days/:day", settlers, heavy((*server).closeDay)},
 
 	{http.MethodGet, pages.ApprovalsURL, reviewers, (*server).approvals},
-	{http.MethodGet, pages.InsightsURL, exporters, (*server).insights},
-	{http.MethodGet, insightsCSVPath, exporters, (*server).insightsCSV},
+	{http.MethodGet, pages.InsightsURL, exporters, heavy((*server).insights)},
+	{http.MethodGet, insightsCSVPath, exporters, heavy((*server).insightsCSV)},
 
 	{http.MethodGet, "/operations", overseers, (*server).operations},
 

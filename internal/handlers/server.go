@@ -41,13 +41,15 @@ type Config struct {
 	// MetricsToken is what /metrics asks for; empty: it is not there, but on a listener
 	// of its own (NewMetrics).
 	MetricsToken string
-	DemoURL      string // the demo's page of faults; empty outside the demo
+	DemoURL      string       // the demo's page of faults; empty outside the demo
+	Exports      ExportLimits // zero: DefaultExportLimits
 }
 
 // server carries the configuration through the handlers.
 type server struct {
 	Config
 	exports   exports
+	shares    shares
 	audits    auditShare
 	posts     postShare
 	gates     gates

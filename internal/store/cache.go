@@ -30,53 +30,95 @@ type directory struct {
 	facets    map[string]map[string]int64 // kind → value → number
 }
 
-// directories keeps the newest directory. The zero value is empty.
+// directories keeps the newest directory. The zero value is empty. Nothing is read while
+// mu is held: the writer takes it, too.
 type directories struct {
 	mu      sync.Mutex
 	current *directory
+	edits   int           // how often it was forgotten
+	reading chan struct{} // closed when whoever reads it is done; nil: nobody does
 }
 
 // forget makes the next look read the directory again. It follows every edit.
 func (d *directories) forget() {
 	d.mu.Lock()
 	d.current = nil
+	d.edits++
 	d.mu.Unlock()
 }
 
 // noteAuthor forgets a directory that does not list the person as an author yet.
 func (d *directories) noteAuthor(id int64) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.current != nil && !slices.ContainsFunc(d.current.authors, func(a correction.Author) bool { return a.ID == id }) {
-		d.current = nil
+	known := d.current != nil && slices.ContainsFunc(d.current.authors, func(a correction.Author) bool { return a.ID == id })
+	d.mu.Unlock()
+	if !known {
+		d.forget()
 	}
 }
 
-// directory returns a directory that is at most directoryAge old.
+// directory returns a directory that is at most directoryAge old. One of those who ask at
+// the same time reads it.
 func (s *Store) directory(ctx context.Context) (*directory, error) {
-	s.directories.mu.Lock()
-	defer s.directories.mu.Unlock()
-	if d := s.directories.current; d != nil && time.Since(d.read) < directoryAge {
-		return d, nil
+	d := &s.directories
+	for {
+		d.mu.Lock()
+		if found := d.current; found != nil && time.Since(found.read) < directoryAge {
+			d.mu.Unlock()
+			return found, nil
+		}
+		if other := d.reading; other != nil {
+			d.mu.Unlock()
+			select {
+			case <-other:
+				continue
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		done, edits := make(chan struct{}), d.edits
+		d.reading = done
+		d.mu.Unlock()
+		found, err := s.readDirectory(ctx)
+		d.mu.Lock()
+		if err == nil && d.edits == edits {
+			d.current = found
+		}
+		d.reading = nil
+		d.mu.Unlock()
+		close(done)
+		return found, err
 	}
+}
+
+func (s *Store) readDirectory(ctx context.Context) (*directory, error) {
+	m, err := s.reader.moment(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer m.close()
 	d := &directory{read: time.Now(), merchant: map[string]correction.Merchant{}, offering: map[string]correction.Offering{}, people: map[int64]correction.Author{},
 		logins: map[string]int64{}, facets: map[string]map[string]int64{}}
-	var err error
-	if d.merchants, err = s.readMerchants(ctx); err != nil {
-		return nil, err
+	rows, err := m.query(m.ctx, `SELECT sub_mchid, name FROM merchant ORDER BY sub_mchid`)
+	d.merchants, err = collect(rows, err, func(r scanner) (correction.Merchant, error) {
+		var m correction.Merchant
+		err := r.Scan(&m.SubMchID, &m.Name)
+		return m, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list merchants: %w", err)
 	}
 	for _, m := range d.merchants {
 		d.merchant[m.SubMchID] = m
 	}
-	offerings, err := s.Offerings(ctx)
-	if err != nil {
-		return nil, err
+	rows, err = m.query(m.ctx, offeringsQuery)
+	if d.offerings, err = collect(rows, err, scanOffering); err != nil {
+		return nil, fmt.Errorf("list services: %w", err)
 	}
-	d.offerings = offerings
-	for _, o := range offerings {
+	for _, o := range d.offerings {
 		d.offering[o.ServiceID] = o
 	}
-	rows, err := s.reader.query(ctx, `
+	rows, err = m.query(m.ctx, `
 		SELECT u.id, u.username, u.name, EXISTS (SELECT 1 FROM correction c WHERE c.author = u.id),
 			u.role = 'supervisor' OR EXISTS (SELECT 1 FROM correction_now w WHERE w.approver = u.id AND w.approver <> 0)
 		FROM user u ORDER BY u.username`)
@@ -97,7 +139,7 @@ func (s *Store) directory(ctx context.Context) (*directory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read people: %w", err)
 	}
-	rows, err = s.reader.query(ctx, `SELECT n, kind, value FROM facet`)
+	rows, err = m.query(m.ctx, `SELECT n, kind, value FROM facet`)
 	_, err = collect(rows, err, func(r scanner) (struct{}, error) {
 		var n int64
 		var f facet
@@ -111,7 +153,6 @@ func (s *Store) directory(ctx context.Context) (*directory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read facets: %w", err)
 	}
-	s.directories.current = d
 	return d, nil
 }
 

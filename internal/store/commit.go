@@ -35,6 +35,7 @@ func (s *Store) write(ctx context.Context, f func(w *writeTx) error) error {
 	if err := ctx.Err(); err != nil { // the selects below would choose at random
 		return fmt.Errorf("begin: %w", err)
 	}
+	nowHeld()() // who reads does not wait for the writer
 	u := &unit{ctx: ctx, work: f, done: make(chan struct{})}
 	select {
 	case s.units <- u:
@@ -64,6 +65,10 @@ func (s *Store) commitUntilClosed() {
 		select {
 		case u := <-s.units:
 			group = append(group, u)
+		case done := <-s.logEmpty:
+			s.moveLog()
+			close(done)
+			continue
 		case <-s.closing:
 			return
 		}
@@ -79,12 +84,14 @@ func (s *Store) commitUntilClosed() {
 		for _, u := range group {
 			close(u.done)
 		}
+		s.tendLog()
 	}
 }
 
 // commit carries out a group in one transaction. Work is not interrupted: SQLite would
 // roll back the whole transaction, and with it the work of others.
 func (s *Store) commit(group []*unit) {
+	defer nowHeld()()
 	failAll := func(err error) {
 		for _, u := range group {
 			if u.err == nil {

@@ -83,9 +83,12 @@ func (w *walker) count(most int) (int, error) {
 		q := &query{}
 		q.add(`SELECT count(*) FROM json_each(?) found CROSS JOIN correction c ON c.id = found.value`+filterJoins+` WHERE TRUE`, jsonIDs(w.list))
 		w.conditions(q)
-		var n int
-		err := w.tx.QueryRowContext(w.ctx, q.text.String(), q.args...).Scan(&n)
-		return n, err
+		rows, err := w.shaped(w.ctx, q)
+		n, err := collect(rows, err, scanID)
+		if err != nil {
+			return 0, err
+		}
+		return int(n[0]), nil
 	case w.plain():
 		return w.countPlain(most)
 	case w.match != "" && len(w.facets)+len(w.measures)+len(w.numbers) == 0 && !w.listed && !w.loose && len(w.kept.ids) == 0 && w.From.IsZero() && w.To.IsZero():

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -31,11 +30,8 @@ func dayArgs(scope correction.Scope, from, to, now time.Time) ([]any, error) {
 	return []any{scope.All, string(list), millis(from), millis(to), millis(now), millis(now.Add(-correction.ApproveWithin))}, err
 }
 
-func countDay(rows *sql.Rows, err error) (correction.DayCounts, error) {
+func countDay(rows rowSet) (correction.DayCounts, error) {
 	var d correction.DayCounts
-	if err != nil {
-		return d, err
-	}
 	defer rows.Close()
 	for rows.Next() {
 		var r correction.Summary
@@ -52,6 +48,14 @@ func countDay(rows *sql.Rows, err error) (correction.DayCounts, error) {
 	return d, rows.Err()
 }
 
+func (s *Store) countDay(ctx context.Context, args []any) (correction.DayCounts, error) {
+	rows, err := s.heavy.query(ctx, dayRows, args...)
+	if err != nil {
+		return correction.DayCounts{}, err
+	}
+	return countDay(rows)
+}
+
 // DayCounts counts the corrections in scope that were prepared at or after from and
 // before to, as they stand at now.
 func (s *Store) DayCounts(ctx context.Context, scope correction.Scope, from, to, now time.Time) (correction.DayCounts, error) {
@@ -59,7 +63,7 @@ func (s *Store) DayCounts(ctx context.Context, scope correction.Scope, from, to,
 	if err != nil {
 		return correction.DayCounts{}, fmt.Errorf("count a day: %w", err)
 	}
-	d, err := countDay(s.reader.query(ctx, dayRows, args...))
+	d, err := s.countDay(ctx, args)
 	if err != nil {
 		return d, fmt.Errorf("count a day: %w", err)
 	}
@@ -93,20 +97,19 @@ func (s *Store) DayRecords(ctx context.Context, day string) ([]correction.DayRec
 // and something is open, ErrDayMoved when something of the day came to the record after
 // the checkpoint.
 func (s *Store) PutDay(ctx context.Context, r correction.DayRecord, from, to time.Time) error {
-	err := s.write(ctx, func(w *writeTx) error {
-		args, err := dayArgs(correction.Scope{All: true}, from, to, r.At)
-		if err != nil {
-			return err
-		}
-		counts, err := countDay(w.tx.QueryContext(ctx, dayRows, args...))
-		if err != nil {
-			return err
-		}
-		if r.Action == correction.DayClosed && counts.IsOpen() {
-			return correction.ErrDayOpen
-		}
+	// The writer does not go through a day. What is counted before it is right if nothing
+	// of the day came to the record after the checkpoint, which is from before.
+	args, err := dayArgs(correction.Scope{All: true}, from, to, r.At)
+	var counts correction.DayCounts
+	if err == nil {
+		counts, err = s.countDay(ctx, args)
+	}
+	if err != nil {
+		return fmt.Errorf("close day %s: %w", r.Day, err)
+	}
+	err = s.write(ctx, func(w *writeTx) error {
 		var later bool
-		err = w.row(ctx, `
+		err := w.row(ctx, `
 			SELECT EXISTS (SELECT 1 FROM leaf l CROSS JOIN correction c ON c.id = l.correction_id
 				WHERE l.i >= ? AND c.prepared_ms >= ? AND c.prepared_ms < ?)`, r.Checkpoint.Size, millis(from), millis(to)).Scan(&later)
 		if err != nil {
@@ -114,6 +117,9 @@ func (s *Store) PutDay(ctx context.Context, r correction.DayRecord, from, to tim
 		}
 		if later {
 			return correction.ErrDayMoved
+		}
+		if r.Action == correction.DayClosed && counts.IsOpen() {
+			return correction.ErrDayOpen
 		}
 		text, err := json.Marshal(counts)
 		if err != nil {

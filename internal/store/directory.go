@@ -44,20 +44,10 @@ func (s *Store) Merchants(ctx context.Context) ([]correction.Merchant, error) {
 	return slices.Clone(d.merchants), nil
 }
 
-func (s *Store) readMerchants(ctx context.Context) ([]correction.Merchant, error) {
-	rows, err := s.reader.query(ctx, `SELECT sub_mchid, name FROM merchant ORDER BY sub_mchid`)
-	list, err := collect(rows, err, func(r scanner) (correction.Merchant, error) {
-		var m correction.Merchant
-		err := r.Scan(&m.SubMchID, &m.Name)
-		return m, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list merchants: %w", err)
-	}
-	return list, nil
-}
-
-const offeringColumns = `service_id, name, industry, cap, allow_zero`
+const (
+	offeringColumns = `service_id, name, industry, cap, allow_zero`
+	offeringsQuery  = `SELECT ` + offeringColumns + ` FROM offering ORDER BY service_id`
+)
 
 func scanOffering(r scanner) (correction.Offering, error) {
 	var o correction.Offering
@@ -81,7 +71,7 @@ func (s *Store) Offering(ctx context.Context, serviceID string) (correction.Offe
 
 // Offerings lists all services by id.
 func (s *Store) Offerings(ctx context.Context) ([]correction.Offering, error) {
-	rows, err := s.reader.query(ctx, `SELECT `+offeringColumns+` FROM offering ORDER BY service_id`)
+	rows, err := s.reader.query(ctx, offeringsQuery)
 	list, err := collect(rows, err, scanOffering)
 	if err != nil {
 		return nil, fmt.Errorf("list services: %w", err)

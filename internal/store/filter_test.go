@@ -341,14 +341,14 @@ func TestLog_PageCountAndExportAgreeOnEveryFilter(t *testing.T) {
 			}
 		}
 		var exported []correction.Summary
-		must(t, s.Export(t.Context(), f, sort, func(r correction.Summary) error {
+		must(t, s.Export(t.Context(), f, sort, eachRow(func(r correction.Summary) error {
 			if i%50 == 0 {
 				asListed(t, s, r)
 			}
 			r.Flags, r.Devices = "", ""
 			exported = append(exported, r)
 			return nil
-		}))
+		})))
 		same("export", exported, want)
 		for _, most := range []int{10_000, 1 + rng.IntN(50)} {
 			n, more, err := s.Count(t.Context(), f, most)

@@ -18,6 +18,9 @@ import (
 // keepAtOnce is how many blocks one transaction keeps: the writer waits for it.
 const keepAtOnce = 4
 
+// mostFresh bounds how many blocks that a read worked out wait to be kept.
+const mostFresh = 64
+
 // blockVersion tells whether a block is as it was read: events are only ever added.
 type blockVersion struct{ corrections, events int64 }
 
@@ -34,30 +37,31 @@ type worked struct {
 // Facts calls each for the facts of the corrections that were prepared at or after from
 // and before to, as they stood at one moment; a block may hold facts beside those. Blocks
 // come without what devices they name unless that is asked for. What is not kept is
-// worked out from the record, and kept.
+// worked out from the record, and kept as far as the writer has little else to do. A
+// connection is held while each runs, so it must not read.
 func (s *Store) Facts(ctx context.Context, from, to time.Time, devices bool, each func(*correction.FactBlock)) error {
 	fresh, err := s.readFacts(ctx, from, to, devices, each)
-	if err != nil {
-		return fmt.Errorf("read facts: %w", err)
-	}
-	// What cannot be kept costs time only.
-	for part := range slices.Chunk(fresh, keepAtOnce) {
-		if err := s.keepBlocks(ctx, part); err != nil {
+	// What cannot be kept costs time only. What was worked out in vain, because there was
+	// too much of it, is there the next time.
+	for _, block := range fresh {
+		if s.keepLate(context.WithoutCancel(ctx), block) != nil {
 			break
 		}
+	}
+	if err != nil {
+		return fmt.Errorf("read facts: %w", err)
 	}
 	return nil
 }
 
 func (s *Store) readFacts(ctx context.Context, from, to time.Time, devices bool, each func(*correction.FactBlock)) ([]worked, error) {
-	tx, err := s.reader.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	m, err := s.heavy.moment(ctx)
 	if err != nil {
-		s.note(err)
 		return nil, err
 	}
-	defer tx.Rollback()
-	r := blockReader{ctx, s, tx}
-	rows, err := r.query(`
+	defer m.close()
+	r := blockReader{m}
+	rows, err := r.query(r.ctx, `
 		SELECT s.block, r.facts, CASE WHEN ? THEN r.devices END
 		FROM stretch s LEFT JOIN rollup r ON r.block = s.block
 		WHERE s.block >= (SELECT block FROM stretch INDEXED BY stretch_reach WHERE reach_ms >= ? ORDER BY reach_ms, block LIMIT 1)
@@ -72,15 +76,17 @@ func (s *Store) readFacts(ctx context.Context, from, to time.Time, devices bool,
 		var block int64
 		var facts, uses sql.RawBytes
 		if err := rows.Scan(&block, &facts, &uses); err != nil {
-			return nil, err
+			return fresh, err
 		}
 		b, ok := decodeBlock(facts, uses)
 		if !ok { // not kept, or by another version of the program
 			w, fb, err := r.work(block)
 			if err != nil {
-				return nil, err
+				return fresh, err
 			}
-			b, fresh = fb, append(fresh, w)
+			if b = fb; len(fresh) < mostFresh {
+				fresh = append(fresh, w)
+			}
 		}
 		each(b)
 	}
@@ -90,7 +96,7 @@ func (s *Store) readFacts(ctx context.Context, from, to time.Time, devices bool,
 // RollUp works out up to limit blocks that are not kept, the newest first, and keeps
 // them. It leaves alone the block that still grows. done tells how many there were.
 func (s *Store) RollUp(ctx context.Context, limit int) (done int, err error) {
-	rows, err := s.reader.query(ctx, `
+	rows, err := s.heavy.query(ctx, `
 		SELECT s.block FROM stretch s
 		WHERE s.block < (SELECT max(block) FROM stretch) AND NOT EXISTS (SELECT 1 FROM rollup r WHERE r.block = s.block)
 		ORDER BY s.block DESC LIMIT ?`, limit)
@@ -107,27 +113,25 @@ func (s *Store) RollUp(ctx context.Context, limit int) (done int, err error) {
 			err = s.keepBlocks(ctx, ready)
 		}
 		if err != nil {
-			return done, fmt.Errorf("roll up: %w", err)
+			break
 		}
 		done += len(part)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, correction.ErrCrowded) { // people come first
 		return done, fmt.Errorf("roll up: %w", err)
 	}
 	return done, nil
 }
 
 func (s *Store) workOut(ctx context.Context, blocks []int64) ([]worked, error) {
-	tx, err := s.reader.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	m, err := s.heavy.moment(ctx)
 	if err != nil {
-		s.note(err)
 		return nil, err
 	}
-	defer tx.Rollback()
-	r := blockReader{ctx, s, tx}
+	defer m.close()
 	var out []worked
 	for _, b := range blocks {
-		w, _, err := r.work(b)
+		w, _, err := blockReader{m}.work(b)
 		if err != nil {
 			return nil, err
 		}
@@ -158,31 +162,26 @@ func (s *Store) keepBlocks(ctx context.Context, blocks []worked) error {
 	})
 }
 
-// blockReader reads blocks as they stand at one moment.
-type blockReader struct {
-	ctx   context.Context
-	store *Store
-	tx    *sql.Tx
+// keepWithin is how long a page waits for the writer to keep a block.
+const keepWithin = 100 * time.Millisecond
+
+// keepLate is keepBlocks for one block that a page worked out: only as long as the writer
+// has little else to do.
+func (s *Store) keepLate(ctx context.Context, block worked) error {
+	ctx, cancel := context.WithTimeout(ctx, keepWithin)
+	defer cancel()
+	return s.keepBlocks(ctx, []worked{block})
 }
 
-func (r blockReader) query(text string, args ...any) (*sql.Rows, error) {
-	stmt, err := r.store.reader.stmt(r.ctx, text)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := r.tx.StmtContext(r.ctx, stmt).QueryContext(r.ctx, args...)
-	if err != nil {
-		r.store.note(err)
-	}
-	return rows, err
-}
+// blockReader reads blocks as they stand at one moment.
+type blockReader struct{ moment }
 
 // work works out the facts of a block from the record.
 func (r blockReader) work(block int64) (worked, *correction.FactBlock, error) {
 	first := block * stretchSpan
 	last := first + stretchSpan - 1
 	w := worked{block: block}
-	rows, err := r.query(readBlockVersion, first, last)
+	rows, err := r.query(r.ctx, readBlockVersion, first, last)
 	version, err := collect(rows, err, func(r scanner) (v blockVersion, err error) {
 		return v, r.Scan(&v.corrections, &v.events)
 	})
@@ -191,7 +190,7 @@ func (r blockReader) work(block int64) (worked, *correction.FactBlock, error) {
 	}
 	w.version = version[0]
 	m := blockMaker{block: &correction.FactBlock{}, place: map[int64]uint16{}}
-	rows, err = r.query(`
+	rows, err = r.query(r.ctx, `
 		SELECT c.id, c.prepared_ms, c.base_total, c.base_total - c.target_total, c.sub_mchid, c.service_id,
 			c.reason_code, c.reason_zh, c.reason_en, c.author, w.state, w.review = 'wrong', w.settled,
 			CASE w.settled WHEN 'paid_new' THEN
@@ -202,7 +201,7 @@ func (r blockReader) work(block int64) (worked, *correction.FactBlock, error) {
 	if _, err = collect(rows, err, m.scanFact); err != nil {
 		return w, nil, err
 	}
-	rows, err = r.query(`
+	rows, err = r.query(r.ctx, `
 		SELECT correction_id, device_id FROM device INDEXED BY device_correction
 		WHERE correction_id BETWEEN ? AND ? ORDER BY correction_id, device_id`, first, last)
 	if _, err = collect(rows, err, m.scanUse); err != nil {

@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -191,26 +190,9 @@ func parsePage(page string, most int) ([]correction.Summary, error) {
 	return list, nil
 }
 
-// Export calls each for all corrections that the filter selects, in the order, as
-// they stood at one moment. It stops at the first error of each and returns it.
-func (s *Store) Export(ctx context.Context, f correction.LogFilter, sort correction.LogSort, each func(correction.Summary) error) error {
-	n := narrow(f)
-	if n.none() {
-		return nil
-	}
-	d, err := s.directory(ctx)
-	if err == nil {
-		err = s.walk(ctx, &s.export, n, func(w *walker) error { return w.export(sort, exported{d, each}) })
-	}
-	if err != nil {
-		return fmt.Errorf("export change log: %w", err)
-	}
-	return nil
-}
-
 // walk plans how the filter is answered, and answers it out of one state of the database.
-func (s *Store) walk(ctx context.Context, p *pool, n narrowed, answer func(*walker) error) error {
-	d, err := s.directory(ctx) // before a connection is held: it takes another one
+func (s *Store) walk(ctx context.Context, p *readPool, n narrowed, answer func(*walker) error) error {
+	d, err := s.directory(ctx) // before a connection is held: it may take one itself
 	if err != nil {
 		return err
 	}
@@ -219,68 +201,11 @@ func (s *Store) walk(ctx context.Context, p *pool, n narrowed, answer func(*walk
 		return err
 	}
 	defer m.close()
-	plan, err := newPlan(ctx, m, d, n)
+	plan, err := newPlan(m.ctx, m, d, n)
 	if err != nil || plan.none {
 		return err
 	}
-	return answer(&walker{moment: m, plan: plan, ctx: ctx, effort: s.effort})
-}
-
-// export calls each for all that the plan selects.
-func (w *walker) export(sort correction.LogSort, to exported) error {
-	if w.plain() && w.From.IsZero() && w.To.IsZero() && sort == correction.ByTime {
-		rows, err := w.query(w.ctx, `SELECT `+exportColumns+` FROM correction c NOT INDEXED CROSS JOIN correction_now w ON w.correction_id = c.id ORDER BY c.id DESC`)
-		return to.all(rows, err)
-	}
-	seq, err := w.everything(sort)
-	if err != nil {
-		return err
-	}
-	for lot := range w.lots(seq, firstLot) {
-		rows, err := w.query(w.ctx, `SELECT `+exportColumns+` FROM json_each(?) page CROSS JOIN correction c ON c.id = page.value CROSS JOIN correction_now w ON w.correction_id = c.id`, jsonIDs(lot))
-		if err := to.all(rows, err); err != nil {
-			return err
-		}
-	}
-	return w.err
-}
-
-// exportColumns are what an export reads of a correction c that stands as w says. Names
-// come from the directory: a look-up in SQL costs a third of a row each.
-const exportColumns = factColumns + `, w.state, w.at_ms, w.request_id, w.settled, w.due, w.review, w.approver, w.flagged,
-	CASE w.flagged WHEN 0 THEN '' ELSE ` + flagsOfRow + ` END, ` + devicesOfRow
-
-// exported hands out the rows of an export.
-type exported struct {
-	*directory
-	each func(correction.Summary) error
-}
-
-func (e exported) all(rows *sql.Rows, err error) error {
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	var s correction.Summary
-	var prepared, changed, until int64
-	into := []any{&s.ID, &s.Ref.SubMchID, &s.Ref.ServiceID, &s.Ref.OutOrderNo,
-		&s.AuthorID, &s.Reason.Code, &s.Reason.ZH, &s.Reason.EN, &s.Reason.NeedsNote,
-		&s.Outgoing, &s.Ticket, &s.Note, &s.BaseTotal, &s.Target, &prepared, &until,
-		&s.State, &changed, &s.RequestID, &s.Settled, &s.Due, &s.Review, &s.ApproverID, &s.Flagged, &s.Flags, &s.Devices}
-	for rows.Next() {
-		if err := rows.Scan(into...); err != nil {
-			return err
-		}
-		s.Reason.Outgoing = s.Outgoing
-		s.PreparedAt, s.ChangedAt, s.ConfirmUntil = at(prepared), at(changed), at(until)
-		author := e.people[s.AuthorID]
-		s.AuthorLogin, s.AuthorName, s.ApproverName = author.Login, author.Name, e.people[s.ApproverID].Name
-		s.MerchantName, s.ServiceName = e.merchant[s.Ref.SubMchID].Name, e.offering[s.Ref.ServiceID].Name
-		if err := e.each(s); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return answer(&walker{moment: m, plan: plan, ctx: m.ctx, effort: s.effort})
 }
 
 // undoneFor is how long a correction that did not come about asks for attention.

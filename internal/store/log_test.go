@@ -146,10 +146,10 @@ func TestLog_PagesEqualAFilterInGo(t *testing.T) {
 			page(correction.Page{After: want[to].ID}, want[from:to], from > 0)
 		}
 		var exported []correction.Summary
-		must(t, s.Export(t.Context(), f, correction.ByTime, func(r correction.Summary) error {
+		must(t, s.Export(t.Context(), f, correction.ByTime, eachRow(func(r correction.Summary) error {
 			exported = append(exported, asListed(t, s, r))
 			return nil
-		}))
+		})))
 		if !slices.Equal(exported, want) {
 			t.Fatalf("export of filter %d %+v:\ngot  %v\nwant %v", i, f, exported, want)
 		}
@@ -166,12 +166,12 @@ func TestExport_StopsAtTheFirstError(t *testing.T) {
 	history(t, s, 5, rand.New(rand.NewPCG(logSeed, 2)))
 	stop := errors.New("stop")
 	n := 0
-	err := s.Export(t.Context(), correction.LogFilter{Scope: correction.Scope{All: true}}, correction.ByTime, func(correction.Summary) error {
+	err := s.Export(t.Context(), correction.LogFilter{Scope: correction.Scope{All: true}}, correction.ByTime, eachRow(func(correction.Summary) error {
 		if n++; n == 2 {
 			return stop
 		}
 		return nil
-	})
+	}))
 	if !errors.Is(err, stop) || n != 2 {
 		t.Errorf("%v after %d", err, n)
 	}
@@ -281,19 +281,19 @@ func BenchmarkLog(b *testing.B) {
 	}
 }
 
-// Exports that are taken in slowly hold up no page.
-func TestExport_HoldsUpNoPage(t *testing.T) {
+// Exports that are taken in slowly hold up no page and no other export.
+func TestExport_HoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	s := openTest(t)
 	history(t, s, 40, rand.New(rand.NewPCG(1, 2)))
 	every := correction.LogFilter{Scope: correction.Scope{All: true}}
 	release := make(chan struct{})
 	var started, done sync.WaitGroup
-	for range exporters {
+	for range 2 * exportReads.links {
 		started.Add(1)
 		first := sync.OnceFunc(started.Done)
 		done.Go(func() {
-			must(t, s.Export(t.Context(), every, correction.ByTime, func(correction.Summary) error {
+			must(t, s.Export(t.Context(), every, correction.ByTime, func([]correction.Summary) error {
 				first()
 				<-release
 				return nil
@@ -308,6 +308,12 @@ func TestExport_HoldsUpNoPage(t *testing.T) {
 			t.Fatalf("%d rows, %v", len(rows), err)
 		}
 	}
+	rows := 0
+	must(t, s.Export(ctx, every, correction.ByTime, func(portion []correction.Summary) error {
+		rows += len(portion)
+		return nil
+	}))
+	equal(t, "rows of another export", rows, 40)
 	close(release)
 	done.Wait()
 }

@@ -21,7 +21,21 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(fullDiskEnv); path != "" {
 		os.Exit(claimOnFullDisk(path))
 	}
+	// Every test of the package refuses nested connections.
+	RefuseNested(func(what string) { panic(what) })
 	os.Exit(m.Run())
+}
+
+// eachRow is each of Export for one row after the other.
+func eachRow(each func(correction.Summary) error) func([]correction.Summary) error {
+	return func(rows []correction.Summary) error {
+		for _, r := range rows {
+			if err := each(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 }
 
 // t0 is when the tests take place.

@@ -41,19 +41,16 @@ var (
 // applicationID marks a database file as one of the console ("CORR").
 const applicationID = 0x434F5252
 
-// readers is how many connections read beside the one that writes. Exports have
-// their own: one that is taken in slowly must not hold up the pages.
-const (
-	readers   = 4
-	exporters = 2
-)
+// readers is how many connections read for the pages beside the one that writes.
+const readers = 4
 
 // Store is an open database. Safe for concurrent use.
 type Store struct {
 	path   string
 	writer pool
-	reader pool
-	export pool
+	reader readPool
+	heavy  readPool // what goes through much of the record
+	export readPool
 
 	units   chan *unit
 	closing chan struct{}
@@ -61,6 +58,12 @@ type Store struct {
 	close   sync.Once
 	broken  atomic.Bool
 	tree    tree // of the writer's goroutine
+
+	log      logBounds
+	tending  atomic.Bool
+	tended   sync.WaitGroup
+	logEmpty chan chan struct{}
+	logRests atomic.Int64 // the log is left alone until then
 
 	effort  effort
 	numbers map[facet]int64 // of the writer's goroutine: facets on record
@@ -117,22 +120,19 @@ func Open(ctx context.Context, path string) (*Store, error) {
 
 func open(ctx context.Context, path string) (*Store, error) {
 	s := &Store{
-		path: path, started: time.Now(), now: time.Now, effort: usualEffort,
-		units: make(chan *unit), closing: make(chan struct{}), closed: make(chan struct{}),
+		path: path, started: time.Now(), now: time.Now, effort: usualEffort, log: usualLog,
+		units: make(chan *unit), closing: make(chan struct{}), closed: make(chan struct{}), logEmpty: make(chan chan struct{}),
 	}
 	boot := make([]byte, 16)
 	rand.Read(boot)
 	s.boot = hex.EncodeToString(boot)
-	s.writer.note, s.reader.note, s.export.note = s.note, s.note, s.note
+	s.writer.note = s.note
 	s.writer.db = sql.OpenDB(connector{writing, writerDSN(path)})
 	s.writer.db.SetMaxOpenConns(1)
 	s.writer.db.SetMaxIdleConns(1)
-	s.reader.db = sql.OpenDB(connector{reading, readerDSN(path)})
-	s.reader.db.SetMaxOpenConns(readers)
-	s.reader.db.SetMaxIdleConns(readers)
-	s.export.db = sql.OpenDB(connector{reading, readerDSN(path)})
-	s.export.db.SetMaxOpenConns(exporters)
-	s.export.db.SetMaxIdleConns(0)
+	s.reader.open(path, lightReads, s.note)
+	s.heavy.open(path, heavyReads, s.note)
+	s.export.open(path, exportReads, s.note)
 	if err := s.writer.db.PingContext(ctx); err != nil {
 		close(s.closed)
 		s.discard()
@@ -177,7 +177,7 @@ func (s *Store) Ping(ctx context.Context) error {
 // closes it.
 func (s *Store) Close() error {
 	s.stopWriter()
-	err := errors.Join(s.reader.close(), s.export.close())
+	err := errors.Join(s.reader.close(), s.heavy.close(), s.export.close())
 	// Busy while another process has the database open; that one does it then.
 	_, checkpoint := s.writer.db.Exec(`PRAGMA wal_checkpoint(TRUNCATE)`)
 	if err = errors.Join(err, checkpoint, s.writer.close()); err != nil {
@@ -190,12 +190,14 @@ func (s *Store) Close() error {
 func (s *Store) stopWriter() {
 	s.close.Do(func() { close(s.closing) })
 	<-s.closed
+	s.tended.Wait()
 }
 
 // discard closes what was not opened successfully.
 func (s *Store) discard() {
 	s.stopWriter()
 	s.reader.close()
+	s.heavy.close()
 	s.export.close()
 	s.writer.close()
 }
@@ -232,7 +234,7 @@ const hardening = "&_defensive=1&_dqs=0&_error_rc=1&_busy_timeout=5000&_foreign_
 	"&_pragma=trusted_schema(0)&_pragma=cell_size_check(1)"
 
 // The savepoints of a group keep what they need to undo in memory, not in a file.
-const durable = "&_journal_mode=WAL&_synchronous=FULL&_pragma=journal_size_limit(67108864)&_pragma=temp_store(2)"
+const durable = "&_journal_mode=WAL&_synchronous=FULL&_pragma=journal_size_limit(8388608)&_pragma=temp_store(2)"
 
 func writerDSN(path string) string {
 	return fileURI(path) + "?_txlock=immediate" + hardening + durable

@@ -70,7 +70,7 @@ func TestOpen_SettingsHoldOnEveryConnection(t *testing.T) {
 	}
 	w := connections(t, s.writer.db, 1)[0]
 	check("writer", w, common)
-	check("writer", w, map[string]string{"synchronous": "2", "journal_size_limit": "67108864", "query_only": "0", "application_id": "1129271890"})
+	check("writer", w, map[string]string{"synchronous": "2", "journal_size_limit": "8388608", "query_only": "0", "application_id": "1129271890"})
 	for i, c := range connections(t, s.reader.db, readers) {
 		who := fmt.Sprintf("reader %d", i)
 		check(who, c, common)

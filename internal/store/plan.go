@@ -13,57 +13,34 @@ import (
 )
 
 // moment is one state of the database, read through one connection.
-type moment struct {
-	pool  *pool
-	tx    *sql.Tx
-	fresh *[]string // texts to prepare when the connection is free
-}
+type moment struct{ *hold }
 
-func (p *pool) moment(ctx context.Context) (moment, error) {
-	tx, err := p.db.BeginTx(ctx, nil)
+// moment begins to read one state. Everything of it is read with its ctx.
+func (p *readPool) moment(ctx context.Context) (moment, error) {
+	h, err := p.hold(ctx)
 	if err != nil {
-		p.note(err)
+		return moment{}, err
 	}
-	return moment{p, tx, new([]string)}, err
+	if _, err := h.conn.ExecContext(h.ctx, `BEGIN`); err != nil {
+		err = h.fault(err)
+		h.close()
+		return moment{}, err
+	}
+	h.begun = true
+	return moment{h}, nil
 }
 
-func (r moment) close() {
-	r.tx.Rollback()
-	for _, text := range *r.fresh { // a failure only costs time
-		r.pool.stmt(context.Background(), text)
-	}
-}
-
-// query reads with a constant text.
-func (r moment) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
-	s, ok := r.pool.prepared.Load(text)
-	if !ok { // to prepare it takes a connection, and ours is not free
-		*r.fresh = append(*r.fresh, text)
-		return r.ask(ctx, text, args...)
-	}
-	rows, err := r.tx.StmtContext(ctx, s.(*sql.Stmt)).QueryContext(ctx, args...)
-	if err != nil {
-		r.pool.note(err)
-	}
-	return rows, err
-}
-
-// ask reads with a text of its own.
-func (r moment) ask(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
-	rows, err := r.tx.QueryContext(ctx, text, args...)
-	if err != nil {
-		r.pool.note(err)
-	}
-	return rows, err
-}
-
-// mostShapes bounds how many texts that depend on the filter stay prepared.
+// mostShapes bounds how many texts that depend on the filter a connection keeps prepared.
 const mostShapes = 300
 
 // shaped reads with a text that depends on what kind of filter it is of.
-func (r moment) shaped(ctx context.Context, q *query) (*sql.Rows, error) {
+func (r moment) shaped(ctx context.Context, q *query) (*answer, error) {
 	text := q.text.String()
-	if _, ok := r.pool.prepared.Load(text); ok || r.pool.shapes.Add(1) <= mostShapes {
+	if _, ok := r.prepared[text]; ok {
+		return r.query(ctx, text, q.args...)
+	}
+	if r.shapes < mostShapes {
+		r.shapes++
 		return r.query(ctx, text, q.args...)
 	}
 	return r.ask(ctx, text, q.args...)

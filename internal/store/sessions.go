@@ -47,14 +47,11 @@ func (s *Store) CreateSession(ctx context.Context, n auth.Session, keep int, ent
 // SessionUser returns a live session and its user. It runs on every request: one
 // prepared look-up of some microseconds, which is not worth being interrupted.
 func (s *Store) SessionUser(ctx context.Context, idHash [32]byte, now, idleSince time.Time) (auth.Session, auth.User, error) {
-	if err := ctx.Err(); err != nil {
-		return auth.Session{}, auth.User{}, fmt.Errorf("read session: %w", err)
-	}
 	var session auth.Session
 	var user auth.User
 	var created, seen, expires int64
 	fields, done := userFields(&user)
-	err := s.reader.row(context.WithoutCancel(ctx), `
+	err := s.reader.look(ctx, `
 		SELECT s.row, s.created_ms, s.seen_ms, s.expires_ms, s.ip, s.user_agent, `+userColumns+`
 		FROM session s CROSS JOIN user u ON u.id = s.user_id
 		WHERE s.id_hash = ? AND s.revoked_ms IS NULL AND s.expires_ms > ? AND s.seen_ms >= ? AND u.disabled = 0`,

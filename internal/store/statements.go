@@ -6,7 +6,6 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"modernc.org/sqlite"
@@ -31,13 +30,12 @@ func refused(err error) bool {
 	return hasCode(err, codeConstraintKey, codeConstraintUnique, codeConstraintByRule)
 }
 
-// pool is a database handle with statements that stay prepared. Only constant
-// texts go through it, and so many that depend on a filter.
+// pool is the writer's database handle with statements that stay prepared. Only constant
+// texts go through it.
 type pool struct {
 	db       *sql.DB
 	prepared sync.Map    // text → *sql.Stmt
 	note     func(error) // is told each error of the database
-	shapes   atomic.Int64
 }
 
 func (p *pool) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
@@ -54,31 +52,6 @@ func (p *pool) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 		return other.(*sql.Stmt), nil
 	}
 	return s, nil
-}
-
-func (p *pool) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	s, err := p.stmt(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := s.QueryContext(ctx, args...) // reads the first row
-	if err != nil {
-		p.note(err)
-	}
-	return rows, err
-}
-
-// row is the one row of a query; Scan returns the error.
-func (p *pool) row(ctx context.Context, query string, args ...any) scanner {
-	s, err := p.stmt(ctx, query)
-	if err != nil {
-		return failed{err}
-	}
-	row := s.QueryRowContext(ctx, args...)
-	if err := row.Err(); err != nil {
-		p.note(err)
-	}
-	return row
 }
 
 type scanner interface{ Scan(dest ...any) error }
@@ -115,7 +88,10 @@ func (w *writeTx) stmt(ctx context.Context, query string) *sql.Stmt {
 	return nil
 }
 
+// exec executes a constant text. Like everything else in the transaction it goes on when
+// ctx ends: SQLite would roll back the whole of it, and with it the work of others.
 func (w *writeTx) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	ctx = context.WithoutCancel(ctx)
 	if s := w.stmt(ctx, query); s != nil {
 		return s.ExecContext(ctx, args...)
 	}
@@ -132,6 +108,7 @@ func (w *writeTx) changed(ctx context.Context, query string, args ...any) (int64
 }
 
 func (w *writeTx) row(ctx context.Context, query string, args ...any) scanner {
+	ctx = context.WithoutCancel(ctx)
 	if s := w.stmt(ctx, query); s != nil {
 		return s.QueryRowContext(ctx, args...)
 	}
@@ -139,7 +116,7 @@ func (w *writeTx) row(ctx context.Context, query string, args ...any) scanner {
 }
 
 // collect scans all rows and closes them.
-func collect[T any](rows *sql.Rows, err error, scan func(scanner) (T, error)) ([]T, error) {
+func collect[T any](rows rowSet, err error, scan func(scanner) (T, error)) ([]T, error) {
 	if err != nil {
 		return nil, err
 	}

@@ -155,7 +155,7 @@ func (w *walker) stream(from, to int64, ascending, impatient bool, yield func(in
 	if ascending {
 		text = `SELECT rowid FROM search WHERE search MATCH ? AND rowid >= ? AND rowid < ? ORDER BY rowid ASC`
 	}
-	var rows *sql.Rows
+	var rows *answer
 	if rows, w.err = w.query(w.ctx, text, w.match, from, to); w.err != nil {
 		return 0, true
 	}

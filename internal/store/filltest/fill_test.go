@@ -27,8 +27,8 @@ func TestFill_IsWhole(t *testing.T) {
 		}
 		t.Cleanup(func() { s.Close() })
 		all := correction.LogFilter{Scope: correction.Scope{All: true}}
-		if err := s.Export(t.Context(), all, correction.ByTime, func(r correction.Summary) error {
-			lists[i] = append(lists[i], r)
+		if err := s.Export(t.Context(), all, correction.ByTime, func(rows []correction.Summary) error {
+			lists[i] = append(lists[i], rows...)
 			return nil
 		}); err != nil {
 			t.Fatal(err)

@@ -82,6 +82,37 @@ func (p ErrorProps) request() errorWords {
 			What:  t("它对全部商户都有影响，而你只管其中一部分。什么都没有改。", "It concerns all merchants, and you are for some of them. Nothing was changed."),
 			Do:    []string{t("请一位能管全部商户的同事来做，或者请运维调整你的商户范围。", "Ask a colleague who is for all merchants, or ask the operator to change your scope.")},
 		}
+	case ErrorReadsCrowded:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "clock",
+			Title: t("现在查的人太多，请稍等", "Too many people are reading at present"),
+			What:  t("统计、复核、日结和导出要翻很多记录，同时只能进行几个。这一个没有排上，记录没有任何变化。", "Figures, reviews, day sheets and exports go through much of the record, so only a few run at a time. There was no room for this one. Nothing was changed."),
+			Do: []string{
+				t("等十秒再打开一次。", "Wait ten seconds and open it again."),
+				t("还是不行，就选短一点的时间段。查订单和改价不受影响。", "If that does not help, choose a shorter period. Look-ups and corrections go on as usual."),
+			},
+		}
+	case ErrorSlowRead:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "clock",
+			Title: t("读取时间太长，已停止", "Reading took too long and was stopped"),
+			What:  t("要读的记录太多，或者磁盘正忙。记录没有任何变化。", "There was too much to read, or the disk is busy. Nothing was changed."),
+			Do: []string{
+				t("缩小时间段或加上筛选条件，再试一次。", "Choose a shorter period or add a filter, then try again."),
+				t("一分钟后还是这样，请把错误编号告诉运维。", "If it is the same after a minute, tell the operator the error number."),
+			},
+		}
+	case ErrorExporting:
+		return errorWords{
+			Kind: components.NoticeWarn, Icon: "clock",
+			Title: t("你还有一个导出没有结束", "Another export of yours is still running"),
+			What:  t("每个人同时只能导出一个文件。", "One person exports one file at a time."),
+			Do: []string{
+				t("等前一个下载完成，再导出这一个。", "Let the other download finish, then export this one."),
+				t("不需要前一个了，就在浏览器的下载列表里取消它，过几秒再导出。", "If you do not need the other one, cancel it in the browser’s list of downloads and export again after a few seconds."),
+				t("不是你在导出？到“账号”里退出其他会话。", "If it is not you who exports, sign out your other sessions under “Account”."),
+			},
+		}
 	case ErrorMethod:
 		return errorWords{
 			Kind: components.NoticeWarn, Icon: "bar",

@@ -70,7 +70,7 @@ var frameErrors = []pages.ErrorProblem{
 	pages.ErrorNotFound, pages.ErrorForbidden, pages.ErrorWholeScope, pages.ErrorMethod, pages.ErrorBadRequest, pages.ErrorTooLarge, pages.ErrorHost, pages.ErrorCrowded, pages.ErrorSlow, pages.ErrorCrossSite,
 	pages.ErrorUnreachable, pages.ErrorRefused, pages.ErrorUnverified, pages.ErrorUnreadable, pages.ErrorBeyondBound, pages.ErrorSettings, pages.ErrorNoRecord, pages.ErrorPending,
 	pages.ErrorBaseUnknown, pages.ErrorBusy, pages.ErrorTokenWrong, pages.ErrorNotCorrectable, pages.ErrorReadOnly, pages.ErrorRetried, pages.ErrorSecondPerson,
-	pages.ErrorOwnApproval, pages.ErrorVeiled, pages.ErrorMoved, pages.ErrorInternal,
+	pages.ErrorOwnApproval, pages.ErrorVeiled, pages.ErrorMoved, pages.ErrorReadsCrowded, pages.ErrorSlowRead, pages.ErrorExporting, pages.ErrorInternal,
 }
 
 // frameSamples are the pages in all their cases, by a name for each.

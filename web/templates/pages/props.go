@@ -441,6 +441,9 @@ const (
 	ErrorBusy           ErrorProblem = "busy"         // the order is being corrected by somebody
 	ErrorTokenWrong     ErrorProblem = "token_wrong"
 	ErrorNotCorrectable ErrorProblem = "not_correctable"
+	ErrorReadsCrowded   ErrorProblem = "reads_crowded" // too much is being read at present
+	ErrorSlowRead       ErrorProblem = "slow_read"     // reading took longer than it may
+	ErrorExporting      ErrorProblem = "exporting"     // the person has an export that runs
 	ErrorReadOnly       ErrorProblem = "read_only"     // corrections are refused at present
 	ErrorRetried        ErrorProblem = "retried"       // somebody tries the same one again already
 	ErrorSecondPerson   ErrorProblem = "second_person" // needs somebody who had no part in it
