@@ -26,7 +26,7 @@ const (
 	silentConns    = 32               // from one address: as many as it may have
 	directConns    = 4                // and from this machine, where no address is counted
 	silentStreams  = 120              // that each tries to have
-	silentPerS     = 100              // posts a second, once each stream has had its first
+	silentPerS     = 60               // posts a second, once each stream has had its first
 	silentBody     = 255 << 10        // of 256 KiB
 	slowRate       = 1 << 10          // bytes a second that an export is read at
 	burst          = 120              // look-ups one after the other
@@ -37,7 +37,7 @@ const (
 	shiftBrowsers  = 200              // that sign in at once
 	shiftEvery     = 2 * time.Minute  // again
 	guessesPerS    = 2                // failed sign-ins
-	shiftGrace     = 45 * time.Second // after the attack, for those who are not in yet
+	shiftGrace     = 90 * time.Second // after the attack, for those who are not in yet
 	betweenFigures = 500 * time.Millisecond
 )
 
@@ -234,7 +234,14 @@ func (c trickle) Read(p []byte) (int, error) {
 func (h *hostile) export(ctx context.Context, b *browser, i int) {
 	path := []string{"/corrections.csv", "/corrections.xlsx", "/corrections.jsonl", "/corrections.csv?bom=1"}[i%4]
 	for ctx.Err() == nil {
+		once, cancel := context.WithCancel(ctx)
+		go func() { // somebody who only waits for a file is signed out after a while
+			for pause(once, time.Minute) == nil {
+				_, _ = b.get(once, "/account")
+			}
+		}()
 		h.exportOnce(ctx, b, path)
+		cancel()
 		_ = pause(ctx, time.Second)
 	}
 }
@@ -370,7 +377,12 @@ func (q quiet) Read(p []byte) (int, error) {
 
 func (quiet) Close() error { return nil }
 
-var silence = "username=lin&password=" + strings.Repeat("x", silentBody)
+// silences are what is sent of a body. A sign-in may carry a form that was kept, and is
+// then allowed more.
+var silences = []string{
+	"username=lin&password=" + strings.Repeat("x", silentBody),
+	"kept=" + strings.Repeat("%E6", silentBody/3) + "&username=lin",
+}
 
 // fallSilent posts to the sign-in on as many streams of one connection as it may have.
 func (h *hostile) fallSilent(ctx context.Context, direct bool, share *rate.Limiter) {
@@ -387,11 +399,11 @@ func (h *hostile) fallSilent(ctx context.Context, direct bool, share *rate.Limit
 	defer transport.CloseIdleConnections()
 	rng, client := h.random(rand.Uint64()), &http.Client{Transport: transport}
 	var all sync.WaitGroup
-	for range silentStreams {
+	for i := range silentStreams {
 		wait := time.Second + time.Duration(rng.Int64N(int64(2*time.Second)))
 		all.Go(func() {
 			for share.Wait(ctx) == nil {
-				req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.URL+"/login", quiet{strings.NewReader(silence), ctx})
+				req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.URL+"/login", quiet{strings.NewReader(silences[i%len(silences)]), ctx})
 				if err != nil {
 					h.wrong("silence: %v", err)
 					return

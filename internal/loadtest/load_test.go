@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -37,7 +38,7 @@ func TestHostileLoad(t *testing.T) {
 	}
 	usual := 20
 	if inCI() {
-		usual = 45
+		usual = 40
 	}
 	attack := time.Duration(figure(t, "LOAD_SECONDS", usual)) * time.Second
 	calm := min(attack/4, 10*time.Second) // before it, to compare with
@@ -45,10 +46,11 @@ func TestHostileLoad(t *testing.T) {
 	records := figure(t, "LOAD_RECORDS", 20_000)
 	t.Logf("LOAD_SEED=%d, %s of attack, %d corrections before", seed, attack, records)
 
-	program := must(build())(t)
+	go build() // beside what else is set up
 	w, c, folder := startWeChat(t), newCrew(), filepath.Join(t.TempDir(), "data")
 	found(t, folder, c)
-	in := install(t, w, program, folder)
+	fill(t, folder, c, records)
+	in := install(t, w, must(build())(t), folder)
 
 	// A first life, in which everybody signs in who has a session when the attack begins,
 	// and the agents work undisturbed for a while.
@@ -59,7 +61,7 @@ func TestHostileLoad(t *testing.T) {
 	for _, name := range c.Late {
 		late[name] = must(newBrowser(p.url, "198.51.100.98", in.ca))(t)
 	}
-	hostiles := startChild(t, attacks, "1")
+	hostiles := startChild(t, attacks, "1", "nice", "-n", "10") // they would be on machines of their own
 	if err := hostiles.tell(plan{URL: p.url, CA: in.ca, Seed: seed, Seconds: int(attack / time.Second), Crew: c}); err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +69,7 @@ func TestHostileLoad(t *testing.T) {
 	if err := hostiles.hear(&ready); err != nil {
 		t.Fatalf("those who attack do not begin: %v", err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute+attack)
 	defer cancel()
 	var all sync.WaitGroup
 	sign := func(b *browser, name string) {
@@ -101,7 +103,6 @@ func TestHostileLoad(t *testing.T) {
 	}
 
 	// Then some in which figures are asked for as soon as it is there, and one under attack.
-	fill(t, folder, c, records)
 	before := must(in.size())(t)
 	for range 3 {
 		p = in.serve(t)
@@ -126,6 +127,10 @@ func TestHostileLoad(t *testing.T) {
 		defer close(watched)
 		seen.run(watching, p.cmd.Process.Pid, folder)
 	}()
+	others, mine := cpu(), func() float64 {
+		return cpuOf(p.cmd.Process.Pid) + cpuOf(hostiles.pid) + cpuOf(w.pid) + cpuOf(os.Getpid())
+	}
+	own := mine()
 	if err := hostiles.tell(start{p.url}); err != nil {
 		t.Fatal(err)
 	}
@@ -143,13 +148,19 @@ func TestHostileLoad(t *testing.T) {
 	if err := hostiles.hear(&got); err != nil {
 		t.Errorf("those who attack did not tell how it went: %v", err)
 	}
+	consoles, hostile := cpuOf(p.cmd.Process.Pid), cpuOf(hostiles.pid)
+	own = mine() - own
+	others = cpu() - others - own
 	hostiles.close()
 	all.Wait()
-	took, others := at.times()
+	took, pages := at.times()
 	unwatch()
 	<-watched
 
 	// What is on record, and what WeChat knows.
+	if _, err := closing.signIn(ctx, c.Closing, password); err != nil { // a session ends when nothing is asked for long
+		t.Error(err)
+	}
 	onRecord := readLog(t, closing)
 	if err := p.stop(90 * time.Second); err != nil {
 		t.Error(err)
@@ -163,13 +174,14 @@ func TestHostileLoad(t *testing.T) {
 
 	calmSpan, span := spanOf(calmTook), spanOf(took)
 	t.Logf("before the attack: confirmations %s; slowest other answer of a correction %s", calmSpan, spanOf(calmOthers))
-	t.Logf("under attack:      confirmations %s; slowest other answer of a correction %s", span, spanOf(others))
+	t.Logf("under attack:      confirmations %s; slowest other answer of a correction %s", span, spanOf(pages))
 	t.Logf("%d corrections seen to be applied, %d answers that were not as they should be", len(at.done), len(at.wrong))
 	t.Logf("sign-ins in known browsers: %s; sent away %d times", spanOf(known.took), known.sentAway)
 	t.Logf("memory: resident %d MB under attack, at the peak %d MB (%d looks); write-ahead log at most %.1f MB; the folder grew by %.1f MB",
 		seen.resident>>10, seen.peak>>10, seen.looks, float64(seen.wal)/(1<<20), float64(after-before)/(1<<20))
 	t.Logf("the attack: %s; %d of %d browsers of a shift in, the last after %s; exports: %d KiB read slowly, %d to their end, %d cut", inWords(got.Answers),
 		got.In, shiftBrowsers*got.Shifts, got.Took.Round(time.Second), got.SlowRead>>10, got.Whole, got.Cut)
+	t.Logf("seconds of a processor: the console %.0f, those who attack %.0f, all of this test %.0f; everybody else on this machine %.0f", consoles, hostile, own, max(0, others))
 	t.Logf("%s", strings.TrimSpace(verified))
 
 	for i, err := range at.wrong {
@@ -218,7 +230,7 @@ func TestHostileLoad(t *testing.T) {
 	}
 	// An attack that does nothing shows nothing.
 	for what, statuses := range map[string][]string{
-		"figures": {"200"}, "export": {"200"}, "silence": nil, "look-up": {"404", "429"}, "guess": {"404", "429"}, "draft": nil, "failed sign-in": nil, "shift": nil,
+		"figures": {"200"}, "export": {"200"}, "silence": nil, "look-up": {"404", "429"}, "guess": {"404"}, "draft": nil, "failed sign-in": nil, "shift": nil,
 	} {
 		if got.Answers[what] == nil && what != "silence" { // who is silent may have got no answer at all
 			t.Errorf("no answer at all: %s", what)

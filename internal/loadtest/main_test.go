@@ -95,7 +95,7 @@ func must[T any](v T, err error) func(t *testing.T) T {
 }
 
 // build makes the program as it is shipped.
-func build() (string, error) {
+var build = sync.OnceValues(func() (string, error) {
 	if err := noteSources(); err != nil {
 		return "", err
 	}
@@ -106,7 +106,7 @@ func build() (string, error) {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
 	}
 	return path, nil
-}
+})
 
 // noteSources looks at each file that the program is made of, so that the cache of test
 // results notices a change.
@@ -127,14 +127,17 @@ func noteSources() error {
 
 // child is another life of this test binary.
 type child struct {
+	pid   int
 	in    io.WriteCloser
 	out   *bufio.Reader
 	close func() // ends its standard input and waits for it
 }
 
-func startChild(t *testing.T, role, value string) *child {
+// startChild starts one through the command given, if any.
+func startChild(t *testing.T, role, value string, through ...string) *child {
 	t.Helper()
-	cmd := exec.Command(must(os.Executable())(t))
+	args := append(through, must(os.Executable())(t))
+	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), role+"="+value)
 	cmd.Stderr = os.Stderr
 	c := &child{in: must(cmd.StdinPipe())(t)}
@@ -142,6 +145,7 @@ func startChild(t *testing.T, role, value string) *child {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	c.pid = cmd.Process.Pid
 	c.close = sync.OnceFunc(func() {
 		c.in.Close()
 		cmd.Wait()
@@ -190,6 +194,7 @@ func beWeChat(keys string) error {
 
 // wechat is the process that is WeChat. It keeps the truth.
 type wechat struct {
+	pid  int
 	at   address
 	keys string
 }
@@ -197,7 +202,9 @@ type wechat struct {
 func startWeChat(t *testing.T) *wechat {
 	t.Helper()
 	w := &wechat{keys: t.TempDir()}
-	if err := startChild(t, simulate, w.keys).hear(&w.at); err != nil {
+	c := startChild(t, simulate, w.keys)
+	w.pid = c.pid
+	if err := c.hear(&w.at); err != nil {
 		t.Fatalf("start the simulator: %v", err)
 	}
 	return w
