@@ -305,6 +305,7 @@ func TestRecover_WhatWasApproved(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	zhou := b.add("zhou", correction.Supervisor)
+	he := b.add("he", correction.Supervisor)
 	first := b.prepare(1, "lin", "A1")
 	waits := correction.Event{N: 2, State: correction.Awaiting, At: b.tick(), ActorID: 1, ActorName: "lin", Detail: correction.Detail{Over: []correction.Over{{Code: correction.OverPer, Limit: 5000}}}}
 	b.ok(b.st.Submit(t.Context(), first.ID, first.Ref, waits, nil))
@@ -326,7 +327,7 @@ func TestRecover_WhatWasApproved(t *testing.T) {
 	c.Events = append(c.Events, sending)
 	b.ok(b.j.Sending(t.Context(), c, sign))
 	b.follow(&c, correction.Event{State: correction.Applied})
-	b.follow(&c, correction.Event{State: correction.Applied, ActorID: zhou, ActorName: "zhou", Detail: correction.Detail{Review: correction.ReviewFine}})
+	b.follow(&c, correction.Event{State: correction.Applied, ActorID: he, ActorName: "he", Detail: correction.Detail{Review: correction.ReviewFine}})
 	b.restore(copied)
 	if !b.refuses() {
 		t.Error("serve starts on the older copy")

@@ -62,7 +62,7 @@ func (l *lane) back(from string) {
 // refused expects that serve does not start, and says so.
 func (l *lane) refused(says string, args ...string) {
 	l.t.Helper()
-	code, out, msg := console(l.t, with(l.env, "CONSOLE_LISTEN=192.0.2.1:1"), "", append([]string{"serve"}, args...)...)
+	code, out, msg := console(l.t, with(l.env, "CONSOLE_LISTEN=192.0.2.1:1", "CONSOLE_INSECURE_HTTP=true"), "", append([]string{"serve"}, args...)...)
 	if code != 2 || !strings.Contains(msg, says) || strings.Contains(msg, "goroutine ") {
 		l.t.Errorf("serve %v: exit code %d, want 2 with %q\n%s%s", args, code, says, out, msg)
 	}
@@ -71,7 +71,7 @@ func (l *lane) refused(says string, args ...string) {
 // starts expects that serve starts: it gets as far as an address that is not here.
 func (l *lane) starts(args ...string) (log string) {
 	l.t.Helper()
-	code, _, msg := console(l.t, with(l.env, "CONSOLE_LISTEN=192.0.2.1:1"), "", append([]string{"serve"}, args...)...)
+	code, _, msg := console(l.t, with(l.env, "CONSOLE_LISTEN=192.0.2.1:1", "CONSOLE_INSECURE_HTTP=true"), "", append([]string{"serve"}, args...)...)
 	if code != 1 || !strings.Contains(msg, "CONSOLE_LISTEN") {
 		l.t.Errorf("serve %v: exit code %d\n%s", args, code, msg)
 	}

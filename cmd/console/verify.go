@@ -64,11 +64,12 @@ func (v *verifyCommand) Run() error {
 	if errors.As(err, &mine) || errors.As(err, &theirs) {
 		return fmt.Errorf("%s is not as it was written: %w", path, err)
 	}
+	var other *store.OtherKey
+	if errors.As(err, &other) {
+		return fmt.Errorf("%s agrees with its own checkpoints, but the key is another one: they are signed by %s, which proves nothing without its verifier key. Give that with --key, or put the key file back", path, strings.Join(other.Names, ", "))
+	}
 	if err != nil {
 		return err
-	}
-	if len(r.OtherKeys) > 0 {
-		return fmt.Errorf("%s agrees with its own checkpoints, but the key is another one: they are signed by %s, which proves nothing without its verifier key. Give that with --key, or put the key file back", path, strings.Join(r.OtherKeys, ", "))
 	}
 	fmt.Printf("%s is as it was written\n", path)
 	fmt.Printf("%d events of %d corrections, %d intents to send, in %s\n", r.Events, r.Corrections, r.Intents, time.Since(start).Round(time.Millisecond))

@@ -298,6 +298,7 @@ type Service struct {
 	inFlight  sync.Map // ids of corrections whose confirmation runs in this process
 	pending   sync.Map // id → pendingEvent: outcomes that the store did not take
 	pendingMu sync.Mutex
+	appending [256]sync.Mutex // by id: held from the record of an event to its line in the journal
 	watch     watch
 	alarms    alarms
 	counts    counts
@@ -1071,6 +1072,12 @@ func (s *Service) conclude(ctx context.Context, c Correction, from State, n int,
 // append records an event, and what follows from it: a line in the journal if the
 // correction may have been sent, and a new time to look.
 func (s *Service) append(ctx context.Context, c Correction, from State, n int, e Event) error {
+	// The lines of one correction stand in the journal in the order of its events, also
+	// when somebody checks it while the reconciler does: without the one before it, a line
+	// cannot be replayed.
+	order := &s.appending[uint64(c.ID)%uint64(len(s.appending))]
+	order.Lock()
+	defer order.Unlock()
 	if err := s.Store.Append(ctx, c.ID, from, n, e); err != nil {
 		return err
 	}

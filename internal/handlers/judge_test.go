@@ -243,7 +243,12 @@ func TestVoid_IsFoundShownAndDoneAgain(t *testing.T) {
 	must(t, a.Confirm(lin, waits))
 	zhou := a.As("zhou")
 	past(t, a, `UPDATE offering SET allow_zero = 0`)
-	says(t, "the case", zhou.Get("/approvals?id="+fmt.Sprint(waits.ID)), "现在不能批准，也不会发送", "不要改到 0 元")
+	// Names and rules are kept for a moment; who approves meanwhile is refused by the claim.
+	shown := zhou.Get("/approvals?id=" + fmt.Sprint(waits.ID))
+	for until := time.Now().Add(time.Minute); !strings.Contains(shown.Body, "现在不能批准，也不会发送") && time.Now().Before(until); {
+		shown = zhou.Get("/approvals?id=" + fmt.Sprint(waits.ID))
+	}
+	says(t, "the case", shown, "现在不能批准，也不会发送", "不要改到 0 元")
 	must(t, a.Service.VoidUnpermitted(ctx))
 	for c, want := range map[int64]correction.State{kept.ID: correction.Prepared, plain.ID: correction.Void, waits.ID: correction.Void} {
 		if got := a.Record(c); got.State != want {
@@ -273,7 +278,7 @@ func TestVoid_IsFoundShownAndDoneAgain(t *testing.T) {
 		t.Errorf("its proof: %d", proof.Status)
 	}
 	checkRecord(t, a)
-	shown := agent.Get(fmt.Sprintf("/corrections/%d", plain.ID))
+	shown = agent.Get(fmt.Sprintf("/corrections/%d", plain.ID))
 	says(t, "the correction", shown, "已作废：现在的规则或权限不允许这次改价", "/correction?from=", "没有发给微信")
 	// Done again it is one and the same story.
 	again := a.Propose(lin, plain.Ref, 9950)

@@ -50,7 +50,9 @@ func filled(v reflect.Value, n *int64) {
 			return
 		}
 		for i := range v.NumField() {
-			filled(v.Field(i), n)
+			if v.Type().Field(i).IsExported() {
+				filled(v.Field(i), n)
+			}
 		}
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))

@@ -154,6 +154,32 @@ var reads = map[string]func(context.Context, *Store) error{
 	"Find":   func(ctx context.Context, s *Store) error { _, err := s.Find(ctx, [32]byte{}); return err },
 	"Holds":  func(ctx context.Context, s *Store) error { _, err := s.Holds(ctx, 1, 1); return err },
 	"Marked": func(ctx context.Context, s *Store) error { _, err := s.Marked(ctx, [32]byte{}); return err },
+	"Firsts": func(ctx context.Context, s *Store) error {
+		_, err := s.Firsts(ctx, ref("A"), 1, 1, 1)
+		return err
+	},
+	"Undecided": func(ctx context.Context, s *Store) error { _, err := s.Undecided(ctx, 100); return err },
+	"Checked": func(ctx context.Context, s *Store) error {
+		_, err := s.Checked(ctx, everything, t0.AddDate(0, 0, -30), 5)
+		return err
+	},
+	"Pending":     func(ctx context.Context, s *Store) error { _, err := s.Pending(ctx, t0); return err },
+	"Proposals":   func(ctx context.Context, s *Store) error { _, err := s.Proposals(ctx); return err },
+	"Decided":     func(ctx context.Context, s *Store) error { _, err := s.Decided(ctx, "limits", 5); return err },
+	"AuditCounts": func(ctx context.Context, s *Store) error { _, err := s.AuditCounts(ctx); return err },
+	"DraftSize":   func(ctx context.Context, s *Store) error { _, _, err := s.DraftSize(ctx); return err },
+	"PersonByID":  func(ctx context.Context, s *Store) error { _, err := s.PersonByID(ctx, 1); return err },
+	"SentAfter":   func(ctx context.Context, s *Store) error { _, err := s.SentAfter(ctx, t0, time.Minute); return err },
+	"RecentSignIns": func(ctx context.Context, s *Store) error {
+		_, err := s.RecentSignIns(ctx, 5)
+		return err
+	},
+	"RootAt":    func(ctx context.Context, s *Store) error { _, err := s.RootAt(ctx, 3); return err },
+	"HighWater": func(ctx context.Context, s *Store) error { _, _, err := s.HighWater(ctx); return err },
+	"Size":      func(ctx context.Context, s *Store) error { _, err := s.Size(ctx); return err },
+	"Logs":      func(ctx context.Context, s *Store) error { _, err := s.Logs(ctx); return err },
+	"Losses":    func(ctx context.Context, s *Store) error { _, err := s.Losses(ctx); return err },
+	"Tries":     func(ctx context.Context, s *Store) error { _, err := s.Tries(ctx, 1); return err },
 }
 
 var everything = correction.Scope{All: true}
@@ -169,13 +195,18 @@ var manyFilters = func() []correction.LogFilter {
 	for i := range list {
 		list[i].Scope = everything
 	}
+	for _, f := range list {
+		f.Veil = correction.Veil{Viewer: 1, From: 100} // what is kept from whoever may decide
+		list = append(list, f)
+	}
 	return append(list, correction.LogFilter{Scope: correction.Scope{Merchants: []string{"1900000109"}}})
 }()
 
 // writes change something, or open and close.
 var writes = strings.Fields(`EditMerchant EditOffering PutMerchant PutOffering SaveSnapshot SaveDraft DeleteDraft Prepare Claim Submit Approve NoteLook PutSetting MarkSending Append
 	SaveView DeleteView PutDay AppendAudit SetPassword Rehash SetPreferences CreateSession TouchSession RevokeSession CountAttempt Lock ClearAttempts AddUser EditUser
-	SetDisabled ResetPassword PruneDrafts PruneLooks PruneAttempts Replay ReplayEvent Mark SetSigner Close Broken`)
+	SetDisabled ResetPassword PruneDrafts PruneLooks PruneAttempts Replay ReplayEvent Mark SetSigner Close Broken
+	AcceptLosses AddOffering Decide EditSetting Propose TotalRight TryTotal Void`)
 
 // No read asks for a second connection while it holds one: not even where every pool has
 // but one, and nothing was ever prepared. Which operations there are the types tell, so

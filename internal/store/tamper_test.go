@@ -564,8 +564,10 @@ func TestVerify_FindsEveryTampering(t *testing.T) {
 		_, err = Verify(t.Context(), path, vkeys, kept)
 		var mine *Fault
 		var theirs *ledger.Fault
+		var other *OtherKey // the name of a signer was edited
 		var id int64
 		switch {
+		case errors.As(err, &other):
 		case errors.As(err, &mine):
 			id = mine.CorrectionID
 		case errors.As(err, &theirs):

@@ -26,8 +26,7 @@ type Verification struct {
 	Events, Corrections int64
 	Intents             int64 // to send
 	Root                [32]byte
-	Checkpoints         int      // of the database itself, all met; those of OtherKeys are among them
-	OtherKeys           []string // who signed those of its checkpoints that none of the given keys did
+	Checkpoints         int // of the database itself, all signed and met
 	flags, spent        int64
 }
 
@@ -48,11 +47,21 @@ func (f *Fault) Error() string {
 	return fmt.Sprintf("correction %d, event %d: %s", f.CorrectionID, f.N, f.What)
 }
 
+// OtherKey is returned for a record that agrees with everything, but has checkpoints that
+// none of the given keys has signed: they prove nothing, and nothing is known to be
+// altered.
+type OtherKey struct{ Names []string }
+
+func (o *OtherKey) Error() string {
+	return "the key is another one: checkpoints are signed by " + strings.Join(o.Names, ", ")
+}
+
 // Verify computes the proof of the database file at path again from its records and
 // compares it with what is stored, with its own checkpoints and with those from
 // elsewhere, which must be opened already. vkeys are what its own are signed with. The
 // file may be a copy on another machine, or the one of a running console; nothing is
-// written. The error is a *Fault or a *ledger.Fault for a record that was altered.
+// written. The error is a *Fault or a *ledger.Fault for a record that was altered, an
+// *OtherKey when all that is wrong is whose checkpoints it has.
 func Verify(ctx context.Context, path string, vkeys []string, elsewhere ...ledger.Checkpoint) (Verification, error) {
 	processSettings()
 	db, err := openCopy(path)
@@ -110,7 +119,6 @@ func verify(ctx context.Context, tx *sql.Tx, vkeys []string, elsewhere []ledger.
 	if err != nil {
 		return v, err
 	}
-	v.OtherKeys = others
 	v.Checkpoints = len(own)
 	audit.ExpectAt(own...)
 	audit.ExpectAt(elsewhere...)
@@ -121,7 +129,13 @@ func verify(ctx context.Context, tx *sql.Tx, vkeys []string, elsewhere []ledger.
 		return v, err
 	}
 	v.Events, v.Root = audit.Size(), audit.Root()
-	return v, verifyRest(ctx, tx, v)
+	if err := verifyRest(ctx, tx, v); err != nil {
+		return v, err
+	}
+	if len(others) > 0 {
+		return v, &OtherKey{others}
+	}
+	return v, nil
 }
 
 // maxDamage bounds how many findings of SQLite's own checks are told.
