@@ -320,31 +320,36 @@ func withCookies(req *http.Request, jar http.CookieJar) *http.Request {
 // lookUp looks up as much as it can, now and then, orders that do not exist. Who guesses
 // names no merchant, so that each guess is a question to several.
 func (h *hostile) lookUp(ctx context.Context, b *browser, name string, guess bool) {
-	for n := 0; ctx.Err() == nil; {
-		for range burst {
-			if ctx.Err() != nil {
-				return
-			}
-			n++
-			v := url.Values{"out_order_no": {fmt.Sprintf("NONE-%s-%d", name, n)}}
-			what := "guess"
-			if !guess {
-				what = "look-up"
-				v.Set("sub_mchid", merchant)
-			}
-			a, err := b.get(ctx, "/orders?"+v.Encode())
-			h.count(ctx, what, a.status, err)
-			if err != nil {
-				continue
-			}
-			if a.status != http.StatusTooManyRequests {
-				h.mu.Lock()
-				h.got.Lookups[name]++
-				h.mu.Unlock()
-			} else if a.retry <= 0 {
-				h.wrong("a look-up is refused without a time to wait")
-			}
+	var n atomic.Int64
+	once := func() {
+		v := url.Values{"out_order_no": {fmt.Sprintf("NONE-%s-%d", name, n.Add(1))}}
+		what := "guess"
+		if !guess {
+			what = "look-up"
+			v.Set("sub_mchid", merchant)
 		}
+		a, err := b.get(ctx, "/orders?"+v.Encode())
+		h.count(ctx, what, a.status, err)
+		switch {
+		case err != nil:
+		case a.status != http.StatusTooManyRequests:
+			h.mu.Lock()
+			h.got.Lookups[name]++
+			h.mu.Unlock()
+		case a.retry <= 0:
+			h.wrong("a look-up is refused without a time to wait")
+		}
+	}
+	for ctx.Err() == nil {
+		var all sync.WaitGroup
+		for range lookupsAtOnce {
+			all.Go(func() {
+				for i := 0; i < burst/lookupsAtOnce && ctx.Err() == nil; i++ {
+					once()
+				}
+			})
+		}
+		all.Wait()
 		_ = pause(ctx, betweenBursts)
 	}
 }
