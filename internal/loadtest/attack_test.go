@@ -16,19 +16,19 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/net/http2"
 	"golang.org/x/time/rate"
 )
 
 // How much the attack is, each bounded in number and in pace.
 const (
 	figuresAtOnce  = 8
-	silentConns    = 32               // from one address: as many as it may have
-	directConns    = 4                // and from this machine, where no address is counted
-	silentStreams  = 120              // that each tries to have
-	silentPerS     = 60               // posts a second, once each stream has had its first
-	silentBody     = 255 << 10        // of 256 KiB
-	slowRate       = 1 << 10          // bytes a second that an export is read at
+	silentConns    = 32        // from one address: as many as it may have
+	directConns    = 4         // and from this machine, where no address is counted
+	silentStreams  = 120       // that each tries to have
+	silentPerS     = 60        // posts a second, once each stream has had its first
+	silentBody     = 255 << 10 // of 256 KiB
+	slowRate       = 1 << 10   // bytes a second that an export is read at
+	lookupsAtOnce  = 4
 	burst          = 120              // look-ups one after the other
 	betweenBursts  = 20 * time.Second // and then a while nothing
 	draftsPerS     = 12               // posts of drafts
@@ -395,11 +395,9 @@ func (h *hostile) fallSilent(ctx context.Context, direct bool, share *rate.Limit
 	if direct {
 		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(directAddress)}
 	}
-	transport := &http2.Transport{
-		StrictMaxConcurrentStreams: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // it does not care whom it attacks
-		DialTLSContext: func(ctx context.Context, network, address string, cfg *tls.Config) (net.Conn, error) {
-			return (&tls.Dialer{NetDialer: &dialer, Config: cfg}).DialContext(ctx, network, address)
-		},
+	transport := &http.Transport{
+		DialContext: dialer.DialContext, ForceAttemptHTTP2: true, MaxConnsPerHost: 1, HTTP2: &http.HTTP2Config{StrictMaxConcurrentRequests: true},
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // it does not care whom it attacks
 	}
 	defer transport.CloseIdleConnections()
 	rng, client := h.random(rand.Uint64()), &http.Client{Transport: transport}

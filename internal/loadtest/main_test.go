@@ -29,7 +29,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"correction-console/internal/correction"
 	"correction-console/internal/wechat/simulator"
@@ -281,18 +280,4 @@ func (w *wechat) put(tasks []task) error {
 		all = append(all, o)
 	}
 	return w.admin(http.MethodPut, "/orders", all, nil)
-}
-
-// eventually asks again until ok, or gives up after the limit.
-func eventually(limit time.Duration, ok func() bool) bool {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(limit); ; <-tick.C {
-		if ok() {
-			return true
-		}
-		if time.Now().After(end) {
-			return false
-		}
-	}
 }
