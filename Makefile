@@ -15,7 +15,7 @@ export CGO_ENABLED ?= 0
 export GO FUZZTIME
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run build generate fmt lint check test test-race test-browser test-crash test-crash-full test-faults-full test-model-full fuzz bench cover screenshots docker clean
+.PHONY: help demo run build generate fmt lint check test test-race test-browser test-crash test-crash-full test-faults-full test-model-full test-load-full fuzz bench cover screenshots docker clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
@@ -74,6 +74,9 @@ test-faults-full: ## The fault matrix with 6,000 calls, in virtual time (FAULTS_
 
 test-model-full: ## The model test with 200,000 sequences (RAPID_SEED=n repeats a run; three hours)
 	RAPID_CHECKS=100000 $(GO) test -v -timeout 12h -count=1 -run '^TestModel' ./internal/faulttest
+
+test-load-full: ## People at work while others attack the real program (LOAD_SEED=n repeats a run; 15 minutes)
+	LOAD_SECONDS=900 $(GO) test -v -timeout 40m -count=1 ./internal/loadtest
 
 fuzz: ## Run every fuzz target for FUZZTIME (30s)
 	scripts/fuzz

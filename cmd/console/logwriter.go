@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"correction-console/internal/auth"
 )
 
 // Bounds of the lines that wait for whoever reads the log, in lines and bytes.
@@ -89,13 +91,14 @@ func (w *logWriter) flush() {
 }
 
 // memoryGoal is what the program's own memory is kept below as long as what is in use
-// allows it: the collector works harder near it, where two passwords that are checked
-// (64 MiB each) would leave twice as much behind.
-const memoryGoal = 224 << 20
+// allows it, besides the passwords that are checked (64 MiB each): the collector works
+// harder near it, where they would leave twice as much behind. The database's memory and
+// the program itself come on top of that, some 80 MB.
+const memoryGoal = 80 << 20
 
 // limitMemory sets the goal, unless GOMEMLIMIT names another.
 func limitMemory() {
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryGoal)
+		debug.SetMemoryLimit(memoryGoal + auth.HashMemory())
 	}
 }

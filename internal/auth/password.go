@@ -150,7 +150,7 @@ func prepare(password string) (string, error) {
 // sign-ins at the start of a shift share one collection.
 const releaseAfter = 500 * time.Millisecond
 
-// Hasher computes Argon2id for the whole program, two at a time; others wait in a queue
+// Hasher computes Argon2id for the whole program, few at a time; others wait in a queue
 // and are refused with a *BusyError when they would wait too long. Some time after the
 // last one it returns the memory to the system. Safe for concurrent use; make it with
 // NewHasher.
@@ -166,7 +166,7 @@ type Hasher struct {
 
 // NewHasher returns a Hasher that hashes with CurrentParams.
 func NewHasher() *Hasher {
-	return &Hasher{params: CurrentParams, queue: newQueue(), release: debug.FreeOSMemory}
+	return &Hasher{params: CurrentParams, queue: newQueue(hashesAtOnce), release: debug.FreeOSMemory}
 }
 
 // Hash returns the PHC string of a password with a new salt. It does not judge the

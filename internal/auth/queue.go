@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -10,7 +11,6 @@ import (
 
 // Bounds of the queue in front of the hashes.
 const (
-	hashesAtOnce = 2 // each takes 64 MiB
 	// maxQueue bounds who waits, whatever the wait would be.
 	maxQueue = 256
 	// QueueFor is how long a sign-in waits for its turn.
@@ -20,6 +20,16 @@ const (
 	// usualHash is what a hash is thought to take before one was measured.
 	usualHash = 150 * time.Millisecond
 )
+
+// hashesAtOnce is how many hashes are computed at the same time. Each takes 64 MiB and
+// keeps up to four threads busy: on two cores one does as many a second as two would, and
+// everybody else's requests stand behind four of them at most, not eight.
+var hashesAtOnce = hashesOn(runtime.GOMAXPROCS(0))
+
+func hashesOn(cores int) int { return min(2, max(1, cores/2)) }
+
+// HashMemory is what the hashes that are computed at the same time take, in bytes.
+func HashMemory() int64 { return int64(hashesAtOnce) * int64(CurrentParams.MemoryKiB) << 10 }
 
 // Ranks of who waits: the lower goes first. Strangers whose network failed too often
 // stand behind everybody else.
@@ -46,6 +56,7 @@ func (e *BusyError) Is(target error) bool { return target == ErrBusy }
 // at which places become free, so that the hashes never stand idle while people wait.
 type queue struct {
 	patience time.Duration
+	places   int // hashes at the same time
 
 	mu      sync.Mutex
 	running int
@@ -61,7 +72,7 @@ type waiter struct {
 	err  error
 }
 
-func newQueue() *queue { return &queue{patience: QueueFor, took: usualHash} }
+func newQueue(places int) *queue { return &queue{patience: QueueFor, places: places, took: usualHash} }
 
 // enter waits for a place; who has it must call leave. The errors are a *BusyError and
 // that of ctx.
@@ -100,7 +111,7 @@ func (q *queue) enter(ctx context.Context, rank func() int) error {
 func (q *queue) join(rank func() int) (*waiter, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.running < hashesAtOnce { // nobody waits
+	if q.running < q.places { // nobody waits
 		q.running++
 		return nil, nil
 	}
@@ -169,7 +180,9 @@ func (q *queue) hashed(d time.Duration) {
 
 // until is how long it takes until somebody behind so many others has a place. The
 // caller holds mu.
-func (q *queue) until(ahead int) time.Duration { return q.took * time.Duration(ahead+1) / hashesAtOnce }
+func (q *queue) until(ahead int) time.Duration {
+	return q.took * time.Duration(ahead+1) / time.Duration(q.places)
+}
 
 // sendAway says when to come back. The caller holds mu.
 func (q *queue) sendAway(rank int) error {

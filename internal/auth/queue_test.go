@@ -16,9 +16,9 @@ func rankOf(r int) func() int { return func() int { return r } }
 // taken is a queue whose places are taken, with hashes of a second.
 func taken(t *testing.T) *queue {
 	t.Helper()
-	q := newQueue()
+	q := newQueue(2)
 	q.took = time.Second
-	for range hashesAtOnce {
+	for range q.places {
 		if err := q.enter(t.Context(), ofKnown); err != nil {
 			t.Fatal(err)
 		}
@@ -29,7 +29,7 @@ func taken(t *testing.T) *queue {
 func TestQueue_LetsTwoInAndTheOthersWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue()
+		q := newQueue(2)
 		var running, most atomic.Int32
 		in := make(chan error, 40)
 		for range 40 {
@@ -49,7 +49,7 @@ func TestQueue_LetsTwoInAndTheOthersWait(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if most.Load() != hashesAtOnce || q.running != 0 || len(q.waiting) != 0 {
+		if int(most.Load()) != q.places || q.running != 0 || len(q.waiting) != 0 {
 			t.Errorf("%d at once, %d left running, %d waiting", most.Load(), q.running, len(q.waiting))
 		}
 	})
@@ -187,4 +187,18 @@ func TestQueue_WhoGoesAwayTakesNoTurn(t *testing.T) {
 			t.Errorf("%d running, %d waiting", q.running, len(q.waiting))
 		}
 	})
+}
+
+// On few cores one hash at a time leaves room for what else is asked; nowhere are there
+// more than memory was counted on for.
+func TestHashesOn(t *testing.T) {
+	t.Parallel()
+	for cores, want := range map[int]int{1: 1, 2: 1, 3: 1, 4: 2, 8: 2, 64: 2} {
+		if n := hashesOn(cores); n != want {
+			t.Errorf("%d hashes at once on %d cores, want %d", n, cores, want)
+		}
+	}
+	if most := int64(2 * 64 << 20); HashMemory() <= 0 || HashMemory() > most {
+		t.Errorf("hashes take %d bytes at once, want at most %d", HashMemory(), most)
+	}
 }

@@ -373,7 +373,7 @@ func (m *model) prepareOne(o *anOrder) *made {
 	m.must(err)
 	now, _ := m.sim.Order(mch, o.ref.OutOrderNo)
 	id, err := m.prepare(actor(author), o.ref, target, from)
-	switch clear := !m.armed && !m.off && !o.dead && !o.charging; {
+	switch clear := !m.armed && !m.off && !o.dead && !o.charging && now.Completed(); { // a fault may have paid it
 	case err == nil && m.forbids(author, target):
 		m.rt.Fatalf("prepared by %s to %s, which is not permitted", author, target)
 	case err == nil:
