@@ -419,7 +419,7 @@ func TestAgreement_Services(t *testing.T) {
 		t.Errorf("their own: %d", res.Status)
 	}
 	page := zhou.Get("/settings/services").Body
-	for _, want := range []string{"充电宝租借：第 4 版等同意", "何川", "允许改到 0", "当时就填不进去"} {
+	for _, want := range []string{"充电宝租借：第 4 版等同意", "何川", "允许改到 0", "当时就提交不了"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q is not on the page", want)
 		}
