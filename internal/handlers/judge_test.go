@@ -142,16 +142,16 @@ func TestJudge_EveryRuleAtTheMomentItCounts(t *testing.T) {
 		}), false, true, false, "超出了审批人自己的上限"},
 		{correction.OverLimit, []string{cli}, setting(correction.SettingLimits, func(*apptest.App) any {
 			return correction.Limits{Roles: map[correction.Role]correction.Limit{correction.Agent: {Per: fen(4999)}}}
-		}), false, false, true, "这笔现在要主管审批"},
+		}), false, false, true, "这笔要主管审批"},
 		{correction.OverLimit, []string{cli}, setting(correction.SettingLimits, func(*apptest.App) any {
 			return correction.Limits{Roles: map[correction.Role]correction.Limit{correction.Agent: {PerPermille: count(400)}}}
-		}), false, false, true, "这笔现在要主管审批"},
+		}), false, false, true, "这笔要主管审批"},
 		{correction.OverLimit, []string{cli}, setting(correction.SettingLimits, func(*apptest.App) any {
 			return correction.Limits{Roles: map[correction.Role]correction.Limit{correction.Agent: {Day: fen(4999)}}}
-		}), false, false, true, "这笔现在要主管审批"},
+		}), false, false, true, "这笔要主管审批"},
 		{correction.OverLimit, []string{cli}, setting(correction.SettingLimits, func(*apptest.App) any {
 			return correction.Limits{Roles: map[correction.Role]correction.Limit{correction.Agent: {DayCount: count(0)}}}
-		}), false, false, true, "这笔现在要主管审批"},
+		}), false, false, true, "这笔要主管审批"},
 	} {
 		for _, how := range x.how {
 			for _, approve := range []bool{false, true} {
