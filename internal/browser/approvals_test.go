@@ -124,7 +124,13 @@ func TestScreenshots_Approvals(t *testing.T) {
 			tab.Goto(a.URL + fmt.Sprintf("/approvals?id=%d", all[which].ID))
 			look("approvals-" + which)
 		}
-		tab.Goto(a.URL + fmt.Sprintf("/approvals?id=%d", all["top"].ID))
+		// One of its own in each view: three wrong totals and somebody else decides.
+		wu := a.Who("wu")
+		blind := a.Propose(wu, a.Order("YS-BLIND-"+name, 268000), 60000)
+		if err := a.Confirm(wu, blind); err != nil {
+			t.Fatal(err)
+		}
+		tab.Goto(a.URL + fmt.Sprintf("/approvals?id=%d", blind.ID))
 		tab.Fill("#typed_total", "1.00")
 		tab.Follow(`button[formaction$="/approval"]`)
 		look("approvals-blind-error")

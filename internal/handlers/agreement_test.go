@@ -157,7 +157,7 @@ func TestAgreement_DeclineWithdrawAndOvertake(t *testing.T) {
 	loosened(t, zhou, "limits", "agent.per", "200")
 	// Only one at a time: nobody's edit is replaced by somebody else's.
 	if res := qian.Post("/settings/limits", saved(formOf(t, qian.Get("/settings/limits").Body), "agent.per", "300")); res.Status != http.StatusConflict ||
-		!strings.Contains(res.Body, "一次只能有一个") || !strings.Contains(res.Body, `value="300"`) {
+		!strings.Contains(res.Body, "一次只能等一个") || !strings.Contains(res.Body, `value="300"`) {
 		t.Errorf("%d", res.Status)
 	}
 	if res := decide(qian, "limits", 2, "decline"); res.Status != http.StatusSeeOther {
@@ -419,7 +419,7 @@ func TestAgreement_Services(t *testing.T) {
 		t.Errorf("their own: %d", res.Status)
 	}
 	page := zhou.Get("/settings/services").Body
-	for _, want := range []string{"充电宝租借：第 4 版等同意", "何川", "允许改到 0", "当时就填不进去"} {
+	for _, want := range []string{"充电宝租借：第 4 版等同意", "何川", "允许改到 0", "当时就提交不了"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q is not on the page", want)
 		}
@@ -580,7 +580,7 @@ func TestAgreement_ShowsWhatItWouldHaveLetThrough(t *testing.T) {
 		t.Fatal(res.Status)
 	}
 	loosened(t, zhou, "limits", "agent.per", "100") // still needed a second person
-	if page := qian.Get("/settings/limits").Body; !strings.Contains(page, "没有因此会少人批准或少标记的改价") {
+	if page := qian.Get("/settings/limits").Body; !strings.Contains(page, "没有一笔会少一道批准或少一个标记") {
 		t.Error("one that would not have been let through is listed")
 	}
 	a.Clock.Advance(31 * 24 * time.Hour)

@@ -202,7 +202,7 @@ func (s *server) crowded(c echo.Context) error {
 	if c.Request().ProtoMajor > 1 {
 		return c.NoContent(http.StatusServiceUnavailable)
 	}
-	return c.String(http.StatusServiceUnavailable, "现在访问的请求太多，请过几秒再试。\nToo many requests at the moment. Try again in a few seconds.\n")
+	return c.String(http.StatusServiceUnavailable, "现在请求太多，请过几秒再试。\nToo many requests at the moment. Try again in a few seconds.\n")
 }
 
 func (s *server) tellCrowded(c echo.Context) {

@@ -130,7 +130,7 @@ func TestReads_WhereThereIsNoRoomThePageSaysSo(t *testing.T) {
 	}
 	for range 7 {
 		res := <-refused
-		if res.Status != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" || !strings.Contains(res.Body, "现在查的人太多") {
+		if res.Status != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" || !strings.Contains(res.Body, "现在要读的记录太多") {
 			t.Errorf("%d, Retry-After %q: %.200s", res.Status, res.Header.Get("Retry-After"), res.Body)
 		}
 	}
@@ -138,7 +138,7 @@ func TestReads_WhereThereIsNoRoomThePageSaysSo(t *testing.T) {
 	if res.Status != http.StatusSeeOther {
 		t.Errorf("a light page: %d", res.Status)
 	}
-	if res := zhou.Get("/insights"); res.Status != http.StatusServiceUnavailable || !strings.Contains(res.Body, "Too many people are reading") {
+	if res := zhou.Get("/insights"); res.Status != http.StatusServiceUnavailable || !strings.Contains(res.Body, "Too much is being read right now") {
 		t.Errorf("in English: %d %.200s", res.Status, res.Body)
 	}
 	for _, path := range []string{"/", "/corrections?state=applied", "/approvals", "/account"} {

@@ -136,22 +136,22 @@ func TestJudge_EveryRuleAtTheMomentItCounts(t *testing.T) {
 		{correction.ApproverScope, []string{past}, raw(`UPDATE user SET all_merchants = 0 WHERE username = 'zhou'`), false, true, false, "审批人已不再负责这家商户"},
 		{correction.ApproverTier, []string{cli}, setting(correction.SettingTiers, func(a *apptest.App) any {
 			return []correction.Tier{{Approvers: []int64{a.Who("qian").UserID}}}
-		}), false, true, false, "审批分档刚刚改过"},
+		}), false, true, false, "按现在的审批级别"},
 		{correction.ApproverLimit, []string{cli}, setting(correction.SettingLimits, func(*apptest.App) any {
 			return correction.Limits{Roles: map[correction.Role]correction.Limit{correction.Agent: {Per: fen(0)}, correction.Supervisor: {Per: fen(4999)}}}
 		}), false, true, false, "超出了审批人自己的上限"},
 		{correction.OverLimit, []string{cli}, setting(correction.SettingLimits, func(*apptest.App) any {
 			return correction.Limits{Roles: map[correction.Role]correction.Limit{correction.Agent: {Per: fen(4999)}}}
-		}), false, false, true, "这笔现在要主管审批"},
+		}), false, false, true, "这笔要主管审批"},
 		{correction.OverLimit, []string{cli}, setting(correction.SettingLimits, func(*apptest.App) any {
 			return correction.Limits{Roles: map[correction.Role]correction.Limit{correction.Agent: {PerPermille: count(400)}}}
-		}), false, false, true, "这笔现在要主管审批"},
+		}), false, false, true, "这笔要主管审批"},
 		{correction.OverLimit, []string{cli}, setting(correction.SettingLimits, func(*apptest.App) any {
 			return correction.Limits{Roles: map[correction.Role]correction.Limit{correction.Agent: {Day: fen(4999)}}}
-		}), false, false, true, "这笔现在要主管审批"},
+		}), false, false, true, "这笔要主管审批"},
 		{correction.OverLimit, []string{cli}, setting(correction.SettingLimits, func(*apptest.App) any {
 			return correction.Limits{Roles: map[correction.Role]correction.Limit{correction.Agent: {DayCount: count(0)}}}
-		}), false, false, true, "这笔现在要主管审批"},
+		}), false, false, true, "这笔要主管审批"},
 	} {
 		for _, how := range x.how {
 			for _, approve := range []bool{false, true} {

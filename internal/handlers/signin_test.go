@@ -225,7 +225,7 @@ func TestSignIn_SaysWhenToComeBack(t *testing.T) {
 		}
 	}
 	c := a.Client()
-	for lang, want := range map[string]string{"zh": "请 1 秒后再试", "en": "Try again in 1 seconds"} {
+	for lang, want := range map[string]string{"zh": "请 1 秒后再试", "en": "Try again in 1 second."} {
 		res := c.Do(http.MethodPost, "/login", url.Values{"username": {" LIN "}, "password": {apptest.Password}},
 			http.Header{"Sec-Fetch-Site": {"same-origin"}, "Accept-Language": {lang}})
 		if res.Status == http.StatusSeeOther { // a second has passed

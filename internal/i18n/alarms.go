@@ -7,13 +7,13 @@ var machineAlarms = map[correction.Concern]Text{
 	correction.LowDisk:        {"磁盘快满了，改价已暂停。请运维清理或扩容。", "The disk is nearly full, and corrections are paused. The operator has to make room."},
 	correction.StoreFailed:    {"数据库的磁盘读写出错，改价已暂停。请运维马上处理。", "The disk of the database failed, and corrections are paused. The operator has to see to it at once."},
 	correction.JournalFailed:  {"第二份记录（journal）刚才写不进去。请运维检查它的磁盘。", "The second record, the journal, could not be written. The operator has to look at its disk."},
-	correction.WeChatSettings: {"微信的应答说明接口设置不对：密钥、证书、商户号或权限。查单和改价可能都不行，请运维马上检查。", "WeChat's answers show that the settings for it are wrong: key, certificate, number or permission. Orders may be neither read nor corrected; the operator should see to it at once."},
+	correction.WeChatSettings: {"微信的应答说明接口设置不对：密钥、证书、商户号或权限。查单和改价可能都不行，请运维马上检查。", "WeChat's answers show that the console's settings for it are wrong: key, certificate, merchant number or permission. Look-ups and corrections may fail; the operator has to see to it at once."},
 	correction.JournalMissing: {"第二份记录（journal）不见了，或者被换成了旧的：里面没有已经发出的改价。请运维把原来的目录放回去，再重启。", "The second record, the journal, is missing or an older one: it does not know corrections that were sent. The operator should put the former folder back and restart."},
 	correction.ClockOff:       {"本机时钟和微信差了 60 秒以上，请运维校准。差到 240 秒就发不出改价。", "This machine's clock is off WeChat's by more than 60 seconds; the operator should set it. From 240 seconds on no correction is sent."},
 	correction.ClockRefused:   {"本机时钟和微信差了 240 秒以上，改价发不出去。请运维马上校准。", "This machine's clock is off WeChat's by more than 240 seconds, so no correction is sent. The operator has to set it at once."},
 	correction.OnBackup:       {"微信的主域名连不上，正在用备用域名。", "WeChat's main host cannot be reached; the backup host is used."},
 	correction.Unpublished:    {"记录的校验点没能送出这台机器。请运维检查存放的地方。", "The record's checkpoint could not leave this machine. The operator should look at where it goes."},
-	correction.ReloadFailed:   {"新换的密钥或证书有问题，没有采用，还在用原来的。请运维检查。", "New keys or certificates are not right and were not taken; the former ones are still in use. The operator has to check them."},
+	correction.ReloadFailed:   {"新换的密钥或证书有问题，没有采用，还在用原来的。请运维检查。", "The new keys or certificates are faulty and were not loaded; the former ones are still in use. The operator has to check them."},
 }
 
 // AlarmWords says what people must know who did not ask: those of corrections with

@@ -76,10 +76,10 @@ func LoweredText(l Lang, s correction.Standing, now correction.Fen) string {
 	lowered := s.Lowered(now)
 	switch {
 	case lowered > 0 && s.Limit.Per != nil:
-		return l.F("自你第一次改这笔订单起已少收 %s，每单上限 %s 还剩 %s", "This order is down by %s since your first correction of it; of your %s a correction, %s is left",
+		return l.F("自你第一次改这笔订单起已少收 %s，每单上限 %s 还剩 %s", "This order is down by %s since your first correction of it; %[3]s of your limit of %[2]s per correction is left",
 			lowered, *s.Limit.Per, max(0, *s.Limit.Per-lowered))
 	case lowered > 0 && s.Limit.PerPermille != nil:
-		return l.F("自你第一次改这笔订单起已少收 %s，算在这一单的降幅里", "This order is down by %s since your first correction of it; that counts towards your share of it", lowered)
+		return l.F("自你第一次改这笔订单起已少收 %s，也算进你这一单的降幅", "This order is down by %s since your first correction of it, which counts towards your limit", lowered)
 	}
 	return ""
 }
@@ -117,7 +117,7 @@ func JudgeText(l Lang, j correction.Judgement) string {
 	case correction.CodeOverOwnLimit:
 		return l.F("超出你自己的上限（%s），你可以退回或不批准，批准要由别的主管来做。", "Above your own limit (%s). You may return or decline it; another supervisor has to approve it.", strings.Join(LimitTexts(l, correction.Limit{Per: j.Limit.Per, PerPermille: j.Limit.PerPermille}), Mark(l, "，", ", ")))
 	case correction.CodeTriesUsed:
-		return l.F("你输入过 %d 次不一致的总额，这一笔要由别的主管决定。", "You typed another total %d times, so another supervisor decides this one.", correction.MaxTries)
+		return l.F("你输入过 %d 次不一致的总额，这一笔要由别的主管决定。", "You entered a different total %d times, so another supervisor has to decide this one.", correction.MaxTries)
 	case correction.CodeForbidden:
 		return l.T("你可以看，但不能决定。", "You may look, but not decide.")
 	}

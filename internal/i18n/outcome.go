@@ -338,7 +338,7 @@ func notSentOutcome(l Lang, c correction.Correction, _ string) OutcomeWords {
 		Say:   l.T("刚才的修改还没有提交上去，我现在重新处理，请您稍等。", "The change has not been submitted yet. I am seeing to it now; one moment, please."),
 	}
 	if len(d.Breaches) > 0 {
-		w.Title = l.T("现在的规则或权限不允许，没有发给微信", "A rule or a person no longer permits it; it was not sent to WeChat")
+		w.Title = l.T("现在的规则或权限不允许，没有发给微信", "Not sent to WeChat: rules or permissions no longer allow it")
 		w.Money, w.Next = causeOf(l, d)+Mark(l, "", " ")+l.T("这次没有改动金额。", "This correction changed nothing."), nextOf(l, d.Breaches)
 	} else if cause := d.Cause; cause != "" {
 		w.Money = CauseText(cause).In(l)

@@ -46,7 +46,7 @@ var stateNotes = map[correction.State]Text{
 	correction.Stale:       {"提交前订单变了，这次没有发出。请按现在的订单重新改。", "The order changed before anything was sent. Start again from the order as it is now."},
 	correction.Expiry:      {"没有按时确认，已过期，没有发出。需要的话可以重新改。", "It was not confirmed in time and nothing was sent. It can be done again."},
 	correction.Withdrawn:   {"确认之前撤回了，没有发出。", "It was withdrawn before it was confirmed. Nothing was sent."},
-	correction.Void:        {"现在的规则或权限不允许，没有发出，金额没有变。点开看原因。", "A rule or a person no longer permits it. Nothing was sent and the amount is unchanged. Open it for the reason."},
+	correction.Void:        {"现在的规则或权限不允许，没有发出，金额没有变。点开看原因。", "Rules or permissions no longer allow it. Nothing was sent and the amount is unchanged. Open it for the reason."},
 	correction.Resolved:    {"两位主管核对过，已经处理。", "Two supervisors checked it and settled it."},
 	correction.AppliedLate: {"原来判断没有改成，后来发现已经生效。请主管处理。", "It was held for not applied, but it did take effect. A supervisor has to see to it."},
 }

@@ -21,12 +21,12 @@ const WORDS = {
   zh: {
     lost: "暂时连不上服务器，刚才的操作没有完成。填写的内容都还在，请再试一次。",
     stayed: "暂时连不上服务器，刚才的操作没有完成，所以也没有进入下一步。填写的内容都还在，请核对后再试一次。",
-    waits: "正在等刚才的操作完成，完成后自动继续……",
+    waits: "正在等刚才的操作完成，之后会自动继续……",
   },
   en: {
     lost: "The server cannot be reached, so nothing happened. What you typed is still here. Please try again.",
     stayed: "The server cannot be reached: your last change was not made, so the form did not go on. What you typed is still here. Check it and try again.",
-    waits: "Waiting for your last change to be made; it goes on by itself…",
+    waits: "Waiting for your last change. The form goes on by itself…",
   },
 };
 

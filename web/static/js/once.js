@@ -15,15 +15,15 @@ const PATIENCE = 20000; // ms until a question counts as unanswered
 
 const WORDS = {
   zh: {
-    stopped: "页面不再等应答，但提交可能已经送到。结果有了会自动打开；不要重复提交。",
+    stopped: "还没有等到应答，但提交可能已经送到。有了结果会自动打开，不要重复提交。",
     still: "改价台还没有收到这次提交的记录。打开结果页看看，再决定要不要重新提交。",
-    plain: "页面没有等到应答，提交可能已经送到。先看看结果，不要重复提交。",
+    plain: "还没有等到应答，提交可能已经送到。先看结果，不要重复提交。",
     link: "看看结果",
   },
   en: {
-    stopped: "The page no longer waits for an answer, but the submission may have arrived. The result opens by itself. Do not submit again.",
-    still: "The console has no record of this submission yet. Look at the result before you decide whether to submit again.",
-    plain: "No answer came, but the submission may have arrived. Look at the result first; do not submit again.",
+    stopped: "No answer yet, but the submission may have arrived. The result opens by itself. Do not submit again.",
+    still: "The console has no record of this submission yet. Check the result before you decide whether to submit again.",
+    plain: "No answer yet, but the submission may have arrived. Check the result first. Do not submit again.",
     link: "See what happened",
   },
 };

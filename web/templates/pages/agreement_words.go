@@ -37,7 +37,7 @@ func offeringOf(raw json.RawMessage) correction.Offering {
 func (p CatalogProps) openTitle(x correction.Proposal) string { return serviceVersion(p.Page, x) }
 
 func serviceVersion(p layout.Page, x correction.Proposal) string {
-	return p.F("%s：第 %d 版等同意", "%s: version %d waits", offeringOf(x.After).Name, x.N)
+	return p.F("%s：第 %d 版等同意", "%s: version %d is waiting", offeringOf(x.After).Name, x.N)
 }
 
 func (p CatalogProps) openChanges(x correction.Proposal) []i18n.SettingChange {
@@ -50,16 +50,16 @@ func (p CatalogProps) openChanges(x correction.Proposal) []i18n.SettingChange {
 
 func throughNone(p layout.Page, t correction.Through) string {
 	if t.Whole {
-		return p.F("最近 %d 天没有因此会少人批准或少标记的改价。", "No correction of the last %d days would have needed fewer people or raised fewer flags.", t.Days)
+		return p.F("最近 %d 天的改价换成新规则，没有一笔会少一道批准或少一个标记。", "None of the corrections of the last %d days would have needed fewer approvals or raised fewer flags.", t.Days)
 	}
-	return p.F("最近 %d 天里看过的改价没有因此会少人批准或少标记的，更早的没有逐笔看。", "Of the newest corrections of the last %d days none would have needed fewer people or raised fewer flags; not all were looked at.", t.Days)
+	return p.F("最近 %d 天里只逐笔看了较新的改价，换成新规则没有一笔会少一道批准或少一个标记；更早的没有看。", "Only the newer corrections of the last %d days were looked at: none of them would have needed fewer approvals or raised fewer flags.", t.Days)
 }
 
 func throughTitle(p layout.Page, t correction.Through) string {
 	if t.Whole {
-		return p.F("最近 %d 天会因此放过的改价：%d 笔", "Corrections of the last %d days that it would have let through: %d", t.Days, t.Count)
+		return p.F("最近 %d 天会因此放过的改价：%d 笔", "Corrections of the last %d days it would have let through: %d", t.Days, t.Count)
 	}
-	return p.F("最近 %d 天会因此放过的改价：至少 %d 笔", "Corrections of the last %d days that it would have let through: at least %d", t.Days, t.Count)
+	return p.F("最近 %d 天会因此放过的改价：至少 %d 笔", "Corrections of the last %d days it would have let through: at least %d", t.Days, t.Count)
 }
 
 func throughWhat(p layout.Page, r correction.ThroughRow) string {
@@ -97,5 +97,5 @@ func whyNotEdit(p layout.Page, role correction.Role, may bool) string {
 		return p.T("由主管修改。", "Supervisors edit this.")
 	}
 	return p.T("这项设置对全部商户生效，只有能管全部商户的主管才能修改和同意；你只管其中一部分。",
-		"This setting is of all merchants. Only supervisors for all merchants edit it and agree to edits; you are for some of them.")
+		"This setting applies to all merchants, so only supervisors who cover all merchants can edit it or agree to an edit. You cover some.")
 }

@@ -103,7 +103,7 @@ func (p ApprovalsProps) author() string {
 	case a.Disabled:
 		return p.Page.T("账号已停用", "The account is disabled")
 	case !(correction.Actor{Role: a.Role}).Can(correction.Correct):
-		return p.Page.F("现在的角色是%s，不能改价", "Now %s, who may not correct", i18n.RoleWord(a.Role).In(p.Page.Lang))
+		return p.Page.F("现在的角色是%s，不能改价", "Now %s, without the right to correct", i18n.RoleWord(a.Role).In(p.Page.Lang))
 	case !a.Scope.Allows(p.Case.Correction.Ref.SubMchID):
 		return p.Page.T("已不再负责这家商户", "No longer responsible for this merchant")
 	}
@@ -257,7 +257,7 @@ func (p ApprovalsProps) totalProblem() string {
 	case left == 1:
 		return p.Page.T("和申请的金额不一致，没有批准。只剩 1 次：再不一致，这一笔就由别的主管决定", "That is not the total asked for, so nothing is approved. One try is left; after that another supervisor decides")
 	}
-	return p.Page.F("和申请的金额不一致，没有批准，还能输入 %d 次。核对明细再输入；不同意就退回", "That is not the total asked for, so nothing is approved; %d tries are left. Check the lines and type it again, or return it if you disagree", left)
+	return p.Page.F("和申请的金额不一致，没有批准，还能输入 %d 次。核对明细再输入；不同意就退回", "That is not the total asked for, so nothing is approved; %d tries are left. Check the lines and enter it again, or return it if you disagree", left)
 }
 
 func (p ApprovalsProps) problems() []components.SummaryItem {

@@ -78,15 +78,15 @@ func (p ErrorProps) request() errorWords {
 	case ErrorWholeScope:
 		return errorWords{
 			Kind: components.NoticeWarn, Icon: "lock",
-			Title: t("这要能管全部商户的人来做", "This takes somebody who is for all merchants"),
-			What:  t("它对全部商户都有影响，而你只管其中一部分。什么都没有改。", "It concerns all merchants, and you are for some of them. Nothing was changed."),
-			Do:    []string{t("请一位能管全部商户的同事来做，或者请运维调整你的商户范围。", "Ask a colleague who is for all merchants, or ask the operator to change your scope.")},
+			Title: t("这要能管全部商户的人来做", "Only somebody who covers all merchants can do this"),
+			What:  t("它对全部商户都有影响，而你只管其中一部分。什么都没有改。", "It affects all merchants, and you cover some of them. Nothing was changed."),
+			Do:    []string{t("请一位能管全部商户的同事来做，或者请运维调整你的商户范围。", "Ask a colleague who covers all merchants, or ask the operator to change your scope.")},
 		}
 	case ErrorReadsCrowded:
 		return errorWords{
 			Kind: components.NoticeWarn, Icon: "clock",
-			Title: t("现在查的人太多，请稍等", "Too many people are reading at present"),
-			What:  t("统计、复核、日结和导出要翻很多记录，同时只能进行几个。这一个没有排上，记录没有任何变化。", "Figures, reviews, day sheets and exports go through much of the record, so only a few run at a time. There was no room for this one. Nothing was changed."),
+			Title: t("现在要读的记录太多，请稍等", "Too much is being read right now"),
+			What:  t("统计、复核、日结和导出要翻很多记录，同时只能进行几个。你这一个没有排上，什么都没有改。", "Figures, reviews, day sheets and exports go through much of the record, so only a few run at a time. There was no room for yours. Nothing was changed."),
 			Do: []string{
 				t("等十秒再打开一次。", "Wait ten seconds and open it again."),
 				t("还是不行，就选短一点的时间段。查订单和改价不受影响。", "If that does not help, choose a shorter period. Look-ups and corrections go on as usual."),
@@ -96,7 +96,7 @@ func (p ErrorProps) request() errorWords {
 		return errorWords{
 			Kind: components.NoticeWarn, Icon: "clock",
 			Title: t("读取时间太长，已停止", "Reading took too long and was stopped"),
-			What:  t("要读的记录太多，或者磁盘正忙。记录没有任何变化。", "There was too much to read, or the disk is busy. Nothing was changed."),
+			What:  t("要读的记录太多，或者磁盘正忙。什么都没有改。", "There was too much to read, or the disk is busy. Nothing was changed."),
 			Do: []string{
 				t("缩小时间段或加上筛选条件，再试一次。", "Choose a shorter period or add a filter, then try again."),
 				t("一分钟后还是这样，请把错误编号告诉运维。", "If it is the same after a minute, tell the operator the error number."),
@@ -110,7 +110,7 @@ func (p ErrorProps) request() errorWords {
 			Do: []string{
 				t("等前一个下载完成，再导出这一个。", "Let the other download finish, then export this one."),
 				t("不需要前一个了，就在浏览器的下载列表里取消它，过几秒再导出。", "If you do not need the other one, cancel it in the browser’s list of downloads and export again after a few seconds."),
-				t("不是你在导出？到“账号”里退出其他会话。", "If it is not you who exports, sign out your other sessions under “Account”."),
+				t("不是你在导出？到“账号”里退出其他会话。", "Not exporting anything yourself? Sign out your other sessions under “Account”."),
 			},
 		}
 	case ErrorMethod:
@@ -133,33 +133,33 @@ func (p ErrorProps) request() errorWords {
 	case ErrorQuery:
 		return errorWords{
 			Kind: components.NoticeWarn, Icon: "warn",
-			Title: t("没看懂网址里的条件", "The conditions in the address are not understood"),
+			Title: t("没看懂网址里的条件", "The filters in this address are not understood"),
 			What:  p.queryText(),
 			Do: []string{
-				t("为了不把条件漏掉，这里什么都没有列出。不带条件打开页面，再选一次。", "Nothing is shown, so that no condition is silently left out. Open the page without conditions and choose them again."),
+				t("为了不把条件漏掉，这里什么都没有列出。不带条件打开页面，再选一次。", "Nothing is shown, so that no filter is silently left out. Open the page without filters and choose them again."),
 				t("网址是别人发来的，请他重新复制一次。", "If somebody sent you the address, ask them to copy it again."),
 			},
 		}
 	case ErrorTooFast:
 		return errorWords{
 			Kind: components.NoticeWarn, Icon: "hourglass",
-			Title: t("查得太快了，歇一下再查", "That was too many look-ups; wait a moment"),
-			What:  p.Page.F("一分钟里查的订单到了上限，这一笔没有查。%s后可以再查。", "You reached the number of orders that may be looked up in a minute, so this one was not read. You can go on in %s.", WaitText(p.Page.Lang, p.Wait)),
+			Title: t("查得太快了，歇一下再查", "Too many look-ups: wait a moment"),
+			What:  p.Page.F("一分钟里查的订单到了上限，这一笔没有查。%s后可以再查。", "You have reached the limit of orders looked up in a minute, so this one was not read. You can go on in %s.", WaitText(p.Page.Lang, p.Wait)),
 			Do:    []string{t("已经打开的订单和填了一半的修改不受影响，可以接着做。", "Orders and forms that are open already are not affected: you can go on with them.")},
 		}
 	case ErrorTooMany:
 		return errorWords{
 			Kind: components.NoticeWarn, Icon: "hourglass",
-			Title: t("操作太快了，歇一下再来", "That was too fast; wait a moment"),
-			What:  p.Page.F("一分钟里提交的次数到了上限，这一次没有处理。%s后可以再来。", "You reached the number of times that something may be submitted in a minute, so this one was not carried out. You can go on in %s.", WaitText(p.Page.Lang, p.Wait)),
+			Title: t("操作太快了，歇一下再来", "Too fast: wait a moment"),
+			What:  p.Page.F("一分钟里提交的次数到了上限，这一次没有处理。%s后可以再来。", "You have reached the limit of submissions in a minute, so this one was not carried out. You can go on in %s.", WaitText(p.Page.Lang, p.Wait)),
 			Do:    []string{t("退回上一页，等一会儿再提交一次。", "Go back one page, wait, and submit it once more.")},
 		}
 	case ErrorSearching:
 		return errorWords{
 			Kind: components.NoticeWarn, Icon: "hourglass",
-			Title: t("现在同时查的人太多", "Too many are searching at this moment"),
-			What:  t("不选商户要一家一家去问微信，这里排着队。", "Without a merchant, WeChat has to be asked about one after the other, and there is a queue."),
-			Do:    []string{t("选好商户再查，马上就能查到。", "Choose the merchant and look again: that is answered at once.")},
+			Title: t("现在排队查询的太多", "Too many searches at the moment"),
+			What:  t("不选商户就要一家一家去问微信，现在正在排队。", "Without a merchant WeChat is asked about one after another, and there is a queue."),
+			Do:    []string{t("选好商户再查，就不用排这个队。", "Choose the merchant and look again: that does not queue.")},
 		}
 	case ErrorTooLarge:
 		return errorWords{
@@ -172,7 +172,7 @@ func (p ErrorProps) request() errorWords {
 		w := errorWords{
 			Kind: components.NoticeWarn, Icon: "lock",
 			Title: t("改价台不在这个地址", "The console is not at this address"),
-			What:  t("它没有用这个域名，为了安全不在这里打开。", "It does not go by this name and, to be safe, does not open here."),
+			What:  t("改价台不认这个地址，为了安全不在这里打开。", "This is not a name of the console, so, to be safe, it does not open here."),
 			Retry: t("打开正确的地址", "Open the right address"),
 		}
 		if p.PublicURL == "" {
@@ -181,13 +181,13 @@ func (p ErrorProps) request() errorWords {
 		}
 		w.Do = []string{
 			p.Page.F("正确的地址是 %s，请用它打开，并更新收藏夹。", "The right address is %s. Use it, and update your bookmark.", p.PublicURL),
-			t("如果别人给你的就是现在这个地址，告诉运维。", "If somebody gave you the present address, tell the operator."),
+			t("如果别人给你的就是现在这个地址，告诉运维。", "If somebody gave you this address, tell the operator."),
 		}
 		return w
 	case ErrorCrowded:
 		return errorWords{
 			Kind: components.NoticeWarn, Icon: "clock",
-			Title: t("现在访问的请求太多", "Too many requests at the moment"),
+			Title: t("现在请求太多", "Too many requests at the moment"),
 			What:  t("为了不影响正在处理的改价，这次没有处理。", "It was not carried out, so that corrections under way are not held up."),
 			Do:    []string{t("过几秒再试一次。", "Try again in a few seconds.")},
 		}
@@ -195,7 +195,7 @@ func (p ErrorProps) request() errorWords {
 		return errorWords{
 			Kind: components.NoticeWarn, Icon: "clock",
 			Title: t("提交的内容没有及时传完", "What was submitted did not arrive in time"),
-			What:  t("网络太慢或者中途断了，所以没有处理。", "The network is too slow or broke off, so it was not carried out."),
+			What:  t("网络太慢或者中途断了，所以没有处理。", "The network is too slow or the connection broke, so it was not carried out."),
 			Do:    []string{t("退回上一页，检查网络后再提交。", "Go back one page, check the network and submit again.")},
 		}
 	case ErrorCrossSite:
@@ -224,11 +224,11 @@ func (p ErrorProps) queryText() string {
 	name := shortened(visible(p.Parameter))
 	switch p.Query {
 	case QueryUnknown:
-		return p.Page.F("这个页面没有“%s”这个条件。", "This page has no condition “%s”.", name)
+		return p.Page.F("这个页面没有“%s”这个条件。", "This page has no filter “%s”.", name)
 	case QueryTwice:
-		return p.Page.F("条件“%s”给了不止一次。", "The condition “%s” is given more than once.", name)
+		return p.Page.F("条件“%s”给了不止一次。", "The filter “%s” is given more than once.", name)
 	case QueryValue:
-		return p.Page.F("条件“%s”的值不对。", "The value of the condition “%s” is not right.", name)
+		return p.Page.F("条件“%s”的值不对。", "The filter “%s” has a value that is not valid.", name)
 	}
 	return p.Page.T("问号后面的部分读不出来，可能没有复制完整，或者里面有 ; 和多余的 %。", "The part after the question mark cannot be read. It may not have been copied whole, or holds a “;” or a stray “%”.")
 }
@@ -389,9 +389,9 @@ func (p ErrorProps) midway() errorWords {
 			What:  i18n.ReadOnlyWhy(p.Concern).In(p.Page.Lang),
 			Do: []string{
 				i18n.ReadOnlyTell(p.Concern).In(p.Page.Lang),
-				t("查订单、看记录不受影响。恢复以后再改。", "Orders and the log can be read as usual. Correct the order when they are open again."),
+				t("查订单、看记录不受影响。恢复以后再改。", "Orders and the log can be read as usual. Correct the order when corrections are back."),
 			},
-			Say: t("系统正在维护，现在还改不了。恢复以后我马上处理，给您回电。", "Our system is under maintenance, so it cannot be changed right now. I will see to it as soon as it is back and call you."),
+			Say: t("系统现在还改不了。恢复以后我马上处理，给您回电。", "Our system cannot change it right now. I will see to it as soon as it can and call you."),
 		}
 	case ErrorRetried:
 		return errorWords{
@@ -412,16 +412,16 @@ func (p ErrorProps) midway() errorWords {
 	case ErrorOwnApproval:
 		return errorWords{
 			Kind: components.NoticeWarn, Icon: "lock",
-			Title: t("你批准的改价要别的主管来核对", "You approved it; another supervisor checks it"),
-			What:  t("批准的人不复核自己批准的改价，也不算人工核对的第二个人。", "Who approved a correction neither reviews it nor counts as the second person of its manual check."),
-			Do:    []string{t("请别的主管打开这笔改价。没有别的主管能做时，你才可以，记录会写明。", "Ask another supervisor to open it. Only where there is none may you, and the record says so.")},
+			Title: t("你批准的改价要别的主管来核对", "You approved it, so another supervisor checks it"),
+			What:  t("自己批准的改价，自己不能复核，也不算人工核对的第二个人。", "Whoever approved a correction does not review it, and is not the second person who agrees to its ruling."),
+			Do:    []string{t("请别的主管来做。确实没有别的主管能做时你才可以做，记录里会写明。", "Ask another supervisor to open it. Only if there is none can you do it yourself, and the record will say so.")},
 			Retry: t("看这笔改价", "See the correction"),
 		}
 	case ErrorVeiled:
 		return errorWords{
 			Kind: components.NoticeWarn, Icon: "lock",
 			Title: t("金额不显示，要等有人决定", "The amount is hidden until somebody has decided"),
-			What:  t("这笔改价金额大，可能做决定的人事先看不到金额；证明和原文里有金额。", "The amount is large. Whoever may decide does not see it before, and the proof holds it."),
+			What:  t("这笔改价金额大，能做决定的人事先看不到金额，而证明和原文里有金额。", "The amount is large, and those who may decide do not see it beforehand. The proof contains it."),
 			Do:    []string{t("决定以后再来下载。审计现在就能下载。", "Come back after the decision. The auditor can download it now.")},
 			Retry: t("看这笔改价", "See the correction"),
 		}

@@ -59,13 +59,13 @@ func (p HomeProps) answer() findAnswer {
 		}
 	case FindTooFast:
 		return findAnswer{
-			Title: t("查得太快了，歇一下再查", "That was too many look-ups; wait a moment"),
-			Lines: []string{f("一分钟里查的订单到了上限，这一笔没有查。%s后可以再查。", "You reached the number of orders that may be looked up in a minute, so this one was not looked up. You can go on in %s.", WaitText(p.Page.Lang, p.Find.Wait))},
+			Title: t("查得太快了，歇一下再查", "Too many look-ups: wait a moment"),
+			Lines: []string{f("一分钟里查的订单到了上限，这一笔没有查。%s后可以再查。", "You have reached the limit of orders looked up in a minute, so this one was not looked up. You can go on in %s.", WaitText(p.Page.Lang, p.Find.Wait))},
 		}
 	case FindSearching:
 		return findAnswer{
-			Title:    t("现在同时查的人太多，请先选商户", "Too many are searching at this moment: choose a merchant"),
-			Lines:    []string{t("不选商户要一家一家去问微信，这里排着队。选好商户再查，马上就能查到。", "Without a merchant, WeChat has to be asked about one after the other, and there is a queue. With one, the answer comes at once.")},
+			Title:    t("现在排队查询的太多，请先选商户", "Too many searches at the moment: choose a merchant"),
+			Lines:    []string{t("不选商户就要一家一家去问微信，现在正在排队。选好商户再查，就不用排这个队。", "Without a merchant WeChat is asked about one after another, and there is a queue. With one you do not queue.")},
 			Merchant: true,
 		}
 	case FindBadMerchant:
@@ -132,9 +132,9 @@ func looksLikePayment(no string) bool {
 func (p HomeProps) todo(s correction.Summary) string {
 	if s.State == correction.Prepared && !s.ConfirmUntil.IsZero() {
 		if p.Page.User != nil && s.AuthorName != p.Page.User.Name {
-			return p.Page.F("还没有提交，金额没有变。由%s在 %s 前确认，过时作废。", "Nothing has been sent and the amount is unchanged. %s has to confirm it before %s, or it expires.", s.AuthorName, p.Page.Clock(s.ConfirmUntil))
+			return p.Page.F("还没有提交，金额没有变。由%s在 %s 前确认，否则过期。", "Nothing has been sent and the amount is unchanged. %s has to confirm it before %s, or it expires.", s.AuthorName, p.Page.Clock(s.ConfirmUntil))
 		}
-		return p.Page.F("还没有提交，金额没有变。%s 前核对并确认，过时作废。", "Nothing has been sent and the amount is unchanged. Check and confirm it before %s, or it expires.", p.Page.Clock(s.ConfirmUntil))
+		return p.Page.F("还没有提交，金额没有变。%s 前核对并确认，否则过期。", "Nothing has been sent and the amount is unchanged. Check and confirm it before %s, or it expires.", p.Page.Clock(s.ConfirmUntil))
 	}
 	return stateNote(p.Page, s.State)
 }

@@ -567,9 +567,9 @@ func formNotices(p FormProps) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var24 string
-				templ_7745c5c3_Var24, templ_7745c5c3_Err = templ.JoinStringErrs(p.Page.T("没动过的行已换成订单现在的内容，你改过的都留着。“与原来比”对照的是现在的订单，请逐行核对后再继续。", "Lines that you had not touched are as the order has them now; what you changed is kept. “Against current” compares with the order as it is. Check each line before you go on."))
+				templ_7745c5c3_Var24, templ_7745c5c3_Err = templ.JoinStringErrs(p.Page.T("没动过的行已换成订单现在的内容，你改过的都留着。“与原来比”对照的是现在的订单，请逐行核对后再继续。", "Lines you had not touched now show what the order has; what you changed is kept. “Against current” compares with the order as it is now. Check each line before you go on."))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/templates/pages/form.templ`, Line: 126, Col: 351}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/templates/pages/form.templ`, Line: 126, Col: 348}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var24))
 				if templ_7745c5c3_Err != nil {
@@ -585,9 +585,9 @@ func formNotices(p FormProps) templ.Component {
 						return templ_7745c5c3_Err
 					}
 					var templ_7745c5c3_Var25 string
-					templ_7745c5c3_Var25, templ_7745c5c3_Err = templ.JoinStringErrs(p.Page.T("下面这些两边都改了，请决定用哪一个：", "These were changed on both sides; decide which is right:"))
+					templ_7745c5c3_Var25, templ_7745c5c3_Err = templ.JoinStringErrs(p.Page.T("下面这些两边都改了，请决定用哪一个：", "These were changed on both sides. Decide which to use:"))
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/templates/pages/form.templ`, Line: 128, Col: 135}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/templates/pages/form.templ`, Line: 128, Col: 133}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var25))
 					if templ_7745c5c3_Err != nil {

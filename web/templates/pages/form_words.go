@@ -296,7 +296,7 @@ func (p FormProps) clashText(c correction.Clash) string {
 		}
 		return p.Page.F("你移除了，订单后来从 %s 改成 %s", "you removed it; the order changed it from %s to %s", show(c.Then), show(c.Now))
 	case correction.TheirsGone:
-		return p.Page.T("订单里已经没有这一行，你改过，所以留着", "the order has this line no more; you had changed it, so it is kept")
+		return p.Page.T("订单里已经没有这一行，你改过，所以留着", "the order no longer has this line; you had changed it, so it is kept")
 	}
 	if c.Then == "" {
 		return p.Page.F("订单现在是 %s", "the order has %s now", show(c.Now))

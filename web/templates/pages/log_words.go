@@ -140,7 +140,7 @@ func (p LogProps) problems() []components.SummaryItem {
 		out = append(out, components.SummaryItem{Href: "#" + name, Text: p.Page.F("%s：%s", "%s: %s", label, p.problem(name))})
 	}
 	for _, name := range p.Filter.Strange {
-		out = append(out, components.SummaryItem{Text: p.Page.F("没有“%s”这个条件", "There is no condition “%s”", shortened(name))})
+		out = append(out, components.SummaryItem{Text: p.Page.F("没有“%s”这个条件", "There is no filter “%s”", shortened(name))})
 	}
 	if text := p.viewProblem(); text != "" {
 		out = append(out, components.SummaryItem{Href: "#view-name", Text: text})
@@ -287,7 +287,7 @@ func (p LogProps) otherTimesURL() string {
 func (p LogProps) total() string {
 	n := components.Grouped(p.Total)
 	if p.MoreThanTotal {
-		return p.Page.F("超过 %s 条", "%s+ corrections", n)
+		return p.Page.F("%s 条以上", "%s+ corrections", n)
 	}
 	if p.Total == 1 {
 		return p.Page.T("1 条", "1 correction")
@@ -297,6 +297,9 @@ func (p LogProps) total() string {
 
 // tally is the total, and what the page has of corrections in force.
 func (p LogProps) tally() string {
+	if p.Refused { // nothing was counted
+		return ""
+	}
 	if p.AppliedCount == 0 {
 		return p.total()
 	}

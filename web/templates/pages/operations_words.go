@@ -93,13 +93,13 @@ func (p OperationsProps) settings(c check) check {
 	}
 	switch f.Kind {
 	case correction.WrongCredentials:
-		c.now = t("微信不认我们的签名、证书或商户号", "WeChat accepts neither our signature, certificate nor number")
+		c.now = t("微信不认我们的签名、证书或商户号", "WeChat does not accept our signature, certificate or merchant number")
 		c.fix = t("对照商户平台检查 CONSOLE_WECHAT_MCHID、CONSOLE_WECHAT_CERT_SERIAL 和 CONSOLE_WECHAT_PRIVATE_KEY_FILE。", "Compare CONSOLE_WECHAT_MCHID, CONSOLE_WECHAT_CERT_SERIAL and CONSOLE_WECHAT_PRIVATE_KEY_FILE with the merchant platform.")
 	case correction.NoPermission:
-		c.now = t("微信说我们没有这项权限", "WeChat says that we may not do this")
+		c.now = t("微信说我们没有这项权限", "WeChat says that we lack the permission")
 		c.fix = t("在商户平台检查支付分权限、子商户授权和服务 ID。", "On the merchant platform check the permission for Pay Score, the sub-merchant's authorisation and the service id.")
 	default:
-		c.now = t("微信应答的签名核验不过，一律没有采用", "the signatures of WeChat's answers do not hold; none is used")
+		c.now = t("微信应答的签名核验不过，一律没有采用", "the signatures of WeChat's answers do not verify; none is used")
 		c.fix = t("检查 CONSOLE_WECHAT_PUBLIC_KEY_ID 和 CONSOLE_WECHAT_PUBLIC_KEY_FILE（或 CONSOLE_WECHAT_PLATFORM_CERT_FILES），再查网络里有没有代理。", "Check CONSOLE_WECHAT_PUBLIC_KEY_ID and CONSOLE_WECHAT_PUBLIC_KEY_FILE (or CONSOLE_WECHAT_PLATFORM_CERT_FILES), then whether a proxy is in between.")
 	}
 	c.now += p.Page.F("，%s", ", %s", p.Page.Stamp(f.At))
@@ -140,7 +140,7 @@ func (p OperationsProps) clock() check {
 	if !m.SkewSure {
 		c.level, c.fix = levelOK, ""
 		if m.Skew.Abs() >= correction.WarnSkew {
-			c.level, c.fix = levelWarn, t("只有一两次应答，还不能算数。再查几笔订单就清楚了。", "So far only an answer or two says so, too few to rely on. A few more look-ups will tell.")
+			c.level, c.fix = levelWarn, t("只有一两次应答，还不能算数。再查几笔订单就清楚了。", "Only one or two answers say so, too few to rely on. A few more look-ups will tell.")
 		}
 		return c
 	}
@@ -198,7 +198,7 @@ func (p OperationsProps) journal() check {
 		c.fix = t("检查这个目录所在的磁盘和权限。写不进去时不发改价。", "Check its disk and permissions. Nothing is sent that cannot be written there.")
 	case p.Machine.JournalLacks:
 		c.level, c.now = levelBad, p.Page.F("%s 里没有已经发出的改价", "%s does not know corrections that were sent", p.Machine.JournalFolder)
-		c.fix = t("原来的目录不见了，或者换成了旧的。把它放回去，再重启；找不到就留着这个，从现在起它又是全的。", "The former folder is missing, or an older one took its place. Put it back and restart; if it is gone, go on with this one, which is whole from now on.")
+		c.fix = t("原来的目录不见了，或者换成了旧的。把它放回去，再重启；找不到就留着这个，从现在起它又是全的。", "The former folder is missing, or an older one took its place. Put it back and restart. If it is gone, keep this one: it is complete from now on.")
 	case p.Machine.JournalSame:
 		c.level = levelWarn
 		c.now = p.Page.F("%s，和数据库在同一块磁盘", "%s, on the same disk as the database", p.Machine.JournalFolder)

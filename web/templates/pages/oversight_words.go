@@ -26,7 +26,7 @@ func (p CorrectionProps) versions() []version {
 	}
 	list := []version{
 		order(p.Page.T("改前", "Before"), p.C.Base, p.C.PreparedAt),
-		{p.Page.T("想改成", "Intended"), []string{p.Request.Total.String(), strconv.Itoa(len(p.Request.Lines)), strconv.Itoa(len(p.Request.Discounts)), "—", "—"}},
+		{p.Page.T("想改成", "Intended"), []string{money(p.Page, p.Request.Total), strconv.Itoa(len(p.Request.Lines)), strconv.Itoa(len(p.Request.Discounts)), "—", "—"}},
 	}
 	after := p.Page.T("最近一次读取", "Last reading")
 	if o, at := p.C.LastReading(); o != nil {

@@ -113,9 +113,9 @@ func (p CatalogProps) whyNotAdd() string {
 	case p.Actor.Role != correction.Operator:
 		return p.Page.T("由运维修改。", " Operators edit this.")
 	case p.Name == correction.CatalogServices:
-		return p.Page.T("服务是全部商户共用的，只有能管全部商户的运维才能修改；你只管其中一部分。", " All merchants share the services. Only operators for all merchants edit them; you are for some.")
+		return p.Page.T("服务是全部商户共用的，只有能管全部商户的运维才能修改；你只管其中一部分。", " All merchants share the services, so only operators who cover all merchants can edit them. You cover some.")
 	}
-	return p.Page.T("你只能修改自己管的商户；添加商户要能管全部商户的运维。", " You edit the merchants that you are for; adding one takes an operator for all merchants.")
+	return p.Page.T("你只能修改自己管的商户；添加商户要能管全部商户的运维。", " You can edit the merchants you cover. Adding one takes an operator who covers all merchants.")
 }
 
 // waits reports whether an edit of a setting waits for a second supervisor.

@@ -756,9 +756,9 @@ func proposalBox(p CorrectionProps) templ.Component {
 						return templ_7745c5c3_Err
 					}
 					var templ_7745c5c3_Var35 string
-					templ_7745c5c3_Var35, templ_7745c5c3_Err = templ.JoinStringErrs(p.Page.T("这笔是你批准的。没有别的主管能核对，由你同意会写入记录。", "You approved it. No other supervisor can check it; that you do goes on record."))
+					templ_7745c5c3_Var35, templ_7745c5c3_Err = templ.JoinStringErrs(p.Page.T("这笔是你批准的。没有别的主管能核对，可以由你同意，记录里会写明。", "You approved it. No other supervisor can check it, so you may; the record will say so."))
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/templates/pages/settle.templ`, Line: 135, Col: 188}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/templates/pages/settle.templ`, Line: 135, Col: 208}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var35))
 					if templ_7745c5c3_Err != nil {

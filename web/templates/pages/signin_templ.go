@@ -22,7 +22,7 @@ func waitText(p layout.Page, d time.Duration) string {
 	if d > time.Minute {
 		return p.F("%d 分钟", "%d minutes", int((d+time.Minute-1)/time.Minute))
 	}
-	return p.F("%d 秒", "%d seconds", max(1, int((d+time.Second-1)/time.Second)))
+	return WaitText(p.Lang, d)
 }
 
 // signInMessage never tells whether the name or the password was wrong.

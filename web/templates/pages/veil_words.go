@@ -25,14 +25,14 @@ func loss(p layout.Page, f correction.Fen) string {
 
 // veilText says why a page shows no amount.
 func (p CorrectionProps) veilText() string {
-	return p.Page.T("金额大，要有人决定以后才显示：可能做决定的人事先都看不到，批准时自己核定。", "The amount is large. It is shown once somebody has decided; nobody who may decide sees it before, and who approves it works it out.")
+	return p.Page.T("金额大，有人决定以后才显示：能做决定的人事先都看不到，批准时自己核定。", "The amount is large and is shown once somebody has decided. Nobody who may decide sees it before; the approver works it out.")
 }
 
 // triesText says who typed other totals than the one asked for.
 func triesText(p layout.Page, t correction.Tries) string {
-	s := p.F("%s 输入过 %d 次不一致的总额", "%s typed another total %d times", t.Name, t.Wrong)
+	s := p.F("%s 输入过 %d 次不一致的总额", "%s entered a wrong total %d times", t.Name, t.Wrong)
 	if t.Wrong == 1 {
-		s = p.F("%s 输入过 1 次不一致的总额", "%s typed another total once", t.Name)
+		s = p.F("%s 输入过 1 次不一致的总额", "%s entered a wrong total once", t.Name)
 	}
 	if t.Wrong >= correction.MaxTries {
 		s += p.T("，不能再决定这一笔", " and can no longer decide this one")
@@ -46,14 +46,14 @@ func (p CorrectionProps) partText() string {
 	case p.Part.Approved:
 		return p.Page.T("这笔是你批准的，要别的主管复核；你可以写备注。", "You approved it, so another supervisor reviews it. You may add a note.")
 	case p.Part.Alone:
-		return p.Page.T("这笔是你批准的。没有别的主管能复核，由你复核会写入记录和日结。", "You approved it. No other supervisor can review it; that you do goes on record and into the day close.")
+		return p.Page.T("这笔是你批准的。没有别的主管能复核，可以由你复核，记录和日结里会写明。", "You approved it. No other supervisor can review it, so you may; the record and the day close will say so.")
 	}
 	return ""
 }
 
 // sameText names who approved corrections of a day and checked them, too.
 func sameText(p layout.Page, s correction.SamePerson) string {
-	return p.F("%s 批准后又自己核对了 %d 笔，当时没有别的主管：%s", "%s approved and also checked %d, no second person being available: %s", s.Name, s.N, numbersOf(p, s))
+	return p.F("%s 批准后又自己核对了 %d 笔，当时没有别的主管能核对：%s", "%s approved and also checked %d, as no other supervisor could: %s", s.Name, s.N, numbersOf(p, s))
 }
 
 func numbersOf(p layout.Page, s correction.SamePerson) string {
