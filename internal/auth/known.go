@@ -116,6 +116,19 @@ func knownMAC(key, head []byte) []byte {
 	return m.Sum(nil)
 }
 
+// KnownBrowser names the browser of a cookie in which somebody has signed in before,
+// whoever it was; empty when nobody has.
+func (a *Authenticator) KnownBrowser(cookie string) string {
+	if cookie == "" {
+		return ""
+	}
+	k := parseKnown(a.knownKey, cookie, a.now())
+	if len(k.people) == 0 {
+		return ""
+	}
+	return hex.EncodeToString(k.id[:])
+}
+
 // knownCookieName is "known" of this installation, with the prefix of the session cookie.
 func (s *Sessions) knownCookieName() string { return cookieName(s.Cookie("known"), s.secure) }
 

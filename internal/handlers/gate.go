@@ -21,18 +21,22 @@ import (
 // What everybody may hold of the process at once, so that memory stays bounded whoever
 // asks for how much, and nobody takes what others need. Requests are counted from their
 // headers to the end of the answer, bytes of a body beyond the first few KiB from when
-// they are read. Those who bring a session have shares of their own: whoever does not
-// can only take from each other.
+// they are read. Those who bring a session have shares of their own, and so have browsers
+// in which somebody has signed in before: whoever has neither can only take from each other.
 const (
 	strangersAtOnce  = 512 // requests without a session, files included
 	strangerAtOnce   = 256 // of them, from one address; loopback is not bound to it
 	sessionsAtOnce   = 2048
 	sessionAtOnce    = 256
+	knownAtOnce      = 256 // requests of browsers in which somebody has signed in before
+	knownEachAtOnce  = 32
 	machinesAtOnce   = 128 // /healthz, /readyz, /metrics
 	machineAtOnce    = 16
 	freeBody         = 10 << 10 // bytes of each body that are not counted: requests are
 	strangersInBody  = 6 << 20
 	strangerInBody   = 3 << 19
+	knownInBody      = 2 << 20
+	knownEachInBody  = 512 << 10
 	sessionsInBody   = 12 << 20
 	sessionInBody    = 1 << 20
 	busyAfterSeconds = 5 // what Retry-After says
@@ -99,12 +103,13 @@ func (s *share) crowded() bool {
 type group struct{ requests, bytes *share }
 
 // gates are the shares of the process.
-type gates struct{ strangers, sessions, machines group }
+type gates struct{ strangers, known, sessions, machines group }
 
 func newGates() gates {
 	strangers := group{newShare(strangersAtOnce, strangerAtOnce), newShare(strangersInBody, strangerInBody)}
 	return gates{
 		strangers: strangers,
+		known:     group{newShare(knownAtOnce, knownEachAtOnce), newShare(knownInBody, knownEachInBody)},
 		sessions:  group{newShare(sessionsAtOnce, sessionAtOnce), newShare(sessionsInBody, sessionInBody)},
 		machines:  group{newShare(machinesAtOnce, machineAtOnce), strangers.bytes},
 	}
@@ -130,10 +135,11 @@ func (p *seat) leave() {
 func (s *server) gate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		p := &seat{group: s.gates.strangers, key: s.strangerKey(c)}
+		p := &seat{}
+		p.group, p.key = s.withoutSession(c)
 		switch path := r.URL.Path; {
 		case path == "/healthz" || path == "/readyz" || path == metricsPath:
-			p.group = s.gates.machines
+			p.group, p.key = s.gates.machines, s.strangerKey(c)
 		default:
 			if bearer := s.Sessions.Bearer(r); bearer != "" {
 				p.group, p.key = s.gates.sessions, bearer
@@ -152,6 +158,14 @@ func (s *server) gate(next echo.HandlerFunc) echo.HandlerFunc {
 		})
 		return next(c)
 	}
+}
+
+// withoutSession is what a request without a session shares, and for whom it counts.
+func (s *server) withoutSession(c echo.Context) (group, string) {
+	if browser := s.SignIn.KnownBrowser(s.Sessions.KnownCookie(c.Request())); browser != "" {
+		return s.gates.known, browser
+	}
+	return s.gates.strangers, s.strangerKey(c)
 }
 
 // strangerKey counts requests and bytes by address. Who asks from this machine itself,
@@ -184,12 +198,12 @@ func (s *server) seated(next echo.HandlerFunc) echo.HandlerFunc {
 		if _, _, p.known = auth.From(c); p.known {
 			return next(c)
 		}
-		key := s.strangerKey(c)
-		if !s.gates.strangers.requests.take(key, 1) {
+		group, key := s.withoutSession(c)
+		if !group.requests.take(key, 1) {
 			return s.crowded(c)
 		}
 		p.leave()
-		p.group, p.key, p.bytes = s.gates.strangers, key, 0
+		p.group, p.key, p.bytes = group, key, 0
 		return next(c)
 	}
 }
@@ -234,7 +248,7 @@ func (m *metered) Read(p []byte) (int, error) {
 		limit := sessionBody
 		if at == nil || at.group != m.s.gates.sessions {
 			limit = strangerBody
-			if m.s.gates.strangers.requests.crowded() || m.s.gates.strangers.bytes.crowded() {
+			if at == nil || at.group.requests.crowded() || at.group.bytes.crowded() {
 				limit = crowdedBody
 			}
 		}

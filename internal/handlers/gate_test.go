@@ -211,6 +211,42 @@ func TestGate_StrangersTakeFromEachOtherOnly(t *testing.T) {
 	}
 }
 
+// Strangers hold every place that they have. A browser in which somebody has signed in
+// before signs in all the same; a cookie that is not ours opens nothing.
+func TestGate_KnownBrowsersHaveAShareOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t, apptest.Options{})
+	wu := a.As("wu")
+	known := ""
+	at, err := url.Parse(a.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ck := range wu.HTTP.Jar.Cookies(at) {
+		if strings.HasPrefix(ck.Name, "known-") {
+			known = ck.String()
+		}
+	}
+	if known == "" {
+		t.Fatal("the browser is not known")
+	}
+	wu.Post("/logout", url.Values{})
+	full, err := handlers.NewFull(a.Web, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, two := range []bool{false, true} {
+		address, c := secure(t, a, full, two)
+		for cookie, want := range map[string]int{"": 503, known: 303, strings.Replace(known, "=", "=A", 1): 503, known[:len(known)-4] + "AAAA": 503} {
+			res := post(t, c, address+"/login", cookie, strings.NewReader("username=wu&password="+strings.ReplaceAll(apptest.Password, " ", "+")))
+			res.Body.Close()
+			if res.StatusCode != want {
+				t.Errorf("HTTP/2 %t, cookie %.12q: %d, want %d", two, cookie, res.StatusCode, want)
+			}
+		}
+	}
+}
+
 // What was taken is given back, whatever becomes of the request.
 func TestGate_PlacesAreGivenBack(t *testing.T) {
 	t.Parallel()

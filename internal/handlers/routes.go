@@ -71,7 +71,7 @@ var table = []route{
 	{http.MethodPost, "/orders/:sub_mchid/:out_order_no/correction", editors, (*server).submitForm},
 
 	{http.MethodPost, "/corrections/preview", editors, (*server).preview},
-	{http.MethodGet, "/corrections", signedIn, (*server).log},
+	{http.MethodGet, "/corrections", signedIn, heavy((*server).log)},
 	{http.MethodPost, "/corrections/views", signedIn, (*server).saveView},
 	{http.MethodPost, "/corrections/views/:id/deletion", signedIn, (*server).deleteView},
 	{http.MethodGet, "/corrections.csv", exporters, (*server).exportCSV},

@@ -65,7 +65,7 @@ func (s *Store) Count(ctx context.Context, f correction.LogFilter, most int) (n 
 	if then, ok := s.totals.find(string(key)); ok && then.events == now.events && then.directory == now.directory {
 		return min(then.n, most), then.n > most, nil
 	}
-	err = s.walk(ctx, &s.reader, narrowed, func(w *walker) (err error) {
+	err = s.walk(ctx, &s.search, narrowed, func(w *walker) (err error) {
 		now.n, err = w.count(most)
 		return err
 	})

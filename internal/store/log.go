@@ -92,7 +92,7 @@ func (s *Store) Log(ctx context.Context, f correction.LogFilter, p correction.Pa
 		return s.newest(ctx, p)
 	}
 	var ids []int64
-	err := s.walk(ctx, &s.reader, n, func(w *walker) (err error) {
+	err := s.walk(ctx, &s.search, n, func(w *walker) (err error) {
 		ids, err = w.pick(p, p.Limit+1) // one more than asked tells whether there is more
 		return err
 	})

@@ -50,6 +50,7 @@ type Store struct {
 	writer pool
 	reader readPool
 	heavy  readPool // what goes through much of the record
+	search readPool // filters and totals of the change log
 	export readPool
 
 	units   chan *unit
@@ -132,6 +133,7 @@ func open(ctx context.Context, path string) (*Store, error) {
 	s.writer.db.SetMaxIdleConns(1)
 	s.reader.open(path, lightReads, s.note)
 	s.heavy.open(path, heavyReads, s.note)
+	s.search.open(path, searchReads, s.note)
 	s.export.open(path, exportReads, s.note)
 	if err := s.writer.db.PingContext(ctx); err != nil {
 		close(s.closed)
@@ -177,7 +179,7 @@ func (s *Store) Ping(ctx context.Context) error {
 // closes it.
 func (s *Store) Close() error {
 	s.stopWriter()
-	err := errors.Join(s.reader.close(), s.heavy.close(), s.export.close())
+	err := errors.Join(s.reader.close(), s.heavy.close(), s.search.close(), s.export.close())
 	// Busy while another process has the database open; that one does it then.
 	_, checkpoint := s.writer.db.Exec(`PRAGMA wal_checkpoint(TRUNCATE)`)
 	if err = errors.Join(err, checkpoint, s.writer.close()); err != nil {
@@ -198,6 +200,7 @@ func (s *Store) discard() {
 	s.stopWriter()
 	s.reader.close()
 	s.heavy.close()
+	s.search.close()
 	s.export.close()
 	s.writer.close()
 }

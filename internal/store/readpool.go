@@ -41,12 +41,15 @@ type readLimits struct {
 	within time.Duration // from then on, for the last row
 }
 
-// Three pools. Sign-in, sessions, look-ups, confirmations and ordinary pages share the
+// Four pools. Sign-in, sessions, look-ups, confirmations and ordinary pages share the
 // light one, and wait for nobody who goes through much of the record: that takes one of
-// the heavy ones. Exports read in portions; how many there are is bounded elsewhere.
+// the heavy ones, and a filter or a total of the change log one of its own, since a large
+// record makes those slow. Exports read in portions; how many there are is bounded
+// elsewhere.
 var (
 	lightReads  = readLimits{links: readers, wait: 5 * time.Second, within: 10 * time.Second}
 	heavyReads  = readLimits{links: 2, queue: 32, wait: 15 * time.Second, within: 30 * time.Second}
+	searchReads = readLimits{links: 2, queue: 128, wait: 5 * time.Second, within: 10 * time.Second}
 	exportReads = readLimits{links: 2, wait: 30 * time.Second, within: 30 * time.Second}
 )
 

@@ -239,7 +239,7 @@ func TestReads_HoldOneConnection(t *testing.T) {
 		}
 		s := openAt(t, path)
 		s.SetSigner(signer)
-		for _, p := range []*readPool{&s.reader, &s.heavy, &s.export} {
+		for _, p := range []*readPool{&s.reader, &s.heavy, &s.search, &s.export} {
 			<-p.free
 			for p.links = 1; len(p.free) > 0; { // the others are never given back
 				<-p.free
@@ -254,7 +254,7 @@ func TestReads_HoldOneConnection(t *testing.T) {
 			}
 		}
 		cancel()
-		for _, p := range []*readPool{&s.reader, &s.heavy, &s.export} {
+		for _, p := range []*readPool{&s.reader, &s.heavy, &s.search, &s.export} {
 			if len(p.free) != 1 {
 				t.Errorf("%s keeps its connection", name)
 			}
@@ -502,5 +502,51 @@ func TestLog_IsEmptiedUnderReadsWithoutAGap(t *testing.T) {
 	// SQLite's own begin is at 4 MB, whatever the bounds.
 	if most > 7<<20 {
 		t.Errorf("the log grew to %d MB", most>>20)
+	}
+}
+
+// A filter or a total of the change log that takes long holds up other filters only: who
+// signs in, looks up or confirms waits for none of them.
+func TestReads_FiltersOfTheLogHoldUpNobodyElse(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	history(t, s, 20, rand.New(rand.NewPCG(1, 2)))
+	var all, taken sync.WaitGroup
+	release := make(chan struct{})
+	for range searchReads.links { // each by a goroutine of its own, as pages are
+		taken.Add(1)
+		all.Go(func() {
+			h, err := s.search.hold(context.Background())
+			taken.Done()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			<-release
+			h.close()
+		})
+	}
+	taken.Wait()
+	for name, read := range reads {
+		if name == "Log" || name == "Count" {
+			continue
+		}
+		if err := read(t.Context(), s); err != nil && !errors.Is(err, correction.ErrNoRow) && !errors.Is(err, auth.ErrNoSession) && name != "Checkpoint" && name != "HighWater" && name != "Proof" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	filter := correction.LogFilter{Scope: everything, State: correction.Applied}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, _, err := s.Log(ctx, filter, correction.Page{Limit: 5}); err == nil {
+		t.Error("a filter does not take one of its own connections")
+	}
+	if _, _, err := s.Count(ctx, filter, 10); err == nil {
+		t.Error("a total does not take one of its own connections")
+	}
+	close(release)
+	all.Wait()
+	if _, _, err := s.Log(t.Context(), correction.LogFilter{Scope: everything, State: correction.Applied}, correction.Page{Limit: 5}); err != nil {
+		t.Error(err)
 	}
 }

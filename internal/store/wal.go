@@ -50,7 +50,7 @@ func (s *Store) tendLog() {
 
 // emptyLog waits until nobody reads, and has the writer empty the log.
 func (s *Store) emptyLog() {
-	for _, p := range []*readPool{&s.heavy, &s.export} {
+	for _, p := range []*readPool{&s.heavy, &s.export, &s.search} {
 		look := time.NewTicker(20 * time.Millisecond)
 		free, ok := p.drain(s.closing, look.C, func() bool {
 			if s.logSize() > s.log.tooLong {
