@@ -46,7 +46,9 @@ func (r clockReading) asOf(now time.Time, mono time.Duration) clockReading {
 }
 
 // middle returns the reading in the middle of those that are not too old, of two the
-// smaller one, with the time of the newest, and whether there are enough to rely on.
+// smaller one, with the time of the newest, and whether there are enough to rely on. A
+// newest one that finds less wrong counts instead: old answers that were played again may
+// be in the majority, and are over then.
 func (c clock) middle(now time.Time, mono time.Duration) (r clockReading, sure bool) {
 	var recent []clockReading
 	for _, r := range c {
@@ -58,12 +60,15 @@ func (c clock) middle(now time.Time, mono time.Duration) (r clockReading, sure b
 	if n == 0 {
 		return clockReading{}, false
 	}
-	newest := recent[n-1].at
+	newest := recent[n-1]
 	slices.SortStableFunc(recent, func(a, b clockReading) int { return cmp.Compare(a.skew, b.skew) })
 	r = recent[n/2]
 	if lower := recent[(n-1)/2]; lower.skew.Abs() < r.skew.Abs() {
 		r = lower
 	}
-	r.at = newest
+	if newest.skew.Abs() < r.skew.Abs() {
+		r = newest
+	}
+	r.at = newest.at
 	return r, n >= clockSure
 }
