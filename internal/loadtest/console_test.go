@@ -419,6 +419,7 @@ func (b *browser) signIn(ctx context.Context, name, secret string) (sentAway int
 	for {
 		a, err := b.post(ctx, "/login", url.Values{"username": {name}, "password": {secret}})
 		switch {
+		case err != nil && ctx.Err() == nil && sentAway < 1000: // a connection that broke: people press the button again
 		case err != nil:
 			return sentAway, fmt.Errorf("sign in %s: %w", name, err)
 		case a.status == http.StatusSeeOther:

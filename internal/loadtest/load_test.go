@@ -192,8 +192,12 @@ func TestHostileLoad(t *testing.T) {
 		t.Errorf("not as it should be (%d of them before the attack): %v", calmWrong, err)
 	}
 	bound, why := mostConfirming, ""
-	if slow := 10 * calmSpan.max; !inCI() && slow > bound { // something else runs on this machine
-		bound, why = slow, fmt.Sprintf(" (ten times what it took before the attack; %s where nothing else runs)", mostConfirming)
+	slow := 10 * calmSpan.max
+	if inCI() {
+		slow = 10 * calmSpan.p99
+	}
+	if slow > bound { // a slow machine, or something else runs on it
+		bound, why = slow, fmt.Sprintf(" (ten times what it took before the attack; %s on a machine that is left alone)", mostConfirming)
 	}
 	if span.p99 >= bound {
 		t.Errorf("99 of 100 confirmations take up to %s under attack, want less than %s%s", span.p99, bound, why)
@@ -220,7 +224,7 @@ func TestHostileLoad(t *testing.T) {
 		t.Errorf("signing in in browsers that are known: %s, want some within %s", s, mostWaiting)
 	}
 	for _, text := range got.Wrong {
-		if !inCI() && others > own/4 && strings.HasPrefix(text, "shift: ") && strings.Contains(text, "deadline exceeded") {
+		if others > own/4 && strings.HasPrefix(text, "shift: ") && strings.Contains(text, "deadline exceeded") {
 			continue // there was no time
 		}
 		t.Errorf("the attack: %s", text)
