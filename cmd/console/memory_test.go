@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -20,6 +19,8 @@ import (
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"correction-console/internal/proctest"
 )
 
 // How much whoever has no session may make the console hold, in KiB of resident memory
@@ -28,23 +29,6 @@ const mostResident = 300 << 10
 
 // Connections of the attack: as many as one address may have.
 const attackers = 32
-
-// silence is a body that sends so much and then nothing more.
-type silence struct {
-	io.Reader
-	ctx context.Context
-}
-
-func (s silence) Read(p []byte) (int, error) {
-	n, err := s.Reader.Read(p)
-	if err == io.EOF {
-		<-s.ctx.Done()
-		return 0, s.ctx.Err()
-	}
-	return n, err
-}
-
-func (silence) Close() error { return nil }
 
 // Before anybody has signed in, over the console's own TLS and real HTTP/2: streams that
 // post nearly all of a body and fall silent, to each address that is open to strangers,
@@ -90,7 +74,7 @@ func TestServe_MemoryBeforeSignIn(t *testing.T) {
 			}
 			attack.Go(func() {
 				for ctx.Err() == nil {
-					req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url+post[0], silence{strings.NewReader(post[1]), ctx})
+					req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url+post[0], proctest.Silent{Reader: strings.NewReader(post[1]), Context: ctx})
 					if err != nil {
 						t.Error(err)
 						return

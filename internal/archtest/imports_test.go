@@ -28,13 +28,14 @@ var mayImport = map[string][]string{
 	"internal/bench":      {"internal", "web"},
 	"internal/browser":    {},
 	"internal/faulttest":  {},
+	"internal/proctest":   {"internal/correction", "internal/wechat"},
 	"web/static":          {},
 	"web/templates":       {"internal/correction", "internal/i18n", "web/static"},
 	"cmd":                 {"internal", "web"},
 }
 
 // testSupport is imported by tests only, and puts the real parts together for them.
-var testSupport = []string{"internal/apptest", "internal/archtest", "internal/bench", "internal/browser", "internal/faulttest", "internal/store/storetest", "internal/store/filltest"}
+var testSupport = []string{"internal/apptest", "internal/archtest", "internal/bench", "internal/browser", "internal/faulttest", "internal/proctest", "internal/store/storetest", "internal/store/filltest"}
 
 // onlyIn says which folders a package of somebody else may be used in, so that its
 // types do not spread. Tests may use them anywhere.

@@ -1,10 +1,7 @@
 package crashtest
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,13 +14,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"correction-console/internal/correction"
-	"correction-console/internal/wechat/simulator"
+	"correction-console/internal/proctest"
 )
 
 // Times of the settings. A signature time is in whole seconds, so that the quiet time
@@ -46,16 +42,15 @@ type installation struct {
 }
 
 // install sets up a folder with the program's own commands and signs in.
-func install(t *testing.T, w *wechat, program string, timeout time.Duration) *installation {
+func install(t *testing.T, w *proctest.WeChat, program string, timeout time.Duration) *installation {
 	t.Helper()
 	in := &installation{program: program, folder: filepath.Join(t.TempDir(), "data"), env: []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TMPDIR=" + os.TempDir(),
-		"CONSOLE_LISTEN=127.0.0.1:0", "CONSOLE_WECHAT_API_HOST=" + w.at.API, "CONSOLE_WECHAT_MCHID=" + simulator.MchID,
-		"CONSOLE_WECHAT_CERT_SERIAL=" + w.at.CertSerial, "CONSOLE_WECHAT_PRIVATE_KEY_FILE=" + filepath.Join(w.keys, simulator.PrivateKeyFile),
-		"CONSOLE_WECHAT_PUBLIC_KEY_ID=" + w.at.PublicKeyID, "CONSOLE_WECHAT_PUBLIC_KEY_FILE=" + filepath.Join(w.keys, simulator.PublicKeyFile),
+		"CONSOLE_LISTEN=127.0.0.1:0",
 		"CONSOLE_WECHAT_TIMEOUT=" + timeout.String(), "CONSOLE_QUIET_TIME=" + quiet.String(), "CONSOLE_RECHECK_INTERVAL=" + recheck.String(),
 		"CONSOLE_MIN_FREE=0", "CONSOLE_LOOKUPS_PER_MINUTE=0",
 	}}
+	in.env = append(in.env, w.Settings()...)
 	in.jar = must(cookiejar.New(nil))(t)
 	for _, args := range [][]string{{"merchant", "add", merchant, "溪桥充电宝"}, {"user", "add", "lin", "--role", "agent", "--password-stdin"}} {
 		if out, err := in.run(password+"\n", args...); err != nil {
@@ -66,7 +61,7 @@ func install(t *testing.T, w *wechat, program string, timeout time.Duration) *in
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := in.browser().post(p.url+"/login", url.Values{"username": {"lin"}, "password": {password}})
+	a, err := in.browser().post(p.url()+"/login", url.Values{"username": {"lin"}, "password": {password}})
 	if err != nil || a.status != http.StatusSeeOther {
 		t.Fatalf("sign in: %d %v", a.status, err)
 	}
@@ -113,55 +108,14 @@ func (in *installation) run(stdin string, args ...string) (string, error) {
 }
 
 // process is one life of the console.
-type process struct {
-	cmd  *exec.Cmd
-	url  string
-	up   chan struct{} // closed when it listens
-	gone chan struct{} // closed when it has ended
-	mu   sync.Mutex
-	said bytes.Buffer
-}
+type process struct{ *proctest.Console }
+
+func (p *process) url() string { return "http://" + p.Address }
 
 // launch starts a life without waiting for anything.
 func (in *installation) launch(env ...string) (*process, error) {
-	p := &process{cmd: in.command(context.Background(), env, "serve"), up: make(chan struct{}), gone: make(chan struct{})}
-	pipe, err := p.cmd.StderrPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := p.cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() {
-		lines := bufio.NewScanner(pipe)
-		lines.Buffer(nil, 1<<20)
-		for lines.Scan() {
-			p.hear(lines.Bytes())
-		}
-		p.cmd.Wait()
-		close(p.gone)
-	}()
-	return p, nil
-}
-
-func (p *process) hear(text []byte) {
-	var line struct{ Msg, Address string }
-	if json.Unmarshal(text, &line) == nil && line.Msg == "listening" {
-		p.url = "http://" + line.Address
-		close(p.up)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.said.Len() > 1<<16 {
-		p.said.Reset()
-	}
-	p.said.Write(append(text, '\n'))
-}
-
-func (p *process) words() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.said.String()
+	c, err := proctest.StartConsole(in.command(context.Background(), env, "serve"), 1<<16)
+	return &process{c}, err
 }
 
 // serve starts a life and waits until it listens.
@@ -171,40 +125,38 @@ func (in *installation) serve(env ...string) (*process, error) {
 		return nil, err
 	}
 	select {
-	case <-p.up:
+	case <-p.Up:
 		return p, nil
-	case <-p.gone:
-		return nil, fmt.Errorf("the console did not start: %s\n%s", p.cmd.ProcessState, p.words())
+	case <-p.Gone:
+		return nil, fmt.Errorf("the console did not start: %s\n%s", p.Cmd.ProcessState, p.Words())
 	}
 }
 
 // kill ends a life at once.
 func (p *process) kill() {
-	_ = p.cmd.Process.Kill() // it may be gone already
-	<-p.gone
+	_ = p.Cmd.Process.Kill() // it may be gone already
+	<-p.Gone
 }
 
 // stop ends a life in order.
 func (p *process) stop() error {
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.Cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
-	<-p.gone
-	if !p.cmd.ProcessState.Success() {
-		return fmt.Errorf("the console ended with %s\n%s", p.cmd.ProcessState, p.words())
+	<-p.Gone
+	if !p.Cmd.ProcessState.Success() {
+		return fmt.Errorf("the console ended with %s\n%s", p.Cmd.ProcessState, p.Words())
 	}
 	return nil
 }
 
 // died reports whether a life has ended at the place of CONSOLE_CRASH_AT.
 func (p *process) died() bool {
-	select {
-	case <-p.gone:
-	default:
+	if !p.Ended() {
 		return false
 	}
-	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
-	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL && strings.Contains(p.words(), "crash at ")
+	status, ok := p.Cmd.ProcessState.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL && strings.Contains(p.Words(), "crash at ")
 }
 
 // browser is a signed-in browser as far as HTTP goes.

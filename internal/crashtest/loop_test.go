@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"correction-console/internal/correction"
+	"correction-console/internal/proctest"
 	"correction-console/internal/wechat/simulator"
 )
 
@@ -97,7 +98,7 @@ type order struct {
 
 // book is the orders that the agents choose from.
 type book struct {
-	w      *wechat
+	w      *proctest.WeChat
 	faults []simulator.Kind
 	mu     sync.Mutex
 	r      *rand.Rand
@@ -112,10 +113,10 @@ func (b *book) open(i int) error {
 	o := &order{no: fmt.Sprintf("O-%d", b.opened), next: opening}
 	faults := plan(b.r, o.no, b.faults)
 	b.mu.Unlock()
-	if err := b.w.put(o.no); err != nil {
+	if err := b.w.Put(orders(o.no)...); err != nil {
 		return err
 	}
-	if err := b.w.fault(faults...); err != nil {
+	if err := b.w.Fault(faults...); err != nil {
 		return err
 	}
 	b.mu.Lock()
@@ -240,7 +241,7 @@ func confirm(ctx context.Context, l *lives, br *browser, r *rand.Rand, path, tok
 type round struct {
 	loop
 	in      *installation
-	w       *wechat
+	w       *proctest.WeChat
 	r       *rand.Rand // of the kills
 	lives   *lives
 	running []*process // one a place
@@ -250,8 +251,8 @@ type round struct {
 // run kills the installation's processes at random and returns what that came to.
 func (k loop) run(t *testing.T, program string) tally {
 	t.Helper()
-	w := startWeChat(t)
-	defer w.close()
+	w := proctest.StartWeChat(t, simulate)
+	defer w.Close()
 	x := &round{
 		loop: k, in: install(t, w, program, k.timeout), w: w, r: rand.New(rand.NewPCG(k.seed, 0)),
 		lives: &lives{urls: make([]string, k.processes), next: make(chan struct{})}, running: make([]*process, k.processes),
@@ -304,8 +305,8 @@ func (x *round) killAll(ctx context.Context) error {
 		case <-time.After(life / time.Duration(x.processes)):
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-x.running[i].gone:
-			return fmt.Errorf("the console ended by itself: %s\n%s", x.running[i].cmd.ProcessState, x.running[i].words())
+		case <-x.running[i].Gone:
+			return fmt.Errorf("the console ended by itself: %s\n%s", x.running[i].Cmd.ProcessState, x.running[i].Words())
 		}
 		x.running[i].kill()
 		x.killed++
@@ -337,13 +338,13 @@ func (x *round) start(i int) error {
 		return err
 	}
 	x.running[i] = p
-	x.lives.set(i, p.url)
+	x.lives.set(i, p.url())
 	return nil
 }
 
 // judge lets a last life decide what is open and compares.
 func (x *round) judge() (c tally, err error) {
-	if err := x.w.disarm(); err != nil {
+	if err := x.w.Disarm(); err != nil {
 		return c, err
 	}
 	p, err := x.in.serve(x.env...)
@@ -358,11 +359,11 @@ func (x *round) judge() (c tally, err error) {
 	if err != nil {
 		return c, err
 	}
-	posts, err := x.w.posts()
+	posts, err := x.w.Posts()
 	if err != nil {
 		return c, err
 	}
-	orders, err := x.w.orders()
+	orders, err := x.w.Orders()
 	if err != nil {
 		return c, err
 	}

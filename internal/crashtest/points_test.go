@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"correction-console/internal/correction"
+	"correction-console/internal/proctest"
 	"correction-console/internal/wechat/simulator"
 )
 
@@ -82,7 +83,7 @@ var errMissed = errors.New("it did not crash there")
 
 // bench is what cells share.
 type bench struct {
-	w      *wechat
+	w      *proctest.WeChat
 	base   *installation // prepared, to be copied
 	folder string
 	number atomic.Int64
@@ -92,12 +93,12 @@ type bench struct {
 func (b *bench) try(c cell) error {
 	n := b.number.Add(1)
 	order := fmt.Sprintf("C-%d", n)
-	if err := b.w.put(order); err != nil {
+	if err := b.w.Put(orders(order)...); err != nil {
 		return err
 	}
 	if c.does.kind != "" {
 		f := simulator.Fault{Kind: c.does.kind, Call: simulator.CallModify, Order: order, Times: 2, Delay: maxDelay}
-		if err := b.w.fault(f); err != nil {
+		if err := b.w.Fault(f); err != nil {
 			return err
 		}
 	}
@@ -138,12 +139,12 @@ func (b *bench) try(c cell) error {
 // crashed waits until a life has ended by itself.
 func (p *process) crashed() error {
 	select {
-	case <-p.gone:
+	case <-p.Gone:
 	case <-time.After(3 * time.Second):
 		return errMissed
 	}
 	if !p.died() {
-		return fmt.Errorf("the console ended with %s\n%s", p.cmd.ProcessState, p.words())
+		return fmt.Errorf("the console ended with %s\n%s", p.Cmd.ProcessState, p.Words())
 	}
 	return nil
 }
@@ -156,11 +157,11 @@ func (b *bench) alone(in *installation, c cell, order string) error {
 	}
 	defer p.kill()
 	br := in.browser()
-	path, err := br.prepare(p.url, order, opening-1)
+	path, err := br.prepare(p.url(), order, opening-1)
 	if err == nil {
 		var token string
-		if token, err = br.token(p.url, path); err == nil {
-			_, err = br.confirm(p.url, path, token)
+		if token, err = br.token(p.url(), path); err == nil {
+			_, err = br.confirm(p.url(), path, token)
 		}
 	}
 	if errors.Is(err, errRefused) {
@@ -188,11 +189,11 @@ func (b *bench) together(in *installation, c cell, order string) error {
 	}
 	defer q.kill()
 	br := in.browser()
-	second, err := br.prepare(q.url, order, opening-2)
+	second, err := br.prepare(q.url(), order, opening-2)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errMissed, err)
 	}
-	first, err := br.prepare(p.url, order, opening-1)
+	first, err := br.prepare(p.url(), order, opening-1)
 	if c.step == "prepared" {
 		first = "/corrections/2" // no answer told
 	} else if err != nil {
@@ -200,15 +201,15 @@ func (b *bench) together(in *installation, c cell, order string) error {
 	}
 	var tokens [2]string
 	for i, path := range []string{first, second} {
-		if tokens[i], err = br.token(q.url, path); err != nil {
+		if tokens[i], err = br.token(q.url(), path); err != nil {
 			return fmt.Errorf("%w: %w", errMissed, err)
 		}
 	}
 	var all sync.WaitGroup
 	for _, f := range []func(){
-		func() { _, _ = br.confirm(p.url, first, tokens[0]) }, // what comes of it is on record
-		func() { _, _ = br.confirm(q.url, first, tokens[0]) },
-		func() { _, _ = br.confirm(q.url, second, tokens[1]) },
+		func() { _, _ = br.confirm(p.url(), first, tokens[0]) }, // what comes of it is on record
+		func() { _, _ = br.confirm(q.url(), first, tokens[0]) },
+		func() { _, _ = br.confirm(q.url(), second, tokens[1]) },
 	} {
 		all.Go(f)
 	}
@@ -231,7 +232,7 @@ func (b *bench) judge(in *installation, c cell, order string) error {
 	if err != nil {
 		return err
 	}
-	all, err := b.w.posts()
+	all, err := b.w.Posts()
 	if err != nil {
 		return err
 	}
@@ -300,13 +301,13 @@ func TestCrashPoints_LeaveWhatTheTableSays(t *testing.T) {
 	var wrong, again, wrong2, again2 int64
 	start := time.Now()
 	for range rounds {
-		w := startWeChat(t)
+		w := proctest.StartWeChat(t, simulate)
 		b := &bench{w: w, base: install(t, w, program, time.Second), folder: t.TempDir()}
 		bad, missed := b.tryAll(t, cells)
 		wrong, again = wrong+bad, again+missed
 		bad, missed = b.tryAll(t, resolving)
 		wrong2, again2 = wrong2+bad, again2+missed
-		w.close()
+		w.Close()
 	}
 	fmt.Printf("crash points: %d cells tried, %d wrong (%d steps × %d behaviours × 1 or 2 consoles × %d; %d tried again because nothing crashed), %s\n",
 		len(cells)*rounds, wrong, len(steps), len(behaviours), rounds, again, time.Since(start).Round(time.Second))

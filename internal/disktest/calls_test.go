@@ -67,7 +67,7 @@ func (in *installation) tracing(c call, n int, on bool, trace string, more ...st
 
 // attach lets calls fail from now on. The tracer ends with the process.
 func (in *installation) attach(p *process, c call, n int, on bool, trace string) error {
-	line := in.tracing(c, n, on, trace, "-p", strconv.Itoa(p.cmd.Process.Pid))
+	line := in.tracing(c, n, on, trace, "-p", strconv.Itoa(p.Cmd.Process.Pid))
 	cmd := exec.Command(line[0], line[1:]...)
 	pipe, err := cmd.StderrPipe()
 	if err != nil {
@@ -177,12 +177,12 @@ func (r *callRun) run(folder string) (fired bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if p.ended() {
-		if code := p.cmd.ProcessState.ExitCode(); code == 0 || strings.Contains(p.text(), "goroutine ") {
-			return true, fmt.Errorf("it ended at its start with %d:\n%s", code, p.text())
+	if p.Ended() {
+		if code := p.Cmd.ProcessState.ExitCode(); code == 0 || strings.Contains(p.Words(), "goroutine ") {
+			return true, fmt.Errorf("it ended at its start with %d:\n%s", code, p.Words())
 		}
 	} else {
-		err = in.correctAll(p.url, func() error {
+		err = in.correctAll(p.url(), func() error {
 			if !r.late {
 				return nil
 			}
@@ -192,8 +192,8 @@ func (r *callRun) run(folder string) (fired bool, err error) {
 			return true, err
 		}
 	}
-	r.intents = int64(strings.Count(p.text(), "the intent is not on record"))
-	r.outcomes = int64(strings.Count(p.text(), "outcome is not on record yet"))
+	r.intents = int64(strings.Count(p.Words(), "the intent is not on record"))
+	r.outcomes = int64(strings.Count(p.Words(), "outcome is not on record yet"))
 	text, err := os.ReadFile(trace)
 	if err != nil {
 		return false, err
@@ -206,17 +206,17 @@ const paused = "改价已暂停"
 
 // end ends a life: by a signal, or by itself if the disk of the database failed.
 func (r *callRun) end(in *installation, p *process) error {
-	broken := strings.Contains(in.browser(p.url).get(orderPath("B1")+"/correction").body, paused)
+	broken := strings.Contains(in.browser(p.url()).get(orderPath("B1")+"/correction").body, paused)
 	if !r.breaks() && !(broken && r.patient) {
 		code, err := p.stop()
 		if err == nil && code != 0 && code != 1 && code != 75 {
-			err = fmt.Errorf("it was asked to stop and ended with %d:\n%s", code, p.text())
+			err = fmt.Errorf("it was asked to stop and ended with %d:\n%s", code, p.Words())
 		}
 		return err
 	}
 	code, err := p.wait(patience)
 	if err == nil && code != 75 {
-		err = fmt.Errorf("the disk failed and it ended with %d:\n%s", code, p.text())
+		err = fmt.Errorf("the disk failed and it ended with %d:\n%s", code, p.Words())
 	}
 	r.restart = true
 	return err

@@ -1,9 +1,6 @@
 package disktest
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +19,7 @@ import (
 
 	"correction-console/internal/correction"
 	"correction-console/internal/ledger"
+	"correction-console/internal/proctest"
 	"correction-console/internal/store"
 	"correction-console/internal/wechat/simulator"
 )
@@ -87,7 +85,7 @@ func fresh() (*template, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := in.browser(p.url).post("/login", url.Values{"username": {"lin"}, "password": {password}})
+	a := in.browser(p.url()).post("/login", url.Values{"username": {"lin"}, "password": {password}})
 	if a.status != http.StatusSeeOther {
 		return nil, fmt.Errorf("sign in: %d %w", a.status, a.err)
 	}
@@ -183,13 +181,7 @@ func copyFolder(to, from string) error {
 
 func (in *installation) put(orders ...string) {
 	for _, no := range orders {
-		o := simulator.Order{}
-		o.SubMchID, o.ServiceID, o.OutOrderNo, o.Introduction = merchant, service, no, "充电宝租借"
-		o.State, o.StateDescription = correction.OrderDoing, correction.MchComplete
-		o.Lines = []correction.Line{{Name: "收费标准", Description: "2元/小时"}, {Name: "使用时长", Description: "很久"}}
-		o.Total, o.HasTotal = opening, true
-		o.Collection = correction.Collection{State: correction.UserPaying, Total: opening, Paying: opening}
-		in.sim.Put(o)
+		in.sim.Put(proctest.Unpaid(merchant, service, no, opening))
 	}
 }
 
@@ -219,15 +211,11 @@ func (in *installation) run(stdin string, args ...string) (code int, out string,
 
 // process is one life of the console.
 type process struct {
-	cmd  *exec.Cmd
-	url  string        // set once up is closed
-	up   chan struct{} // closed when it listens
-	gone chan struct{} // closed when it has ended
-	mu   sync.Mutex
-	said bytes.Buffer
-
+	*proctest.Console
 	tracer chan struct{} // closed when a tracer that was attached has ended; nil: none was
 }
+
+func (p *process) url() string { return "http://" + p.Address }
 
 // launch starts a life, under the program wrap if there is one, and waits until it
 // listens or has ended.
@@ -236,85 +224,46 @@ func (in *installation) launch(wrap ...string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: cmd, up: make(chan struct{}), gone: make(chan struct{})}
-	pipe, err := cmd.StderrPipe()
+	c, err := proctest.StartConsole(cmd, 0)
 	if err != nil {
 		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() {
-		lines := bufio.NewScanner(pipe)
-		lines.Buffer(nil, 1<<20)
-		for lines.Scan() { // until strace is gone, too
-			p.hear(lines.Bytes())
-		}
-		cmd.Wait()
-		close(p.gone)
-	}()
 	select {
-	case <-p.up:
-	case <-p.gone:
+	case <-c.Up:
+	case <-c.Gone:
 	case <-time.After(patience):
 		cmd.Process.Kill()
-		return nil, fmt.Errorf("it does not start:\n%s", p.text())
+		return nil, fmt.Errorf("it does not start:\n%s", c.Words())
 	}
-	return p, nil
-}
-
-func (p *process) hear(text []byte) {
-	var line struct{ Msg, Address string }
-	if json.Unmarshal(text, &line) == nil && line.Msg == "listening" {
-		p.url = "http://" + line.Address
-		close(p.up)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.said.Write(append(text, '\n'))
-}
-
-func (p *process) text() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.said.String()
-}
-
-func (p *process) ended() bool {
-	select {
-	case <-p.gone:
-		return true
-	default:
-		return false
-	}
+	return &process{Console: c}, nil
 }
 
 // start starts a life that must listen.
 func (in *installation) start() (*process, error) {
 	p, err := in.launch()
-	if err == nil && p.ended() {
-		err = fmt.Errorf("it did not start: exit code %d\n%s", p.cmd.ProcessState.ExitCode(), p.text())
+	if err == nil && p.Ended() {
+		err = fmt.Errorf("it did not start: exit code %d\n%s", p.Cmd.ProcessState.ExitCode(), p.Words())
 	}
 	return p, err
 }
 
 // stop asks it to stop, unless it has ended, and returns the exit code.
 func (p *process) stop() (int, error) {
-	p.cmd.Process.Signal(syscall.SIGTERM)
+	p.Cmd.Process.Signal(syscall.SIGTERM)
 	return p.wait(patience)
 }
 
 func (p *process) wait(limit time.Duration) (int, error) {
 	select {
-	case <-p.gone:
+	case <-p.Gone:
 		if p.tracer != nil {
 			<-p.tracer
 		}
-		return p.cmd.ProcessState.ExitCode(), nil
+		return p.Cmd.ProcessState.ExitCode(), nil
 	case <-time.After(limit):
-		p.cmd.Process.Signal(syscall.SIGQUIT)
-		<-p.gone
-		return -1, fmt.Errorf("it did not end within %s:\n%s", limit, p.text())
+		p.Cmd.Process.Signal(syscall.SIGQUIT)
+		<-p.Gone
+		return -1, fmt.Errorf("it did not end within %s:\n%s", limit, p.Words())
 	}
 }
 
@@ -522,10 +471,10 @@ func (in *installation) settle() error {
 		return err == nil && rec.open == 0, err
 	})
 	if err != nil {
-		return fmt.Errorf("decide what is open: %w\n%s", err, p.text())
+		return fmt.Errorf("decide what is open: %w\n%s", err, p.Words())
 	}
 	if code, err := p.stop(); code != 0 {
-		return fmt.Errorf("stop: %d %w\n%s", code, err, p.text())
+		return fmt.Errorf("stop: %d %w\n%s", code, err, p.Words())
 	}
 	rec, err := readRecord(in.database())
 	if err == nil {

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"correction-console/internal/proctest"
 )
 
 // bin is the folder of the program under test.
@@ -82,10 +84,5 @@ var mountable = sync.OnceValue(func() error {
 // program is the console as it is shipped.
 var program = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(bin, "console")
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-ldflags", "-s -w", "-o", path, "correction-console/cmd/console")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build: %w\n%s", err, out)
-	}
-	return path, nil
+	return path, proctest.Build(path, "-trimpath", "-ldflags", "-s -w")
 })

@@ -103,21 +103,21 @@ func (in *installation) meanwhile(random *rand.Rand, url string, do func() error
 // mustCorrect corrects an order, which has to work. A console that has asked to be
 // started again is.
 func (in *installation) mustCorrect(p *process, no string) (*process, error) {
-	x := in.correct(p.url, no)
+	x := in.correct(p.url(), no)
 	if in.sim.Applied(no) == 1 {
 		return p, nil
 	}
 	if x.answer.err == nil && !strings.Contains(x.answer.body, paused) {
-		return p, fmt.Errorf("%s is not corrected: %d\n%s\n%s", no, x.answer.status, x.answer.body, p.text())
+		return p, fmt.Errorf("%s is not corrected: %d\n%s\n%s", no, x.answer.status, x.answer.body, p.Words())
 	}
 	if code, err := p.wait(patience); code != 75 {
-		return p, fmt.Errorf("corrections are refused and it ended with %d: %w\n%s", code, err, p.text())
+		return p, fmt.Errorf("corrections are refused and it ended with %d: %w\n%s", code, err, p.Words())
 	}
 	p, err := in.start()
 	if err != nil {
 		return nil, err
 	}
-	if x = in.correct(p.url, no); in.sim.Applied(no) != 1 {
+	if x = in.correct(p.url(), no); in.sim.Applied(no) != 1 {
 		err = fmt.Errorf("%s is not corrected after a new start: %d\n%s", no, x.answer.status, x.answer.body)
 	}
 	return p, err
@@ -148,11 +148,11 @@ func TestFullDisk_GoesOnByItself(t *testing.T) {
 		if p, err = in.mustCorrect(p, "A1"); err != nil {
 			return err
 		}
-		if err := in.meanwhile(random, p.url, func() error { return fill(disk) }, during...); err != nil {
+		if err := in.meanwhile(random, p.url(), func() error { return fill(disk) }, during...); err != nil {
 			return err
 		}
-		in.correctAll(p.url, nothing, after...)
-		if page := in.browser(p.url).get("/healthz"); page.status != http.StatusOK && !p.ended() {
+		in.correctAll(p.url(), nothing, after...)
+		if page := in.browser(p.url()).get("/healthz"); page.status != http.StatusOK && !p.Ended() {
 			return fmt.Errorf("on a full disk it does not answer: %d %w", page.status, page.err)
 		}
 		for _, no := range after {
@@ -203,10 +203,10 @@ func TestFullJournal_NothingIsSentWithoutALine(t *testing.T) {
 		if p, err = in.mustCorrect(p, "A1"); err != nil {
 			return err
 		}
-		if err := in.meanwhile(random, p.url, func() error { return fill(disk) }, during...); err != nil {
+		if err := in.meanwhile(random, p.url(), func() error { return fill(disk) }, during...); err != nil {
 			return err
 		}
-		in.correctAll(p.url, nothing, after...)
+		in.correctAll(p.url(), nothing, after...)
 		for _, no := range after {
 			if in.sim.Posts(no) == 0 {
 				refused.Add(1)
@@ -215,8 +215,8 @@ func TestFullJournal_NothingIsSentWithoutALine(t *testing.T) {
 		if err := empty(disk); err != nil {
 			return err
 		}
-		if in.correct(p.url, "D1"); in.sim.Applied("D1") != 1 || p.ended() {
-			return fmt.Errorf("with space again it does not go on:\n%s", p.text())
+		if in.correct(p.url(), "D1"); in.sim.Applied("D1") != 1 || p.Ended() {
+			return fmt.Errorf("with space again it does not go on:\n%s", p.Words())
 		}
 		if code, err := p.stop(); code != 0 {
 			return fmt.Errorf("stop: %d %w", code, err)
@@ -292,20 +292,20 @@ func TestReadOnlyDisk_AsksToBeStartedAgain(t *testing.T) {
 			}
 			return err
 		}
-		if err := in.meanwhile(random, p.url, abort, during...); err != nil {
+		if err := in.meanwhile(random, p.url(), abort, during...); err != nil {
 			return err
 		}
-		if page := in.browser(p.url).get(orderPath("A1")); page.status != http.StatusOK && !p.ended() {
+		if page := in.browser(p.url()).get(orderPath("A1")); page.status != http.StatusOK && !p.Ended() {
 			return fmt.Errorf("on a read-only disk an order cannot be looked up: %d %w", page.status, page.err)
 		}
-		in.correctAll(p.url, nothing, after...)
+		in.correctAll(p.url(), nothing, after...)
 		for _, no := range after {
 			if n := in.sim.Posts(no); n > 0 {
 				return fmt.Errorf("%w: %s was sent from a read-only disk", errFalse, no)
 			}
 		}
 		if code, err := p.wait(patience); code != 75 {
-			return fmt.Errorf("its disk is read-only and it ended with %d: %w\n%s", code, err, p.text())
+			return fmt.Errorf("its disk is read-only and it ended with %d: %w\n%s", code, err, p.Words())
 		}
 		restarts.Add(1)
 		if code, out, _ := in.run("", "serve"); code == 0 || strings.Contains(out, "goroutine ") {
@@ -342,7 +342,7 @@ func TestLowDisk_RefusesCorrectionsOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := in.browser(p.url)
+	b := in.browser(p.url())
 	at := b.post(orderPath("A1")+"/correction", form(input(b.get(orderPath("A1")+"/correction").body, "base"))).location
 	token := input(b.get(at).body, "token")
 	if token == "" {

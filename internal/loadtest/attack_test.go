@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"correction-console/internal/proctest"
 )
 
 // How much the attack is, each bounded in number and in pace.
@@ -359,28 +361,11 @@ func (h *hostile) scribble(ctx context.Context, b *browser, name string, share *
 	note := strings.Repeat("x", 3*draftNote)
 	for n := 0; n < mostDrafts*(1+h.Seconds/60) && share.Wait(ctx) == nil; n++ {
 		a, err := b.post(ctx, fmt.Sprintf("/orders/%s/NONE-%s-%d/correction", merchant, name, n), url.Values{
-			"post_payments.0.name": {"租借费用"}, "total_amount": {"1.00"}, "reason_code": {"complaint"}, "note": {note}, "base": {strings.Repeat("0", 64)},
+			"post_payments.0.name": {"收费标准"}, "total_amount": {"1.00"}, "reason_code": {"complaint"}, "note": {note}, "base": {strings.Repeat("0", 64)},
 		})
 		h.count(ctx, "draft", a.status, err)
 	}
 }
-
-// quiet is a body that is sent nearly to its end, and then nothing more comes.
-type quiet struct {
-	io.Reader
-	ctx context.Context
-}
-
-func (q quiet) Read(p []byte) (int, error) {
-	n, err := q.Reader.Read(p)
-	if err == io.EOF {
-		<-q.ctx.Done()
-		return 0, q.ctx.Err()
-	}
-	return n, err
-}
-
-func (quiet) Close() error { return nil }
 
 // silences are what is sent of a body. A sign-in may carry a form that was kept, and is
 // then allowed more.
@@ -406,7 +391,7 @@ func (h *hostile) fallSilent(ctx context.Context, direct bool, share *rate.Limit
 		wait := time.Second + time.Duration(rng.Int64N(int64(2*time.Second)))
 		all.Go(func() {
 			for share.Wait(ctx) == nil {
-				req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.URL+"/login", quiet{strings.NewReader(silences[i%len(silences)]), ctx})
+				req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.URL+"/login", proctest.Silent{Reader: strings.NewReader(silences[i%len(silences)]), Context: ctx})
 				if err != nil {
 					h.wrong("silence: %v", err)
 					return

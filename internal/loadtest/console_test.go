@@ -1,8 +1,6 @@
 package loadtest
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -10,7 +8,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -33,7 +30,7 @@ import (
 
 	"correction-console/internal/apptest"
 	"correction-console/internal/correction"
-	"correction-console/internal/wechat/simulator"
+	"correction-console/internal/proctest"
 )
 
 const (
@@ -133,7 +130,7 @@ type installation struct {
 }
 
 // install makes a key pair for the console's own TLS and the settings.
-func install(t *testing.T, w *wechat, program, folder string) *installation {
+func install(t *testing.T, w *proctest.WeChat, program, folder string) *installation {
 	t.Helper()
 	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
 	template := x509.Certificate{
@@ -149,14 +146,11 @@ func install(t *testing.T, w *wechat, program, folder string) *installation {
 			t.Fatal(err)
 		}
 	}
-	return &installation{program: program, folder: folder, ca: cert, env: []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + os.TempDir(), "CONSOLE_DATA=" + folder,
-		"CONSOLE_LISTEN=127.0.0.1:0", "CONSOLE_WECHAT_API_HOST=" + w.at.API, "CONSOLE_WECHAT_MCHID=" + simulator.MchID,
-		"CONSOLE_TLS_CERT_FILE=" + filepath.Join(dir, "cert.pem"), "CONSOLE_TLS_KEY_FILE=" + filepath.Join(dir, "key.pem"), "CONSOLE_TRUSTED_PROXIES=" + proxy,
-		"CONSOLE_WECHAT_CERT_SERIAL=" + w.at.CertSerial, "CONSOLE_WECHAT_PRIVATE_KEY_FILE=" + filepath.Join(w.keys, simulator.PrivateKeyFile),
-		"CONSOLE_WECHAT_PUBLIC_KEY_ID=" + w.at.PublicKeyID, "CONSOLE_WECHAT_PUBLIC_KEY_FILE=" + filepath.Join(w.keys, simulator.PublicKeyFile),
-		"CONSOLE_MIN_FREE=0",
-	}}
+	return &installation{program: program, folder: folder, ca: cert, env: append(w.Settings(),
+		"PATH="+os.Getenv("PATH"), "HOME="+dir, "TMPDIR="+os.TempDir(), "CONSOLE_DATA="+folder,
+		"CONSOLE_LISTEN=127.0.0.1:0", "CONSOLE_MIN_FREE=0",
+		"CONSOLE_TLS_CERT_FILE="+filepath.Join(dir, "cert.pem"), "CONSOLE_TLS_KEY_FILE="+filepath.Join(dir, "key.pem"), "CONSOLE_TRUSTED_PROXIES="+proxy,
+	)}
 }
 
 // run carries out a command to its end.
@@ -185,82 +179,40 @@ func (in *installation) size() (n int64, err error) {
 }
 
 // process is a running console.
-type process struct {
-	cmd  *exec.Cmd
-	url  string
-	gone chan struct{}
-	mu   sync.Mutex
-	said bytes.Buffer // the newest of its warnings and errors
-}
+type process struct{ *proctest.Console }
+
+func (p *process) url() string { return "https://" + p.Address }
 
 // serve starts the console and waits until it listens.
 func (in *installation) serve(t *testing.T) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(in.program, "serve"), gone: make(chan struct{})}
-	p.cmd.Env = in.env
-	pipe := must(p.cmd.StderrPipe())(t)
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	up := make(chan struct{})
-	go func() {
-		lines := bufio.NewScanner(pipe)
-		lines.Buffer(nil, 1<<20)
-		for lines.Scan() {
-			p.hear(lines.Bytes(), up)
-		}
-		p.cmd.Wait()
-		close(p.gone)
-	}()
+	cmd := exec.Command(in.program, "serve")
+	cmd.Env = in.env
+	p := &process{must(proctest.StartConsole(cmd, 1<<14))(t)}
 	t.Cleanup(func() {
-		p.cmd.Process.Kill() // it is gone already, if all went well
-		<-p.gone
+		p.Cmd.Process.Kill() // it is gone already, if all went well
+		<-p.Gone
 	})
 	select {
-	case <-up:
-	case <-p.gone:
-		t.Fatalf("the console did not start: %s\n%s", p.cmd.ProcessState, p.words())
+	case <-p.Up:
+	case <-p.Gone:
+		t.Fatalf("the console did not start: %s\n%s", p.Cmd.ProcessState, p.Words())
 	}
 	return p
 }
 
-func (p *process) hear(text []byte, up chan struct{}) {
-	var line struct{ Msg, Address, Level string }
-	if json.Unmarshal(text, &line) == nil {
-		if line.Msg == "listening" {
-			p.url = "https://" + line.Address
-			close(up)
-		}
-		if line.Level == "INFO" {
-			return
-		}
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.said.Len() > 1<<14 {
-		p.said.Reset()
-	}
-	p.said.Write(append(text, '\n'))
-}
-
-func (p *process) words() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.said.String()
-}
-
 // stop asks the console to end, and waits until it has.
 func (p *process) stop(within time.Duration) error {
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.Cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
 	select {
-	case <-p.gone:
+	case <-p.Gone:
 	case <-time.After(within):
 		return fmt.Errorf("the console did not end within %s after SIGTERM", within)
 	}
-	if !p.cmd.ProcessState.Success() {
-		return fmt.Errorf("the console ended with %s\n%s", p.cmd.ProcessState, p.words())
+	if !p.Cmd.ProcessState.Success() {
+		return fmt.Errorf("the console ended with %s\n%s", p.Cmd.ProcessState, p.Words())
 	}
 	return nil
 }

@@ -150,7 +150,7 @@ func (d *desk) correct(ctx context.Context, k task) (path string, confirming, ot
 // form is what the agent types.
 func (k task) form(base string) url.Values {
 	v := url.Values{
-		"post_payments.0.name": {"租借费用"}, "post_payments.0.description": {"2元/小时"},
+		"post_payments.0.name": {"收费标准"}, "post_payments.0.description": {"2元/小时"},
 		"post_payments.1.name": {"使用时长"}, "post_payments.1.description": {"很久"},
 		"reason_code": {"complaint"}, "base": {base},
 	}

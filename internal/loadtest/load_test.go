@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"correction-console/internal/correction"
+	"correction-console/internal/proctest"
 	"correction-console/internal/wechat/simulator"
 )
 
@@ -47,7 +48,7 @@ func TestHostileLoad(t *testing.T) {
 	t.Logf("LOAD_SEED=%d, %s of attack, %d corrections before", seed, attack, records)
 
 	go build() // beside what else is set up
-	w, c, folder := startWeChat(t), newCrew(), filepath.Join(t.TempDir(), "data")
+	w, c, folder := proctest.StartWeChat(t, simulate), newCrew(), filepath.Join(t.TempDir(), "data")
 	found(t, folder, c)
 	fill(t, folder, c, records)
 	in := install(t, w, must(build())(t), folder)
@@ -56,17 +57,17 @@ func TestHostileLoad(t *testing.T) {
 	// and the agents work undisturbed for a while.
 	p := in.serve(t)
 	agents := desks(t, p, in, w, c, seed, calm+attack)
-	closing := must(newBrowser(p.url, "198.51.100.99", in.ca))(t)
+	closing := must(newBrowser(p.url(), "198.51.100.99", in.ca))(t)
 	late := map[string]*browser{}
 	for _, name := range c.Late {
-		late[name] = must(newBrowser(p.url, "198.51.100.98", in.ca))(t)
+		late[name] = must(newBrowser(p.url(), "198.51.100.98", in.ca))(t)
 	}
-	hostiles := startChild(t, attacks, "1", "nice", "-n", "10") // they would be on machines of their own
-	if err := hostiles.tell(plan{URL: p.url, CA: in.ca, Seed: seed, Seconds: int(attack / time.Second), Crew: c}); err != nil {
+	hostiles := proctest.StartChild(t, attacks, "1", "nice", "-n", "10") // they would be on machines of their own
+	if err := hostiles.Tell(plan{URL: p.url(), CA: in.ca, Seed: seed, Seconds: int(attack / time.Second), Crew: c}); err != nil {
 		t.Fatal(err)
 	}
 	var ready string
-	if err := hostiles.hear(&ready); err != nil {
+	if err := hostiles.Hear(&ready); err != nil {
 		t.Fatalf("those who attack do not begin: %v", err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute+attack)
@@ -106,32 +107,32 @@ func TestHostileLoad(t *testing.T) {
 	before := must(in.size())(t)
 	for range 3 {
 		p = in.serve(t)
-		closing.moved(p.url)
+		closing.moved(p.url())
 		strike(t, p, in, closing)
 		if err := p.stop(90 * time.Second); err != nil {
 			t.Fatal(err)
 		}
 	}
 	p = in.serve(t)
-	closing.moved(p.url)
+	closing.moved(p.url())
 	for _, b := range late {
-		b.moved(p.url)
+		b.moved(p.url())
 	}
 	for _, d := range agents {
-		d.b.moved(p.url)
+		d.b.moved(p.url())
 	}
 	seen, watched := new(watch), make(chan struct{})
 	watching, unwatch := context.WithCancel(t.Context())
 	defer unwatch()
 	go func() {
 		defer close(watched)
-		seen.run(watching, p.cmd.Process.Pid, folder)
+		seen.run(watching, p.Cmd.Process.Pid, folder)
 	}()
 	others, mine := cpu(), func() float64 {
-		return cpuOf(p.cmd.Process.Pid) + cpuOf(hostiles.pid) + cpuOf(w.pid) + cpuOf(os.Getpid())
+		return cpuOf(p.Cmd.Process.Pid) + cpuOf(hostiles.PID) + cpuOf(w.PID) + cpuOf(os.Getpid())
 	}
 	own := mine()
-	if err := hostiles.tell(start{p.url}); err != nil {
+	if err := hostiles.Tell(start{p.url()}); err != nil {
 		t.Fatal(err)
 	}
 	until = time.Now().Add(attack)
@@ -145,13 +146,13 @@ func TestHostileLoad(t *testing.T) {
 		all.Go(func() { known.comeAndGo(attacked, b, name) })
 	}
 	var got report
-	if err := hostiles.hear(&got); err != nil {
+	if err := hostiles.Hear(&got); err != nil {
 		t.Errorf("those who attack did not tell how it went: %v", err)
 	}
-	consoles, hostile := cpuOf(p.cmd.Process.Pid), cpuOf(hostiles.pid)
+	consoles, hostile := cpuOf(p.Cmd.Process.Pid), cpuOf(hostiles.PID)
 	own = mine() - own
 	others = cpu() - others - own
-	hostiles.close()
+	hostiles.Close()
 	all.Wait()
 	took, pages := at.times()
 	unwatch()
@@ -170,7 +171,7 @@ func TestHostileLoad(t *testing.T) {
 		t.Errorf("verify: %v\n%s", err, verified)
 	}
 	after := must(in.size())(t)
-	compare(t, at.done, must(w.posts())(t), must(w.orders())(t), onRecord)
+	compare(t, at.done, must(w.Posts())(t), must(w.Orders())(t), onRecord)
 
 	calmSpan, span := spanOf(calmTook), spanOf(took)
 	t.Logf("before the attack: confirmations %s; slowest other answer of a correction %s", calmSpan, spanOf(calmOthers))
@@ -260,7 +261,7 @@ func TestHostileLoad(t *testing.T) {
 		t.Errorf("%d exports were cut though they were read", got.Cut)
 	}
 	if t.Failed() {
-		t.Logf("the console said last:\n%s", p.words())
+		t.Logf("the console said last:\n%s", p.Words())
 	}
 }
 
@@ -274,7 +275,7 @@ func strike(t *testing.T, p *process, in *installation, who *browser) {
 	var warm, all sync.WaitGroup
 	begin := make(chan struct{})
 	for i := range figuresAtOnce {
-		b := must(newBrowser(p.url, who.from, in.ca))(t)
+		b := must(newBrowser(p.url(), who.from, in.ca))(t)
 		b.http.Jar = who.http.Jar
 		warm.Add(1)
 		all.Go(func() {
@@ -302,7 +303,7 @@ func strike(t *testing.T, p *process, in *installation, who *browser) {
 
 // desks are the agents with their orders, which WeChat knows. Some sit behind the address
 // that the attack comes from.
-func desks(t *testing.T, p *process, in *installation, w *wechat, c crew, seed uint64, d time.Duration) []*desk {
+func desks(t *testing.T, p *process, in *installation, w *proctest.WeChat, c crew, seed uint64, d time.Duration) []*desk {
 	t.Helper()
 	var agents []*desk
 	var tasks []task
@@ -312,14 +313,14 @@ func desks(t *testing.T, p *process, in *installation, w *wechat, c crew, seed u
 		if i >= len(c.Agents)-4 {
 			from = hostileAddress
 		}
-		a := &desk{name: name, b: must(newBrowser(p.url, from, in.ca))(t), rng: rand.New(rand.NewPCG(seed, uint64(1000+i)))}
+		a := &desk{name: name, b: must(newBrowser(p.url(), from, in.ca))(t), rng: rand.New(rand.NewPCG(seed, uint64(1000+i)))}
 		for n := range each {
 			a.todo = append(a.todo, newTask(a.rng, fmt.Sprintf("LOAD-%s-%04d", name, n)))
 		}
 		agents, tasks = append(agents, a), append(tasks, a.todo...)
 	}
 	for some := range slices.Chunk(tasks, 500) {
-		if err := w.put(some); err != nil {
+		if err := w.Put(orders(some)...); err != nil {
 			t.Fatal(err)
 		}
 	}
