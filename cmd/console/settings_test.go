@@ -39,10 +39,10 @@ func TestDemo_SeedsLimitsOnce(t *testing.T) {
 	if len(d.GapsOpen) > 0 || len(d.Settings.Tiers) != 2 {
 		t.Errorf("%+v %+v", d.GapsOpen, d.Settings.Tiers)
 	}
-	if over := agent.Check(9900, 1000, correction.Spent{}); len(over) > 0 {
+	if over := agent.CheckOf(0, 9900, 1000, correction.Spent{}); len(over) > 0 {
 		t.Errorf("the demo's first order needs an approval: %+v", over)
 	}
-	if over := agent.Check(31800, 400, correction.Spent{}); len(over) != 1 {
+	if over := agent.CheckOf(0, 31800, 400, correction.Spent{}); len(over) != 1 {
 		t.Errorf("its second does not: %+v", over)
 	}
 	problems, saved, err := s.EditSetting(t.Context(), a, correction.SettingLimits, 1, correction.Typed{"agent.per": "50", "agent.day": "5000", "agent.count": "200"}, "127.0.0.1")

@@ -227,8 +227,8 @@ func TestNetwork_TakesASubscriberForOne(t *testing.T) {
 		"192.0.2.7": "192.0.2.7", "::ffff:192.0.2.7": "192.0.2.7",
 		"2001:db8:1:2:3::4": "2001:db8:1:2::/64", "fe80::1%eth0": "fe80::/64", "": "?", "rubbish": "?",
 	} {
-		if got := network(in); got != want {
-			t.Errorf("network(%q) = %q, want %q", in, got, want)
+		if got := Network(in); got != want {
+			t.Errorf("Network(%q) = %q, want %q", in, got, want)
 		}
 	}
 }

@@ -128,7 +128,7 @@ func (a *Authenticator) SignIn(ctx context.Context, username, password, ip, user
 		}
 	}
 	attempt := attempt{user: user, ip: ip, userAgent: clip(userAgent, maxUserAgent)}
-	from, key := network(ip), AccountKey(name)
+	from, key := Network(ip), AccountKey(name)
 	browser := parseKnown(a.knownKey, knownCookie, a.now())
 	counter, known := browser.counter(a.knownKey, name)
 	rank := func() int { return a.strangers.rank(from, a.now()) }
@@ -212,7 +212,7 @@ func (a *Authenticator) learnNetworks(ctx context.Context) {
 		a.log.ErrorContext(ctx, "networks of earlier sessions not known", "err", err)
 	}
 	for _, p := range places {
-		a.strangers.signedIn(network(p.IP), p.UserID, p.At, a.now())
+		a.strangers.signedIn(Network(p.IP), p.UserID, p.At, a.now())
 	}
 }
 

@@ -181,9 +181,9 @@ func (t *throttle) succeeded(ctx context.Context, tr try) error {
 	return nil
 }
 
-// network is what one address may be taken for: a subscriber has a whole /64 of
-// IPv6.
-func network(ip string) string {
+// Network is what one address may be taken for: a subscriber has a whole /64 of
+// IPv6. "?" for what is no address.
+func Network(ip string) string {
 	a, err := netip.ParseAddr(ip)
 	if err != nil {
 		return "?"

@@ -38,7 +38,7 @@ const (
 	ProposalWaited    ProposalHow = "waited" // LooseAfter was over
 	ProposalDeclined  ProposalHow = "declined"
 	ProposalWithdrawn ProposalHow = "withdrawn" // by its author
-	ProposalOvertaken ProposalHow = "overtaken" // what it starts from was edited
+	ProposalOvertaken ProposalHow = "overtaken" // what it starts from, or whom it names, changed
 )
 
 // ProposalEnd is how one ended, and by whom.
@@ -307,7 +307,8 @@ func (b Basis) stands(p Proposal) ([]Notice, error) {
 }
 
 // EndWaits puts into force what has waited long enough where nobody could agree. It is
-// judged in the transaction that does it; whoever can agree by then has to.
+// judged in the transaction that does it; whoever can agree by then has to. What cannot
+// come into force any more, as the people whom it names are others now, is overtaken.
 func (s *Service) EndWaits(ctx context.Context) error {
 	list, err := s.Store.Proposals(ctx)
 	if err != nil {
@@ -329,18 +330,19 @@ func (s *Service) endWait(ctx context.Context, p Proposal) error {
 	if err != nil || p.Way(b.People) != WayTime {
 		return err
 	}
+	how := ProposalWaited
 	problems, err := b.stands(p)
 	switch {
-	case CodeOf(err) == CodeEdited || len(problems) > 0: // its page says so; somebody decides
-		return nil
+	case CodeOf(err) == CodeEdited || len(problems) > 0: // every page said that it comes into force now
+		how = ProposalOvertaken
 	case err != nil:
 		return err
 	}
-	err = s.Store.Decide(ctx, Agreement{Name: p.Name, N: p.N, How: ProposalWaited, At: s.Now(), Judged: b.Settings.N})
+	err = s.Store.Decide(ctx, Agreement{Name: p.Name, N: p.N, How: how, At: s.Now(), Judged: b.Settings.N})
 	s.ForgetSettings()
 	switch {
 	case err == nil:
-		s.Log.Info("setting decided", "name", p.Name, "version", p.N, "how", ProposalWaited)
+		s.Log.Info("setting decided", "name", p.Name, "version", p.N, "how", how)
 	case errors.Is(err, ErrMoved) || errors.Is(err, ErrNoRight) || errors.Is(err, ErrAuthorGone) || errors.Is(err, ErrNoRow):
 		return nil // somebody was faster, or can agree since
 	}

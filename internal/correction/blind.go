@@ -93,8 +93,8 @@ func (s *Service) TriesOf(ctx context.Context, a Actor, c Correction) ([]Tries, 
 	return s.Store.Tries(ctx, c.ID)
 }
 
-// surelyOver reports whether every correction beyond the start of its tier is above the
-// limit of who would approve it. Of a correction whose amount is kept from them nothing
+// surelyOver reports whether every correction of its tier, the least one included, is
+// above the limit of who would approve it. Of a correction whose amount is kept from them nothing
 // else may be told by their limit: people edit limits, and could ask again and again.
 func (j Judgement) surelyOver(base Fen) bool {
 	from := j.Tier.From
@@ -103,6 +103,6 @@ func (j Judgement) surelyOver(base Fen) bool {
 	}
 	// The least that a correction in the tier gives up is counted from before anybody's
 	// first correction of the order; the person's limit, from before their own.
-	target := min(max(j.Firsts.Anyone, base)-from-1, base-1)
+	target := min(max(j.Firsts.Anyone, base)-from, base-1)
 	return len(j.Limit.OneOf(j.Firsts.Approver, base, max(0, target))) > 0
 }

@@ -63,12 +63,11 @@ const (
 	CodeTriesUsed      = "tries_used"      // the person typed MaxTries wrong totals about it
 	CodeVeiled         = "veiled"          // it tells an amount that the person may not see yet
 	CodeOwnApproval    = "own_approval"    // the person approved it, and somebody else could check it
-	CodeOverAllowance  = "over_allowance"
-	CodeEdited         = "edited"    // somebody edited the setting meanwhile
-	CodeRetried        = "retried"   // somebody is trying this correction again already
-	CodeReviewed       = "reviewed"  // somebody said something of the correction meanwhile; Holder: who and when
-	CodeNotFinal       = "not_final" // only what came to its end is reviewed
-	CodeNoMark         = "no_mark"   // a review says fine, queried, wrong or answered
+	CodeEdited         = "edited"          // somebody edited the setting meanwhile
+	CodeRetried        = "retried"         // somebody is trying this correction again already
+	CodeReviewed       = "reviewed"        // somebody said something of the correction meanwhile; Holder: who and when
+	CodeNotFinal       = "not_final"       // only what came to its end is reviewed
+	CodeNoMark         = "no_mark"         // a review says fine, queried, wrong or answered
 	CodeNonePicked     = "none_picked"
 	CodeDayOpen        = "day_open"    // something of the day is open
 	CodeDayClosed      = "day_closed"  // somebody closed or reopened the day meanwhile; Holder: who and when

@@ -62,7 +62,7 @@ type Firsts struct {
 
 // GivenUp is by how much an order is lowered in all with a change from base to target,
 // counted from first on.
-func GivenUp(first, base, target Fen) Fen { return max(first, base) - target }
+func GivenUp(first, base, target Fen) Fen { return reduction(max(first, base), target) }
 
 // Trial says as what a correction is judged in the transaction that carries it on. The
 // zero Trial asks for the rules that every correction must keep.
@@ -212,15 +212,13 @@ func (u *Unpermitted) Error() string {
 }
 
 // TooMuch is returned when a correction is above the author's allowance by now. Nothing
-// was recorded. It is ErrOverAllowance.
+// was recorded.
 type TooMuch struct {
 	Over  []Over
 	Today Spent
 }
 
-func (t *TooMuch) Error() string { return ErrOverAllowance.Error() }
-
-func (t *TooMuch) Is(err error) bool { return err == ErrOverAllowance }
+func (t *TooMuch) Error() string { return "the allowance does not suffice" }
 
 // refusals are the errors of an approval that the person may not give. The correction
 // goes on waiting for somebody who may.

@@ -54,12 +54,9 @@ const (
 	OverDayCount = "day_count"
 )
 
-// One returns the bounds on one correction that a change from base to target is above,
-// if it is the person's first of the order.
-func (l Limit) One(base, target Fen) []Over { return l.OneOf(base, base, target) }
-
-// OneOf is One for an order that amounted to first before the person's first correction
-// of it; 0 when this is the first.
+// OneOf returns the bounds on one correction that a change from base to target is above,
+// for an order that amounted to first before the person's first correction of it; 0 when
+// this is the first.
 func (l Limit) OneOf(first, base, target Fen) []Over {
 	var out []Over
 	first = max(first, base)
@@ -73,14 +70,9 @@ func (l Limit) OneOf(first, base, target Fen) []Over {
 	return out
 }
 
-// Check returns every bound that a change from base to target is above, with what was
-// spent today already. Equal to a bound is within it.
-func (l Limit) Check(base, target Fen, today Spent) []Over {
-	return l.CheckOf(base, base, target, today)
-}
-
-// CheckOf is Check for an order that amounted to first before the person's first
-// correction of it; 0 when this is the first.
+// CheckOf returns every bound that a change from base to target is above, with what was
+// spent today already, for an order that amounted to first before the person's first
+// correction of it; 0 when this is the first. Equal to a bound is within it.
 func (l Limit) CheckOf(first, base, target Fen, today Spent) []Over {
 	out := l.OneOf(first, base, target)
 	if l.Day != nil && today.Sum+(base-target) > *l.Day {

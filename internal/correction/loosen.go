@@ -81,12 +81,15 @@ func looserLimits(before, after Limits, people []Person) bool {
 		if err != nil {
 			return true
 		}
-		roles := []Role{Agent, Supervisor} // of somebody who corrects no more, in case they do again
+		now := Role("") // of somebody who corrects no more, in case they do again
 		if i := slices.IndexFunc(people, func(p Person) bool { return p.ID == n }); i >= 0 && (Actor{Role: people[i].Role}).Can(Correct) {
-			roles = []Role{people[i].Role}
+			now = people[i].Role
 		}
-		for _, r := range roles {
-			if looser(r, before.Of(n, r), after.Of(n, r)) {
+		for _, r := range []Role{Agent, Supervisor} {
+			// A limit of their own goes with them into another role. Without one they would
+			// have what everybody has there, which is no favour to them.
+			favour := now == "" || r == now || looser(r, after.Roles[r], after.Of(n, r))
+			if favour && looser(r, before.Of(n, r), after.Of(n, r)) {
 				return true
 			}
 		}

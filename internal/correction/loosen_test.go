@@ -263,3 +263,55 @@ func TestLooser_AgainstCorrections(t *testing.T) {
 	}
 	t.Logf("seed %d: %d of %d edits are looser, %d shown by a correction", seed, looser, edits, shown)
 }
+
+// A limit of somebody's own goes with them into another role: what it gives there beyond
+// what everybody has there is judged, too.
+func TestLooser_AnotherRoleLater(t *testing.T) {
+	t.Parallel()
+	people := []Person{{ID: 1, Role: Agent}, {ID: 2, Role: Supervisor}}
+	limits := func(own map[string]Limit) Settings {
+		s := DefaultSettings()
+		s.Limits = Limits{Roles: map[Role]Limit{Agent: {Per: bound(Fen(200))}, Supervisor: {Per: bound(Fen(50))}}, People: own}
+		return s
+	}
+	none, agents, own := limits(nil), limits(map[string]Limit{"1": {Per: bound(Fen(100))}}), limits(map[string]Limit{"2": {Per: bound(Fen(40))}})
+	if !Looser(none, agents, people) {
+		t.Error("a tighter limit for an agent, who may do more with it as a supervisor")
+	}
+	if !Looser(agents, none, people) {
+		t.Error("an agent gets the limit of all agents back")
+	}
+	if Looser(none, own, people) || !Looser(own, none, people) {
+		t.Error("a tighter limit for a supervisor")
+	}
+	if tight := limits(map[string]Limit{"1": {Per: bound(Fen(30))}}); Looser(none, tight, people) {
+		t.Error("tighter in both roles")
+	}
+}
+
+// Of a correction whose amount is hidden, what an approver's own limit says is the same
+// for every amount of the tier.
+func TestJudgement_TheLimitTellsNoAmount(t *testing.T) {
+	t.Parallel()
+	const base = Fen(10)
+	n := 0
+	for _, first := range []Fen{0, base, base + 3} {
+		for from := Fen(1); from <= base; from++ {
+			for per := Fen(0); per <= first+base; per++ {
+				for _, l := range []Limit{{Per: bound(per)}, {PerPermille: bound(int(per) * 50)}} {
+					j := Judgement{Tier: Tier{From: from}, Limit: l, Firsts: Firsts{Approver: first, Anyone: first}}
+					told := map[bool]bool{}
+					for target := Fen(0); target < base; target++ {
+						if GivenUp(first, base, target) >= from {
+							told[len(l.OneOf(first, base, target)) > 0 && j.surelyOver(base)] = true
+						}
+					}
+					if n++; len(told) != 1 {
+						t.Errorf("first %d, from %d, %+v: %v", first, from, l, told)
+					}
+				}
+			}
+		}
+	}
+	t.Logf("%d limits tried", n)
+}

@@ -217,7 +217,6 @@ var (
 	ErrNoRow         = errors.New("no such record")
 	ErrTaken         = errors.New("the order is held by another correction")
 	ErrMoved         = errors.New("the correction is no longer in that state")
-	ErrOverAllowance = errors.New("the allowance does not suffice")
 	ErrBarred        = errors.New("the person may not do that any more")
 	ErrFull          = errors.New("there are as many as there may be")
 	ErrCommitUnknown = errors.New("it is not known whether the record was written")

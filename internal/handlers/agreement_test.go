@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -360,6 +361,55 @@ func TestAgreement_OneSupervisorWaits(t *testing.T) {
 	history, err := a.Store.SettingHistory(ctx, correction.SettingLimits, 9)
 	if err != nil || len(history) != 2 || history[0].N != 3 || history[0].ActorName != "周启明" || history[0].End == nil || history[0].End.How != correction.ProposalWaited {
 		t.Errorf("%+v %v", history, err)
+	}
+}
+
+// An edit that can no longer come into force when its time is over is not promised any
+// longer, and its history says so.
+func TestAgreement_APromiseThatCannotBeKeptEnds(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t, apptest.Options{})
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx := t.Context()
+	must(a.Store.SetDisabled(ctx, "qian", true))
+	zhou := a.As("zhou")
+	edited(t, zhou, "limits", "agent.per", "100")
+	lin := fmt.Sprintf("person.%d.", a.Who("lin").UserID)
+	edited(t, zhou, "limits", lin+"own", "1", lin+"per", "90")
+	edited(t, zhou, "limits", lin+"per", "300")
+	if list, err := a.Store.Proposals(ctx); err != nil || len(list) != 1 || !list[0].Alone {
+		t.Fatalf("%+v %v", list, err)
+	}
+	pastOf(t, a, `UPDATE user SET role = 'auditor' WHERE username = 'lin'`)
+	a.Clock.Advance(25 * time.Hour)
+	must(a.Service.EndWaits(ctx))
+	if list, err := a.Store.Proposals(ctx); err != nil || len(list) != 0 {
+		t.Fatalf("%+v %v", list, err)
+	}
+	page := a.As("zhou").Get("/settings/limits").Body + a.As("zhou").Get("/settings/limits/history").Body
+	if strings.Contains(page, "自动生效") || !strings.Contains(page, "设置或人员有变动") {
+		t.Errorf("what the page says:\n%s", page)
+	}
+}
+
+// The banner says what to do when the second supervisor is gone: nothing ends by itself.
+func TestAgreement_TheBannerNamesNobodyWhoIsGone(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t, apptest.Options{})
+	zhou := a.As("zhou")
+	edited(t, zhou, "limits", "agent.per", "100")
+	loosened(t, zhou, "limits", "agent.per", "200")
+	if err := a.Store.SetDisabled(t.Context(), "qian", true); err != nil {
+		t.Fatal(err)
+	}
+	a.Service.ForgetSettings()
+	if page := zhou.Get("/account").Body; !strings.Contains(page, "要本人再保存一次") || strings.Contains(page, "等另一位主管同意") {
+		t.Error("the banner sends its readers to somebody who is not there")
 	}
 }
 

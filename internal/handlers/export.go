@@ -266,7 +266,9 @@ func (s *server) export(c echo.Context, kind kindOfFile) error {
 		return err
 	}
 	defer s.exports.leave(a)
-	w := bufio.NewWriterSize(newPaced(c.Response(), s.Exports), exportBuffer)
+	to := newPaced(c.Response(), s.Exports)
+	defer to.last()
+	w := bufio.NewWriterSize(to, exportBuffer)
 	progress := s.exports.start(a, token, func() (int, bool, error) { return s.Corrections.CountLog(ctx, a, filter) })
 	var file exportFormat
 	begun := false
@@ -361,7 +363,9 @@ func newPaced(to http.ResponseWriter, limits ExportLimits) *paced {
 	if limits == (ExportLimits{}) {
 		limits = DefaultExportLimits
 	}
-	return &paced{to: to, ctl: http.NewResponseController(to), limits: limits, end: time.Now().Add(limits.Longest)}
+	p := &paced{to: to, ctl: http.NewResponseController(to), limits: limits, end: time.Now().Add(limits.Longest)}
+	p.rest()
+	return p
 }
 
 // Sizes of writes: what a slow reader took of one cannot be told before it is done.
@@ -369,6 +373,13 @@ const (
 	quickWrite = exportBuffer
 	slowWrite  = 2 << 10
 )
+
+// rest takes back the deadline of a write that is done: over HTTP/2 it would end the
+// stream while somebody else is waited for.
+func (p *paced) rest() { _ = p.ctl.SetWriteDeadline(p.end) }
+
+// last bounds what the server itself still writes, when all rows are.
+func (p *paced) last() { _ = p.ctl.SetWriteDeadline(time.Now().Add(p.limits.Window)) }
 
 func (p *paced) Write(b []byte) (int, error) {
 	written := 0
@@ -389,6 +400,7 @@ func (p *paced) Write(b []byte) (int, error) {
 		}
 		_ = p.ctl.SetWriteDeadline(until)
 		n, err := p.to.Write(part)
+		p.rest()
 		written += n
 		now := time.Now()
 		if err != nil {

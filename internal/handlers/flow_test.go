@@ -541,6 +541,15 @@ func TestForm_ATabOfAnotherPersonIsNotSubmitted(t *testing.T) {
 			t.Errorf("%q: the other's form is shown, or nothing is said", act)
 		}
 	}
+	// She has looked at the order by now: what her colleague's tab asks about while it is
+	// typed in is no draft of hers either.
+	form.Del("do")
+	if res := b.Post("/corrections/preview", form); res.Status != http.StatusConflict {
+		t.Errorf("preview: %d", res.Status)
+	}
+	if page := b.Get(bankPath + "/correction"); strings.Contains(page.Body, "林的备注") {
+		t.Error("what was typed for a preview became the other's draft")
+	}
 	signIn(t, b, "lin")
 	form.Del("do")
 	if res := b.Post(bankPath+"/correction", form); res.Status != http.StatusSeeOther || !strings.HasPrefix(res.Location, "/corrections/") {

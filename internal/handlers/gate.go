@@ -141,7 +141,7 @@ func (s *server) gate(next echo.HandlerFunc) echo.HandlerFunc {
 		case path == "/healthz" || path == "/readyz" || path == metricsPath:
 			p.group, p.key = s.gates.machines, s.strangerKey(c)
 		default:
-			if bearer := s.Sessions.Bearer(r); bearer != "" {
+			if bearer := s.Sessions.Bearer(r); bearer != "" && !isFile(path) {
 				p.group, p.key = s.gates.sessions, bearer
 			}
 		}
@@ -171,20 +171,23 @@ func (s *server) withoutSession(c echo.Context) (group, string) {
 // strangerKey counts requests and bytes by address. Who asks from this machine itself,
 // behind no proxy, is not bound by address: those are its own programs.
 func (s *server) strangerKey(c echo.Context) string {
-	addr, err := netip.ParseAddr(c.RealIP())
-	if err != nil {
-		return "?"
-	}
-	addr = addr.Unmap().WithZone("")
-	switch {
-	case addr.IsLoopback():
+	ip := c.RealIP()
+	if addr, err := netip.ParseAddr(ip); err == nil && addr.Unmap().IsLoopback() {
 		return ""
-	case addr.Is6():
-		if p, err := addr.Prefix(ipv6Bits); err == nil {
-			return p.String()
-		}
 	}
-	return addr.String()
+	return auth.Network(ip)
+}
+
+// whose finds out who a request comes from before it can be refused for anything else, so
+// that what it holds counts for those whose it is. Files are everybody's.
+func (s *server) whose(next echo.HandlerFunc) echo.HandlerFunc {
+	identified := s.Sessions.Identify(s.seated(next))
+	return func(c echo.Context) error {
+		if isFile(c.Request().URL.Path) {
+			return next(c)
+		}
+		return identified(c)
+	}
 }
 
 // seated moves a request whose cookie is of no session that lives to the strangers: old

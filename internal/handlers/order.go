@@ -357,7 +357,7 @@ func (s *server) submitForm(c echo.Context) error {
 	}
 	ctx, a := c.Request().Context(), actor(c)
 	ref := correction.Ref{SubMchID: sub, OutOrderNo: no}
-	if v.Has(typedBy) && s.Sessions.TypistOf(v.Get(typedBy)) != a.UserID {
+	if s.typedByOther(v, a) {
 		return s.flashTo(c, "other_person", pages.FormURL(ref))
 	}
 	e := editor{form: decodeForm(v)}
@@ -392,6 +392,12 @@ func (s *server) submitForm(c echo.Context) error {
 		return s.render(c, http.StatusConflict, pages.Moved(moved))
 	}
 	return err
+}
+
+// typedByOther reports a form whose page was made for somebody else: its tab stayed open
+// while the person signed in.
+func (s *server) typedByOther(v url.Values, a correction.Actor) bool {
+	return v.Has(typedBy) && s.Sessions.TypistOf(v.Get(typedBy)) != a.UserID
 }
 
 func (s *server) merchant(ctx context.Context, a correction.Actor, subMchID string) (correction.Merchant, error) {
@@ -433,6 +439,9 @@ func (s *server) preview(c echo.Context) error {
 	v, err := postForm(c, correctionField)
 	if err != nil {
 		return err
+	}
+	if s.typedByOther(v, actor(c)) { // it would be kept as a draft
+		return c.NoContent(http.StatusConflict)
 	}
 	e := editor{form: decodeForm(v)}
 	if err := s.check(c, &e, nil); err != nil {

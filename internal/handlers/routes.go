@@ -150,10 +150,9 @@ func (s *server) routes(e *echo.Echo) error {
 	if err != nil {
 		return err
 	}
-	identify := s.Sessions.Identify
 	for _, r := range table {
 		h := func(c echo.Context) error { return r.handle(s, c) }
-		chain := []echo.MiddlewareFunc{cross, identify, s.seated, s.allow(r.access), asks(r.path), s.paced(r.path)}
+		chain := []echo.MiddlewareFunc{cross, s.allow(r.access), asks(r.path), s.paced(r.path)}
 		e.Add(r.method, r.path, h, chain...)
 		if r.method == http.MethodGet && !isExport(r.path) {
 			e.Add(http.MethodHead, r.path, h, chain...)
@@ -168,7 +167,7 @@ func (s *server) routes(e *echo.Echo) error {
 			return echo.ErrMethodNotAllowed
 		}
 		return echo.ErrNotFound
-	}, identify, s.seated)
+	})
 	return nil
 }
 

@@ -85,7 +85,7 @@ func newServer(c Config) (*server, *echo.Echo) {
 	e.HTTPErrorHandler = s.fail
 	e.IPExtractor = addressOf(c.Proxies)
 	e.Pre(s.frame, s.recover, s.gate)
-	e.Use(s.host, s.body)
+	e.Use(s.whose, s.host, s.body)
 	return s, e
 }
 

@@ -8,6 +8,8 @@ func WaitingText(l Lang, o correction.Open, at string) string {
 	switch o.Way {
 	case correction.WayTime:
 		return l.F("“%[1]s”要放宽，%[2]s 自动生效：现在只有一位主管能管全部商户。", "“%[1]s” will be loosened at %[2]s without anybody's agreement: only one supervisor covers all merchants.", name, at)
+	case correction.WayAgain:
+		return l.F("“%s”要放宽，还没生效：现在没有别的主管能同意，要本人再保存一次。", "“%s” is to be loosened. Nothing has changed yet: no other supervisor can agree now, so its author has to save it again.", name)
 	case correction.WayNobody:
 		return l.F("“%s”要放宽，但没有一位主管能管全部商户，没人能同意。", "“%s” is to be loosened, but nobody can agree: no supervisor covers all merchants.", name)
 	}
@@ -63,5 +65,5 @@ func ProposalEndText(l Lang, e correction.ProposalEnd) string {
 	case correction.ProposalWithdrawn:
 		return l.T("本人收回", "withdrawn by its author")
 	}
-	return l.T("设置后来又改过，不再有效", "overtaken by a later edit")
+	return l.T("后来设置或人员有变动，不再有效", "overtaken by a later change of the setting or of people")
 }

@@ -51,8 +51,8 @@ const fieldsOf = (form) => {
   return fields;
 };
 
-// post sends fields and calls done once: with the answer's request, or with null
-// when there was none, also when the browser stopped loading.
+// post sends fields and calls done once: with the answer's request, or with null when
+// there was none; stopped tells that the browser stopped loading.
 const post = (url, fields, done) => {
   const xhr = new XMLHttpRequest();
   xhr.open("POST", url);
@@ -63,7 +63,7 @@ const post = (url, fields, done) => {
   xhr.addEventListener("load", () => done(xhr));
   xhr.addEventListener("error", () => done(null));
   xhr.addEventListener("timeout", () => done(null));
-  xhr.addEventListener("abort", () => done(null));
+  xhr.addEventListener("abort", () => done(null, true));
   xhr.send(fields.toString());
   return xhr;
 };
@@ -94,11 +94,12 @@ const preview = (form) => {
   if (act || leaving !== null || !form.isConnected) return;
   const fields = fieldsOf(form);
   asks = fields.toString();
-  const asked = post(form.dataset.live, fields, (answer) => {
+  const asked = post(form.dataset.live, fields, (answer, stopped) => {
     if (asked !== live) return;
     live = null;
     if (leaving !== null) {
-      leave(form);
+      if (stopped) stay(form); // they changed their mind
+      else leave(form);
       return;
     }
     if (answer && (answer.status === 200 || answer.status === 422) && answer.responseXML) takeParts(answer.responseXML);
