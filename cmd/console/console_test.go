@@ -47,8 +47,8 @@ func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// console runs a command to its end.
-func console(t *testing.T, env []string, stdin string, args ...string) (code int, out, errOut string) {
+// execute runs a command to its end.
+func execute(t *testing.T, env []string, stdin string, args ...string) (code int, out, errOut string) {
 	t.Helper()
 	cmd := command(t, env, args...)
 	cmd.Stdin = strings.NewReader(stdin)
@@ -143,23 +143,23 @@ func TestServe_StartsAnswersAndStops(t *testing.T) {
 		}
 	}
 	listen := "CONSOLE_LISTEN=" + strings.TrimPrefix(url, "http://")
-	if code, out, _ := console(t, with(env, listen), "", "healthcheck"); code != 0 || out != "ready\n" {
+	if code, out, _ := execute(t, with(env, listen), "", "healthcheck"); code != 0 || out != "ready\n" {
 		t.Errorf("healthcheck: %d %q", code, out)
 	}
-	if code, _, msg := console(t, with(env, listen), "", "serve"); code != 1 || !oneLine(msg) || !strings.Contains(msg, "CONSOLE_DATA") {
+	if code, _, msg := execute(t, with(env, listen), "", "serve"); code != 1 || !oneLine(msg) || !strings.Contains(msg, "CONSOLE_DATA") {
 		t.Errorf("a second console on the folder: %d %q", code, msg)
 	}
-	if code, _, msg := console(t, with(env, listen, "CONSOLE_DATA="+filepath.Join(dir, "other")), "", "serve"); code != 1 || !oneLine(msg) || !strings.Contains(msg, "CONSOLE_LISTEN") {
+	if code, _, msg := execute(t, with(env, listen, "CONSOLE_DATA="+filepath.Join(dir, "other")), "", "serve"); code != 1 || !oneLine(msg) || !strings.Contains(msg, "CONSOLE_LISTEN") {
 		t.Errorf("a taken port: %d %q", code, msg)
 	}
 	// People are added while it runs.
-	if code, _, msg := console(t, env, "a-long-enough-passphrase\n", "user", "add", "lin", "--role", "agent", "--password-stdin"); code != 0 {
+	if code, _, msg := execute(t, env, "a-long-enough-passphrase\n", "user", "add", "lin", "--role", "agent", "--password-stdin"); code != 0 {
 		t.Errorf("user add: %d %s", code, msg)
 	}
 	if code := stop(); code != 0 {
 		t.Errorf("stopped with %d", code)
 	}
-	if code, _, _ := console(t, with(env, listen), "", "healthcheck"); code != 1 {
+	if code, _, _ := execute(t, with(env, listen), "", "healthcheck"); code != 1 {
 		t.Errorf("healthcheck of nothing: %d", code)
 	}
 	info, err := os.Stat(filepath.Join(dir, "data", "console.db"))
@@ -175,7 +175,7 @@ func oneLine(s string) bool {
 func TestServe_TellsEveryProblemOfTheSettingsAtOnce(t *testing.T) {
 	t.Parallel()
 	env, dir := settings(t)
-	code, _, msg := console(t, with(env,
+	code, _, msg := execute(t, with(env,
 		"CONSOLE_LISTEN=nowhere", "CONSOLE_TIME_ZONE=Mars/Base", "CONSOLE_PUBLIC_URL=ftp://x", "CONSOLE_WECHAT_MCHID=abc",
 		"CONSOLE_WECHAT_API_HOST=http://api.mch.weixin.qq.com", "CONSOLE_WECHAT_TIMEOUT=soon", "CONSOLE_QUIET_TIME=1s",
 		"CONSOLE_WECHAT_PRIVATE_KEY_FILE="+filepath.Join(dir, "missing.pem"), "CONSOLE_TRUSTED_PROXIES=everybody", "CONSOLE_TLS_CERT_FILE="+dir,
@@ -197,7 +197,7 @@ func TestServe_TellsEveryProblemOfTheSettingsAtOnce(t *testing.T) {
 func TestServe_SafeFloorsHoldForRealHosts(t *testing.T) {
 	t.Parallel()
 	env, _ := settings(t)
-	if code, _, msg := console(t, with(env, "CONSOLE_WECHAT_API_HOST=https://api.mch.weixin.qq.com", "CONSOLE_QUIET_TIME=6m59s"), "", "serve"); code != 2 || !strings.Contains(msg, "at least 7m") {
+	if code, _, msg := execute(t, with(env, "CONSOLE_WECHAT_API_HOST=https://api.mch.weixin.qq.com", "CONSOLE_QUIET_TIME=6m59s"), "", "serve"); code != 2 || !strings.Contains(msg, "at least 7m") {
 		t.Errorf("%d %s", code, msg)
 	}
 	url, stop := serve(t, with(env, "CONSOLE_QUIET_TIME=1s"))
@@ -233,7 +233,7 @@ func TestServe_FilesThatCannotBeUsedAreNamedInOneLine(t *testing.T) {
 		"no folder":           {"CONSOLE_DATA=" + garbage, "CONSOLE_DATA", 1},
 		"session key":         {"CONSOLE_SESSION_KEY_FILE=" + garbage, "CONSOLE_SESSION_KEY_FILE", 2},
 	} {
-		code, _, msg := console(t, with(env, c.env), "", "serve")
+		code, _, msg := execute(t, with(env, c.env), "", "serve")
 		if code != c.code || !oneLine(msg) || !strings.Contains(msg, c.names) {
 			t.Errorf("%s: exit %d, %q", name, code, msg)
 		}
@@ -247,10 +247,10 @@ func TestSettings_FileNamesTheSameThings(t *testing.T) {
 	if err := os.WriteFile(file, []byte(`{"time_zone": "Nowhere/At-All", "wechat_timeout": "5s"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, msg := console(t, with(env, "CONSOLE_SETTINGS="+file), "", "serve"); code != 2 || !strings.Contains(msg, "Nowhere/At-All") {
+	if code, _, msg := execute(t, with(env, "CONSOLE_SETTINGS="+file), "", "serve"); code != 2 || !strings.Contains(msg, "Nowhere/At-All") {
 		t.Errorf("%d %s", code, msg)
 	}
-	if code, _, msg := console(t, with(env, "CONSOLE_SETTINGS="+file, "CONSOLE_TIME_ZONE=Moon/Base"), "", "serve"); code != 2 || !strings.Contains(msg, "Moon/Base") {
+	if code, _, msg := execute(t, with(env, "CONSOLE_SETTINGS="+file, "CONSOLE_TIME_ZONE=Moon/Base"), "", "serve"); code != 2 || !strings.Contains(msg, "Moon/Base") {
 		t.Errorf("the environment is above the file: %d %s", code, msg)
 	}
 }
@@ -263,7 +263,7 @@ func TestSettings_FileWithAMisspeltNameIsRefused(t *testing.T) {
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if code, _, msg := console(t, with(env, "CONSOLE_SETTINGS="+file), "", "serve"); code != 2 || !strings.Contains(msg, says) {
+		if code, _, msg := execute(t, with(env, "CONSOLE_SETTINGS="+file), "", "serve"); code != 2 || !strings.Contains(msg, says) {
 			t.Errorf("%s: %d %s", content, code, msg)
 		}
 	}
@@ -272,10 +272,10 @@ func TestSettings_FileWithAMisspeltNameIsRefused(t *testing.T) {
 func TestDemo_DoesNotTouchARealInstallation(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
-	if code, _, msg := console(t, []string{"CONSOLE_DATA=" + data}, "a-long-enough-passphrase\n", "user", "add", "agent", "--role", "agent", "--password-stdin"); code != 0 {
+	if code, _, msg := execute(t, []string{"CONSOLE_DATA=" + data}, "a-long-enough-passphrase\n", "user", "add", "agent", "--role", "agent", "--password-stdin"); code != 0 {
 		t.Fatal(msg)
 	}
-	if code, _, msg := console(t, nil, "", "demo", "--data", data, "--listen", "127.0.0.1:0"); code != 2 || !strings.Contains(msg, "not a demo") {
+	if code, _, msg := execute(t, nil, "", "demo", "--data", data, "--listen", "127.0.0.1:0"); code != 2 || !strings.Contains(msg, "not a demo") {
 		t.Errorf("%d %s", code, msg)
 	}
 }
@@ -314,7 +314,7 @@ func TestUser_AddListResetDisable(t *testing.T) {
 		{"", []string{"version"}, 0, "console"},
 		{"", []string{"dance"}, 2, ""},
 	} {
-		code, out, msg := console(t, env, c.stdin, c.args...)
+		code, out, msg := execute(t, env, c.stdin, c.args...)
 		if code != c.code || !strings.Contains(out+msg, c.says) || strings.Contains(out+msg, "passphrase") {
 			t.Errorf("%v: exit %d\n%s%s", c.args, code, out, msg)
 		}

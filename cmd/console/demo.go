@@ -16,6 +16,7 @@ import (
 
 	"correction-console/internal/auth"
 	"correction-console/internal/config"
+	"correction-console/internal/console"
 	"correction-console/internal/correction"
 	"correction-console/internal/store"
 	"correction-console/internal/wechat"
@@ -57,10 +58,10 @@ func (d *demoCommand) Run() error {
 	limitMemory()
 	quiet, err := time.ParseDuration(d.QuietTime)
 	if err != nil || quiet <= 0 {
-		return usageError{fmt.Errorf("CONSOLE_QUIET_TIME=%q: write a duration, such as 30s", d.QuietTime)}
+		return config.Usage(fmt.Errorf("CONSOLE_QUIET_TIME=%q: write a duration, such as 30s", d.QuietTime))
 	}
 	if !config.ValidLookups(d.Lookups) {
-		return usageError{fmt.Errorf("CONSOLE_LOOKUPS_PER_MINUTE=\"%d\": %s", d.Lookups, config.LookupsFix)}
+		return config.Usage(fmt.Errorf("CONSOLE_LOOKUPS_PER_MINUTE=\"%d\": %s", d.Lookups, config.LookupsFix))
 	}
 	data := d.Data
 	if data == "" {
@@ -75,21 +76,11 @@ func (d *demoCommand) Run() error {
 	if err := markDemo(data); err != nil {
 		return err
 	}
-	l, err := listen("CONSOLE_LISTEN", d.Listen)
+	l, err := console.Listen("CONSOLE_LISTEN", d.Listen)
 	if err != nil {
 		return err
 	}
 	defer l.Close()
-	unlock, err := lock(data)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	st, err := openStore(ctx, data)
-	if err != nil {
-		return err
-	}
-	defer st.Close()
 
 	sim, err := simulator.Start("127.0.0.1:0")
 	if err != nil {
@@ -107,9 +98,6 @@ func (d *demoCommand) Run() error {
 	go http.Serve(faults, sim.PageHandler()) //nolint:gosec // the demo's own page, on the loopback range
 
 	password := demoPassword()
-	if err := seedDemo(ctx, st, password); err != nil {
-		return err
-	}
 	gw, err := wechat.New(sim.Config())
 	if err != nil {
 		return err
@@ -122,15 +110,17 @@ func (d *demoCommand) Run() error {
 	cfg.LookupsPerMinute = d.Lookups
 	lines := newLogWriter(os.Stderr)
 	defer lines.flush()
-	a, err := newApp(st, cfg, appOptions{
-		gateway: gw, demoURL: "http://" + faults.Addr().String() + "/",
-		log: slog.New(slog.NewJSONHandler(lines, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	c, err := console.New(ctx, console.Config{
+		Config: cfg, Version: version, Gateway: gw, DemoURL: "http://" + faults.Addr().String() + "/",
+		Log:  slog.New(slog.NewJSONHandler(lines, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Seed: func(ctx context.Context, st *store.Store) error { return seedDemo(ctx, st, password) },
 	})
 	if err != nil {
 		return err
 	}
+	defer c.Close()
 	announce(l.Addr(), faults.Addr(), password)
-	return a.run(ctx, l)
+	return c.Run(ctx, console.Listeners{Pages: l})
 }
 
 // markDemo makes sure that a folder is a demo's: the demo adds people and sets their
@@ -141,7 +131,7 @@ func markDemo(data string) error {
 		return nil
 	}
 	if _, err := os.Stat(config.DatabasePath(data)); err == nil {
-		return usageError{fmt.Errorf("--data %q: there is a database that is not a demo's; name another folder", data)}
+		return config.Usage(fmt.Errorf("--data %q: there is a database that is not a demo's; name another folder", data))
 	}
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return fmt.Errorf("--data %q: the folder cannot be made: %w", data, err)

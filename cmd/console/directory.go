@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"correction-console/internal/config"
 	"correction-console/internal/correction"
 	"correction-console/internal/store"
 )
@@ -25,7 +26,7 @@ type merchantAdd struct {
 func (m *merchantAdd) Run() error {
 	m.SubMchID = correction.HalfWidth(m.SubMchID)
 	if !correction.ValidMchID(m.SubMchID) {
-		return usageError{fmt.Errorf("%q is no sub-merchant number: digits only", m.SubMchID)}
+		return config.Usage(fmt.Errorf("%q is no sub-merchant number: digits only", m.SubMchID))
 	}
 	name, err := displayName(m.Name)
 	if err != nil {
@@ -43,7 +44,7 @@ func (m *merchantAdd) Run() error {
 func displayName(s string) (string, error) {
 	name, problem := correction.CleanText(s, 40)
 	if name == "" || problem.Code != "" {
-		return "", usageError{fmt.Errorf("%q is no name: 1 to 40 visible characters", s)}
+		return "", config.Usage(fmt.Errorf("%q is no name: 1 to 40 visible characters", s))
 	}
 	return name, nil
 }
@@ -77,7 +78,7 @@ type serviceAdd struct {
 func (s *serviceAdd) Run() error {
 	s.ServiceID, s.Industry = correction.HalfWidth(s.ServiceID), correction.HalfWidth(s.Industry)
 	if !correction.ValidServiceID(s.ServiceID) {
-		return usageError{fmt.Errorf("%q is no service id: 1 to 32 digits or letters", s.ServiceID)}
+		return config.Usage(fmt.Errorf("%q is no service id: 1 to 32 digits or letters", s.ServiceID))
 	}
 	o := correction.Offering{ServiceID: s.ServiceID, Industry: s.Industry, AllowZero: s.AllowZero}
 	var err error
@@ -85,14 +86,14 @@ func (s *serviceAdd) Run() error {
 		return err
 	}
 	if _, ok := correction.FindIndustry(s.Industry); s.Industry != "" && !ok {
-		return usageError{fmt.Errorf("--industry %q: one of %s", s.Industry, industryCodes())}
+		return config.Usage(fmt.Errorf("--industry %q: one of %s", s.Industry, industryCodes()))
 	}
 	if s.Cap != "" {
 		if o.Cap, err = correction.ParseYuan(s.Cap); err != nil || o.Cap == 0 {
 			if errors.Is(err, correction.ErrYuanTooLarge) {
-				return usageError{fmt.Errorf("--cap %q: at most %s", s.Cap, correction.MaxAmount.Yuan())}
+				return config.Usage(fmt.Errorf("--cap %q: at most %s", s.Cap, correction.MaxAmount.Yuan()))
 			}
-			return usageError{fmt.Errorf("--cap %q: write yuan, such as 99.00", s.Cap)}
+			return config.Usage(fmt.Errorf("--cap %q: write yuan, such as 99.00", s.Cap))
 		}
 	}
 	return withStore(s.Data, func(ctx context.Context, st *store.Store) error {

@@ -198,7 +198,7 @@ func TestServe_PlainHTTPBeyondThisMachine(t *testing.T) {
 		{secured([]string{"CONSOLE_PUBLIC_URL=https://kf.lan"}, dir), ""},
 	} {
 		// With a zone that does not exist nothing is ever served, and all is told at once.
-		code, _, msg := console(t, with(with(env, c.env...), "CONSOLE_TIME_ZONE=Mars/Base"), "", "serve")
+		code, _, msg := execute(t, with(with(env, c.env...), "CONSOLE_TIME_ZONE=Mars/Base"), "", "serve")
 		if code != 2 || !strings.Contains(msg, "Mars/Base") {
 			t.Errorf("%v: %d %s", c.env, code, msg)
 		}
@@ -206,7 +206,7 @@ func TestServe_PlainHTTPBeyondThisMachine(t *testing.T) {
 			t.Errorf("%v: %s", c.env, msg)
 		}
 	}
-	code, _, msg := console(t, with(env, "CONSOLE_PUBLIC_URL=http://kf.lan"), "", "serve")
+	code, _, msg := execute(t, with(env, "CONSOLE_PUBLIC_URL=http://kf.lan"), "", "serve")
 	if code != 2 || !strings.Contains(msg, "--insecure-http") || !strings.Contains(msg, "CONSOLE_TLS_CERT_FILE") {
 		t.Errorf("%d %s", code, msg)
 	}
@@ -233,7 +233,7 @@ func TestEnvironment_UnknownVariablesAreTold(t *testing.T) {
 	if r.stop() != 0 {
 		t.Error("it did not stop")
 	}
-	_, out, msg := console(t, []string{"CONSOLE_DATE=x", "CONSOLE_DATA=" + filepath.Join(t.TempDir(), "data"), "CONSOLE_WEBHOOK_FORMAT=feishu"}, "", "user", "list")
+	_, out, msg := execute(t, []string{"CONSOLE_DATE=x", "CONSOLE_DATA=" + filepath.Join(t.TempDir(), "data"), "CONSOLE_WEBHOOK_FORMAT=feishu"}, "", "user", "list")
 	if !strings.Contains(msg, "CONSOLE_DATE") || !strings.Contains(msg, "CONSOLE_DATA?") || strings.Contains(msg, "FORMAT") || strings.Contains(out, "CONSOLE") {
 		t.Errorf("%q %q", out, msg)
 	}
@@ -271,7 +271,7 @@ func TestServe_TLSKeyThatOthersCanReadIsRefused(t *testing.T) {
 		if err := os.Chmod(filepath.Join(dir, "tls.key"), mode); err != nil {
 			t.Fatal(err)
 		}
-		if code, _, msg := console(t, secured(env, dir), "", "serve"); code != 2 || !oneLine(msg) || !strings.Contains(msg, "CONSOLE_TLS_KEY_FILE=") || !strings.Contains(msg, "chmod 600") {
+		if code, _, msg := execute(t, secured(env, dir), "", "serve"); code != 2 || !oneLine(msg) || !strings.Contains(msg, "CONSOLE_TLS_KEY_FILE=") || !strings.Contains(msg, "chmod 600") {
 			t.Errorf("%o: %d %s", mode, code, msg)
 		}
 	}
@@ -286,7 +286,7 @@ func TestCommands_RootDoesNotWorkOnAnothersFolder(t *testing.T) {
 	}
 	env, dir := settings(t)
 	data := filepath.Join(dir, "data")
-	if code, _, msg := console(t, env, "", "merchant", "add", "1900021408", "x"); code != 0 {
+	if code, _, msg := execute(t, env, "", "merchant", "add", "1900021408", "x"); code != 0 {
 		t.Fatal(msg)
 	}
 	empty := filepath.Join(dir, "empty")
@@ -326,7 +326,7 @@ func TestCommands_RootDoesNotWorkOnAnothersFolder(t *testing.T) {
 			{"service", "add", "500001", "x"}, {"service", "list"}, {"demo", "--data", folder, "--listen", "127.0.0.1:0"},
 		} {
 			before := listing(folder)
-			code, _, msg := console(t, env, pass, args...)
+			code, _, msg := execute(t, env, pass, args...)
 			want := "sudo -u '#54321' "
 			if code != 2 || !oneLine(msg) || !strings.Contains(msg, want) || !strings.Contains(msg, strings.Join(args[:1], " ")) || !strings.Contains(msg, "--data "+folder) {
 				t.Errorf("%s %v: %d %s", folder, args, code, msg)
@@ -336,10 +336,10 @@ func TestCommands_RootDoesNotWorkOnAnothersFolder(t *testing.T) {
 			}
 		}
 	}
-	if code, _, msg := console(t, with(env, "CONSOLE_TIME_ZONE=Mars/Base", "CONSOLE_DATA="+data), "", "serve"); code != 2 || !strings.Contains(msg, "Mars/Base") || !strings.Contains(msg, "sudo") {
+	if code, _, msg := execute(t, with(env, "CONSOLE_TIME_ZONE=Mars/Base", "CONSOLE_DATA="+data), "", "serve"); code != 2 || !strings.Contains(msg, "Mars/Base") || !strings.Contains(msg, "sudo") {
 		t.Errorf("not with the others: %d %s", code, msg)
 	}
-	if code, _, msg := console(t, with(env, "CONSOLE_DATA="+filepath.Join(dir, "new")), "", "user", "list"); code != 0 {
+	if code, _, msg := execute(t, with(env, "CONSOLE_DATA="+filepath.Join(dir, "new")), "", "user", "list"); code != 0 {
 		t.Errorf("a folder of root's own: %d %s", code, msg)
 	}
 }
@@ -398,11 +398,11 @@ func TestServe_MetricsOnlyOnTheirListenerOrWithTheToken(t *testing.T) {
 	loose := filepath.Join(dir, "loose")
 	put(t, loose, []byte("scrape-me-0123456789\n"), 0o644)
 	for setting, value := range map[string]string{"CONSOLE_METRICS_TOKEN_FILE": token, "CONSOLE_METRICS_LISTEN": "nowhere", "CONSOLE_CONNECTIONS": "4", "CONSOLE_CONNECTIONS_PER_ADDRESS": "many"} {
-		if code, _, msg := console(t, with(env, setting+"="+value), "", "serve"); code != 2 || !oneLine(msg) || !strings.Contains(msg, setting+"=") || strings.Contains(msg, "short") {
+		if code, _, msg := execute(t, with(env, setting+"="+value), "", "serve"); code != 2 || !oneLine(msg) || !strings.Contains(msg, setting+"=") || strings.Contains(msg, "short") {
 			t.Errorf("%s=%s: %d %s", setting, value, code, msg)
 		}
 	}
-	if code, _, msg := console(t, with(env, "CONSOLE_METRICS_TOKEN_FILE="+loose, "CONSOLE_CONNECTIONS=10", "CONSOLE_CONNECTIONS_PER_ADDRESS=11"), "", "serve"); code != 2 ||
+	if code, _, msg := execute(t, with(env, "CONSOLE_METRICS_TOKEN_FILE="+loose, "CONSOLE_CONNECTIONS=10", "CONSOLE_CONNECTIONS_PER_ADDRESS=11"), "", "serve"); code != 2 ||
 		!strings.Contains(msg, "chmod 600") || !strings.Contains(msg, "from 1 to 10") || strings.Contains(msg, "scrape-me") {
 		t.Errorf("%d %s", code, msg)
 	}
@@ -531,7 +531,7 @@ func TestServe_HangUpReadsWeChatsKeysAgain(t *testing.T) {
 	for _, args := range [][]string{
 		{"merchant", "add", "1900021408", "溪桥充电宝"}, {"user", "add", "lin", "--role", "agent", "--password-stdin"}, {"user", "add", "he", "--role", "operator", "--password-stdin"},
 	} {
-		if code, _, msg := console(t, env, password+"\n", args...); code != 0 {
+		if code, _, msg := execute(t, env, password+"\n", args...); code != 0 {
 			t.Fatalf("%v: %s", args, msg)
 		}
 	}

@@ -34,7 +34,7 @@ type healthcheckCommand struct {
 func (h *healthcheckCommand) Run() error {
 	host, port, err := net.SplitHostPort(h.Listen)
 	if err != nil {
-		return usageError{fmt.Errorf("CONSOLE_LISTEN=%q: write host:port", h.Listen)}
+		return config.Usage(fmt.Errorf("CONSOLE_LISTEN=%q: write host:port", h.Listen))
 	}
 	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
 		host = "127.0.0.1"

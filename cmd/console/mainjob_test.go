@@ -59,7 +59,7 @@ func mainJob(t *testing.T, certificates bool) {
 		{"user", "add", "lin", "--role", "agent", "--password-stdin"},
 		{"user", "add", "zhou", "--role", "supervisor", "--password-stdin"},
 	} {
-		if code, _, msg := console(t, env, password+"\n", args...); code != 0 {
+		if code, _, msg := execute(t, env, password+"\n", args...); code != 0 {
 			t.Fatalf("%v: %d %s", args, code, msg)
 		}
 	}
@@ -103,7 +103,7 @@ func mainJob(t *testing.T, certificates bool) {
 		t.Errorf("WeChat has %s after %d POSTs", now.Total, sim.Posts("PB_20261123_0099"))
 	}
 	// Disabled, a person is out at once.
-	if code, _, msg := console(t, env, "", "user", "disable", "lin"); code != 0 {
+	if code, _, msg := execute(t, env, "", "user", "disable", "lin"); code != 0 {
 		t.Fatal(msg)
 	}
 	if to, _ := lin.get("/", 303); !strings.HasPrefix(to, "/login") {

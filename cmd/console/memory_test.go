@@ -40,7 +40,7 @@ func TestServe_MemoryBeforeSignIn(t *testing.T) {
 	r := launch(t, secured(env, dir))
 	const password = "a quiet green bicycle"
 	for _, args := range [][]string{{"merchant", "add", "1900021408", "溪桥充电宝"}, {"user", "add", "lin", "--role", "agent", "--password-stdin"}} {
-		if code, _, msg := console(t, env, password+"\n", args...); code != 0 {
+		if code, _, msg := execute(t, env, password+"\n", args...); code != 0 {
 			t.Fatalf("%v: %s", args, msg)
 		}
 	}

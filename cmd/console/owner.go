@@ -2,11 +2,8 @@ package main
 
 import (
 	"fmt"
-	"io/fs"
-	"log/slog"
 	"os"
 	"os/user"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,23 +87,7 @@ func checkOwner(cfg config.Config) []config.Problem {
 // refuseForeign is foreign as the error of a command.
 func refuseForeign(data string, more ...string) error {
 	if fix := foreign(data, more...); fix != "" {
-		return usageError{fmt.Errorf("CONSOLE_DATA=%q: %s", data, fix)}
+		return config.Usage(fmt.Errorf("CONSOLE_DATA=%q: %s", data, fix))
 	}
 	return nil
-}
-
-// warnOpen warns of folders and files of the record that others than their owner may
-// read or enter.
-func warnOpen(cfg config.Config, log *slog.Logger) {
-	db := config.DatabasePath(cfg.Data)
-	for _, at := range []struct{ setting, path, mode string }{
-		{"CONSOLE_DATA", cfg.Data, "700"}, {"CONSOLE_DATA", db, "600"}, {"CONSOLE_DATA", db + "-wal", "600"},
-		{"CONSOLE_DATA", filepath.Join(cfg.Data, "session.key"), "600"}, {"CONSOLE_JOURNAL", cfg.Journal, "700"},
-	} {
-		info, err := os.Stat(at.path)
-		if err != nil || info.Mode().Perm()&0o077 == 0 {
-			continue
-		}
-		log.Warn("others than its owner may read it: run chmod "+at.mode, "setting", at.setting, "path", at.path, "mode", fmt.Sprintf("%04o", info.Mode().Perm()&fs.ModePerm))
-	}
 }

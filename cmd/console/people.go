@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"correction-console/internal/auth"
+	"correction-console/internal/config"
+	"correction-console/internal/console"
 	"correction-console/internal/correction"
 	"correction-console/internal/store"
 )
@@ -36,11 +38,11 @@ type userAdd struct {
 func (u *userAdd) Run() error {
 	name, err := auth.NormalUsername(u.Name)
 	if err != nil {
-		return usageError{fmt.Errorf("%q is no user name: letters, digits and signs without blanks, at most 64", u.Name)}
+		return config.Usage(fmt.Errorf("%q is no user name: letters, digits and signs without blanks, at most 64", u.Name))
 	}
 	display, problem := correction.CleanText(u.DisplayName, 40)
 	if problem.Code != "" {
-		return usageError{fmt.Errorf("--display-name: at most 40 visible characters")}
+		return config.Usage(fmt.Errorf("--display-name: at most 40 visible characters"))
 	}
 	if display == "" {
 		display = name
@@ -49,7 +51,7 @@ func (u *userAdd) Run() error {
 		m = correction.HalfWidth(m)
 		u.Merchant[i] = m
 		if !correction.ValidMchID(m) {
-			return usageError{fmt.Errorf("--merchant %q: write the sub-merchant number, digits only", m)}
+			return config.Usage(fmt.Errorf("--merchant %q: write the sub-merchant number, digits only", m))
 		}
 	}
 	return withStore(u.Data, func(ctx context.Context, st *store.Store) error {
@@ -83,11 +85,11 @@ func newPassword(ctx context.Context, stdin bool, username string) (string, erro
 	password := strings.TrimRight(line, "\r\n")
 	switch err := auth.CheckPassword(password, username, auth.MinPasswordCLI); {
 	case errors.Is(err, auth.ErrPasswordShort):
-		return "", usageError{fmt.Errorf("the password needs at least %d characters", auth.MinPasswordCLI)}
+		return "", config.Usage(fmt.Errorf("the password needs at least %d characters", auth.MinPasswordCLI))
 	case errors.Is(err, auth.ErrPasswordLong):
-		return "", usageError{errors.New("the password is too long: at most 128 characters")}
+		return "", config.Usage(errors.New("the password is too long: at most 128 characters"))
 	case errors.Is(err, auth.ErrPasswordText):
-		return "", usageError{errors.New("the password holds characters that cannot be used")}
+		return "", config.Usage(errors.New("the password holds characters that cannot be used"))
 	case err != nil:
 		fmt.Fprintf(os.Stderr, "console: %v; have it changed under \"My account\"\n", err)
 	}
@@ -172,7 +174,7 @@ func meant(ctx context.Context, st *store.Store, typed string) (string, error) {
 
 func known(err error, name string) error {
 	if errors.Is(err, auth.ErrNoUser) {
-		return usageError{fmt.Errorf("there is no user %q", name)}
+		return config.Usage(fmt.Errorf("there is no user %q", name))
 	}
 	return err
 }
@@ -180,7 +182,10 @@ func known(err error, name string) error {
 // withStore opens the database for one command; it works beside a running console.
 func withStore(data string, f func(context.Context, *store.Store) error) error {
 	ctx := context.Background()
-	st, err := openStore(ctx, data)
+	if err := refuseForeign(data); err != nil {
+		return err
+	}
+	st, err := console.OpenStore(ctx, data)
 	if err != nil {
 		return err
 	}

@@ -14,8 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"correction-console/internal/checkpoint"
 	"correction-console/internal/config"
 	"correction-console/internal/correction"
+	"correction-console/internal/health"
 	"correction-console/internal/ledger"
 	"correction-console/internal/wechat"
 	"correction-console/internal/wechat/simulator"
@@ -71,6 +73,13 @@ func signedBench(t *testing.T) (*bench, *ledger.Signer) {
 
 func quietLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
+func monitor(cfg config.Config, b *bench, gw *wechat.Gateway, p *checkpoint.Publisher) *health.Monitor {
+	return health.New(health.Config{
+		Data: cfg.Data, Database: config.DatabasePath(cfg.Data), Journal: cfg.Journal, MinFree: cfg.MinFree,
+		Gateway: gw, Store: b.st, Published: p.State, Log: quietLog(),
+	})
+}
+
 // A checkpoint that cannot leave is told of, and tried again until it has.
 func TestPublish_WhatCannotLeaveIsToldAndTriedAgain(t *testing.T) {
 	t.Parallel()
@@ -78,17 +87,17 @@ func TestPublish_WhatCannotLeaveIsToldAndTriedAgain(t *testing.T) {
 	defer b.close()
 	k := keep(t)
 	cfg := config.Config{Data: b.data, Journal: filepath.Join(b.data, "journal"), CheckpointFolder: filepath.Join(t.TempDir(), "kept"), CheckpointURL: k.URL + "/hook?key=s3cret"}
-	p := newPublisher(cfg, b.st, quietLog())
+	p := checkpoint.NewPublisher(cfg.CheckpointFolder, cfg.CheckpointURL, b.st, quietLog())
 	sim, err := simulator.Start("127.0.0.1:0")
 	b.ok(err)
 	defer sim.Close()
 	gw, err := wechat.New(sim.Config())
 	b.ok(err)
-	m := newMachine(cfg, b.st, gw, p)
+	m := monitor(cfg, b, gw, p)
 	state := func(fault string, published bool) {
 		t.Helper()
-		p.publish(t.Context())
-		now := m.now()
+		p.Publish(t.Context())
+		now := m.Now()
 		if (fault == "") != (now.PublishFault == "") || !strings.Contains(now.PublishFault, fault) || now.PublishedAt.IsZero() == published {
 			t.Errorf("fault %q at %s, want %q", now.PublishFault, now.PublishedAt, fault)
 		}
@@ -114,7 +123,7 @@ func TestPublish_WhatCannotLeaveIsToldAndTriedAgain(t *testing.T) {
 	b.ok(os.RemoveAll(cfg.CheckpointFolder))
 	state("no such file", true)
 	b.ok(os.Mkdir(cfg.CheckpointFolder, 0o700))
-	p.url = ""
+	p.URL = ""
 	state("", true)
 	names, err := os.ReadDir(cfg.CheckpointFolder)
 	b.ok(err)
@@ -132,15 +141,15 @@ func TestPublish_EachCheckpointAgreesWithTheLaterOnes(t *testing.T) {
 	t.Parallel()
 	b, signer := signedBench(t)
 	folder := t.TempDir()
-	p := newPublisher(config.Config{CheckpointFolder: folder}, b.st, quietLog())
-	p.publish(t.Context())
+	p := checkpoint.NewPublisher(folder, "", b.st, quietLog())
+	p.Publish(t.Context())
 	for i := range 6 {
 		c := b.prepare(1, "lin", fmt.Sprintf("A%d", i))
 		if i%2 == 0 {
 			b.claim(&c)
 		}
-		p.publish(t.Context())
-		p.publish(t.Context())
+		p.Publish(t.Context())
+		p.Publish(t.Context())
 	}
 	b.close()
 	names, err := filepath.Glob(filepath.Join(folder, "*"))
@@ -179,7 +188,7 @@ func TestPublish_EachCheckpointAgreesWithTheLaterOnes(t *testing.T) {
 			}
 		}
 	}
-	if code, out, msg := console(t, b.env, "", args...); code != 0 {
+	if code, out, msg := execute(t, b.env, "", args...); code != 0 {
 		t.Errorf("verify: %d\n%s%s", code, out, msg)
 	}
 }
@@ -194,9 +203,9 @@ func TestPublish_ACheckpointOfAnotherHistoryDoesNotStandInForIt(t *testing.T) {
 	former := filepath.Join(folder, "checkpoint-000000000001.txt")
 	b.ok(os.WriteFile(former, []byte("of another history"), 0o644))
 	b.prepare(1, "lin", "A1")
-	p := newPublisher(config.Config{CheckpointFolder: folder}, b.st, quietLog())
-	p.publish(t.Context())
-	newPublisher(config.Config{CheckpointFolder: folder}, b.st, quietLog()).publish(t.Context()) // of the next start
+	p := checkpoint.NewPublisher(folder, "", b.st, quietLog())
+	p.Publish(t.Context())
+	checkpoint.NewPublisher(folder, "", b.st, quietLog()).Publish(t.Context()) // of the next start
 	c, err := b.st.Checkpoint(t.Context())
 	b.ok(err)
 	names, err := filepath.Glob(filepath.Join(folder, "checkpoint-*.txt"))
@@ -243,7 +252,7 @@ func TestServe_CheckpointsLeaveTheMachine(t *testing.T) {
 	for _, name := range files() {
 		args = append(args, "--checkpoint", name)
 	}
-	if code, out, msg := console(t, l.env, "", args...); code != 0 || strings.Count(out, "agrees:") != len(files()) {
+	if code, out, msg := execute(t, l.env, "", args...); code != 0 || strings.Count(out, "agrees:") != len(files()) {
 		t.Errorf("verify: %d\n%s%s", code, out, msg)
 	}
 	k.mu.Lock()
@@ -264,9 +273,9 @@ func TestMachine_TellsOfItsDisks(t *testing.T) {
 	gw, err := wechat.New(sim.Config())
 	b.ok(err)
 	cfg := config.Config{Data: b.data, Journal: filepath.Join(b.data, "journal")}
-	p := newPublisher(cfg, b.st, quietLog())
+	p := checkpoint.NewPublisher(cfg.CheckpointFolder, cfg.CheckpointURL, b.st, quietLog())
 	before := time.Now()
-	now := newMachine(cfg, b.st, gw, p).now()
+	now := monitor(cfg, b, gw, p).Now()
 	if now.Free <= 0 || now.Database <= 0 || !now.JournalSame || now.JournalFolder != cfg.Journal || now.StoreBroken || now.Started.Before(before) || now.CheckpointTo != "" {
 		t.Errorf("%+v", now)
 	}
@@ -274,11 +283,11 @@ func TestMachine_TellsOfItsDisks(t *testing.T) {
 		t.Errorf("refuses: %s", why)
 	}
 	cfg.MinFree, cfg.Journal = 1<<60, "/proc"
-	if now = newMachine(cfg, b.st, gw, p).now(); now.Refuses() != correction.LowDisk || now.JournalSame {
+	if now = monitor(cfg, b, gw, p).Now(); now.Refuses() != correction.LowDisk || now.JournalSame {
 		t.Errorf("%+v", now)
 	}
 	cfg.Data = filepath.Join(b.data, "none")
-	if now = newMachine(cfg, b.st, gw, p).now(); now.Free != -1 || now.Refuses() != "" {
+	if now = monitor(cfg, b, gw, p).Now(); now.Free != -1 || now.Refuses() != "" {
 		t.Errorf("free space that is not known: %+v", now)
 	}
 }

@@ -154,7 +154,7 @@ func (b *bench) record() []entryOf {
 
 func (b *bench) recover(code int, says ...string) {
 	b.t.Helper()
-	got, out, msg := console(b.t, b.env, "", "recover", "--offline")
+	got, out, msg := execute(b.t, b.env, "", "recover", "--offline")
 	if got != code {
 		b.t.Fatalf("recover: %d\n%s%s", got, out, msg)
 	}
@@ -168,7 +168,7 @@ func (b *bench) recover(code int, says ...string) {
 // refuses reports whether serve refuses to start for the journal's sake.
 func (b *bench) refuses() bool {
 	b.t.Helper()
-	code, _, msg := console(b.t, append(b.env, "CONSOLE_LISTEN=192.0.2.1:1", "CONSOLE_INSECURE_HTTP=true"), "", "serve") // an address that is not here: it ends
+	code, _, msg := execute(b.t, append(b.env, "CONSOLE_LISTEN=192.0.2.1:1", "CONSOLE_INSECURE_HTTP=true"), "", "serve") // an address that is not here: it ends
 	if code == 2 && strings.Contains(msg, "console recover") {
 		return true
 	}

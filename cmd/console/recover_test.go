@@ -118,7 +118,7 @@ func (in *installed) fill(t *testing.T) {
 		{"user", "add", "zhou", "--role", "supervisor", "--password-stdin"},
 		{"user", "add", "he", "--role", "supervisor", "--password-stdin"},
 	} {
-		if code, _, msg := console(t, env, passphrase+"\n", args...); code != 0 {
+		if code, _, msg := execute(t, env, passphrase+"\n", args...); code != 0 {
 			t.Fatalf("%v: %d %s", args, code, msg)
 		}
 	}
@@ -438,7 +438,7 @@ func recoverOnce(t *testing.T, random *rand.Rand) {
 	l.work(random, "A", "lin")
 	copying.Wait()
 	// Somebody who is not in the copy.
-	if code, _, msg := console(t, l.env, passphrase+"\n", "user", "add", "wang", "--role", "agent", "--password-stdin"); code != 0 {
+	if code, _, msg := execute(t, l.env, passphrase+"\n", "user", "add", "wang", "--role", "agent", "--password-stdin"); code != 0 {
 		t.Fatal(msg)
 	}
 	wang, err := cookiejar.New(nil)
@@ -460,19 +460,19 @@ func recoverOnce(t *testing.T, random *rand.Rand) {
 	before := l.record()
 	posts := l.sim.PostLog()
 	l.lose(copied)
-	if code, _, msg := console(t, l.env, "", "serve"); code != 2 || !strings.Contains(msg, "console recover") {
+	if code, _, msg := execute(t, l.env, "", "serve"); code != 2 || !strings.Contains(msg, "console recover") {
 		t.Fatalf("serve on an older copy: %d %s", code, msg)
 	}
 	args := []string{"recover"}
 	if random.IntN(3) == 0 {
 		args = append(args, "--offline")
 	}
-	code, out, msg := console(t, l.env, "", args...)
+	code, out, msg := execute(t, l.env, "", args...)
 	if code != 0 {
 		t.Fatalf("recover: %d\n%s%s", code, out, msg)
 	}
 	t.Logf("copy after %d requests: %s", moment, strings.Split(out, "\n")[0])
-	if code, out, msg = console(t, l.env, "", "recover", "--offline"); code != 0 || added.FindStringSubmatch(out)[1] != "0" {
+	if code, out, msg = execute(t, l.env, "", "recover", "--offline"); code != 0 || added.FindStringSubmatch(out)[1] != "0" {
 		t.Errorf("recover once more: %d\n%s%s", code, out, msg)
 	}
 	l.verify()

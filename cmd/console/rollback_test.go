@@ -12,7 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"correction-console/internal/config"
+	"correction-console/internal/checkpoint"
+	"correction-console/internal/console"
 	"correction-console/internal/correction"
 	"correction-console/internal/ledger"
 )
@@ -62,7 +63,7 @@ func (l *lane) back(from string) {
 // refused expects that serve does not start, and says so.
 func (l *lane) refused(says string, args ...string) {
 	l.t.Helper()
-	code, out, msg := console(l.t, with(l.env, "CONSOLE_LISTEN=192.0.2.1:1", "CONSOLE_INSECURE_HTTP=true"), "", append([]string{"serve"}, args...)...)
+	code, out, msg := execute(l.t, with(l.env, "CONSOLE_LISTEN=192.0.2.1:1", "CONSOLE_INSECURE_HTTP=true"), "", append([]string{"serve"}, args...)...)
 	if code != 2 || !strings.Contains(msg, says) || strings.Contains(msg, "goroutine ") {
 		l.t.Errorf("serve %v: exit code %d, want 2 with %q\n%s%s", args, code, says, out, msg)
 	}
@@ -71,7 +72,7 @@ func (l *lane) refused(says string, args ...string) {
 // starts expects that serve starts: it gets as far as an address that is not here.
 func (l *lane) starts(args ...string) (log string) {
 	l.t.Helper()
-	code, _, msg := console(l.t, with(l.env, "CONSOLE_LISTEN=192.0.2.1:1", "CONSOLE_INSECURE_HTTP=true"), "", append([]string{"serve"}, args...)...)
+	code, _, msg := execute(l.t, with(l.env, "CONSOLE_LISTEN=192.0.2.1:1", "CONSOLE_INSECURE_HTTP=true"), "", append([]string{"serve"}, args...)...)
 	if code != 1 || !strings.Contains(msg, "CONSOLE_LISTEN") {
 		l.t.Errorf("serve %v: exit code %d\n%s", args, code, msg)
 	}
@@ -80,7 +81,7 @@ func (l *lane) starts(args ...string) (log string) {
 
 func (l *lane) recovers(says ...string) {
 	l.t.Helper()
-	code, out, msg := console(l.t, l.env, "", "recover", "--offline")
+	code, out, msg := execute(l.t, l.env, "", "recover", "--offline")
 	if code != 0 {
 		l.t.Fatalf("recover: %d\n%s%s", code, out, msg)
 	}
@@ -155,7 +156,7 @@ func TestServe_TheHighWaterMarkTellsOfWhatTheJournalDoesNotKnow(t *testing.T) {
 	}
 	l.correct("lin", "A2", 1000, func() { l.end(syscall.SIGTERM) }) // prepared, never confirmed
 	l.back(first)
-	l.refused(highWaterFile)
+	l.refused(checkpoint.HighWaterFile)
 	l.recovers("is superseded, 1 of them could not be rebuilt")
 	l.starts()
 }
@@ -178,7 +179,7 @@ func TestServe_AcceptRollbackWorksOnceAndByHand(t *testing.T) {
 	if err := os.WriteFile(file, []byte(`{"accept_rollback": true}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, msg := console(t, with(l.env, "CONSOLE_SETTINGS="+file), "", "serve"); code != 2 || !strings.Contains(msg, "is no setting") {
+	if code, _, msg := execute(t, with(l.env, "CONSOLE_SETTINGS="+file), "", "serve"); code != 2 || !strings.Contains(msg, "is no setting") {
 		t.Errorf("from a file: %d %s", code, msg)
 	}
 	log := l.starts("--accept-rollback")
@@ -268,11 +269,11 @@ func TestServe_AnOlderCopyWithoutItsKeyIsNoticed(t *testing.T) {
 
 func newestKept(t *testing.T, folder, vkey string) ledger.Checkpoint {
 	t.Helper()
-	files, err := checkpointFiles(folder)
+	files, err := filepath.Glob(filepath.Join(folder, "checkpoint-*.txt")) // by size
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d checkpoints, %v", len(files), err)
 	}
-	text, err := os.ReadFile(files[0].path)
+	text, err := os.ReadFile(files[len(files)-1])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +310,7 @@ func TestServe_AMissingJournalIsAnAlarm(t *testing.T) {
 	b.send(&c)
 	lacks := func(want bool) {
 		t.Helper()
-		got, err := journalLacks(t.Context(), b.st, filepath.Join(b.data, "journal"))
+		got, err := console.JournalLacks(t.Context(), b.st, filepath.Join(b.data, "journal"))
 		if err != nil || got != want {
 			t.Errorf("lacks %t, %v, want %t", got, err, want)
 		}
@@ -347,7 +348,7 @@ func TestServe_SaysWhenARollbackCouldNotBeSeen(t *testing.T) {
 		{journal, "", true}, {journal, inner, true}, {journal, link, true}, {journal, inner + "/../points", true}, {l.data, l.data, true},
 		{journal, t.TempDir(), false}, {t.TempDir(), "", false}, {t.TempDir(), inner, false}, {l.data + "-other", "", false},
 	} {
-		if got := rollbackBlind(config.Config{Data: l.data, Journal: x.journal, CheckpointFolder: x.folder}); got != x.blind {
+		if got := checkpoint.Blind(l.data, x.journal, x.folder); got != x.blind {
 			t.Errorf("journal %s, checkpoints %s: %t", x.journal, x.folder, got)
 		}
 	}

@@ -1,15 +1,12 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"correction-console/internal/config"
-	"correction-console/internal/store"
+	"correction-console/internal/console"
 )
 
 type serveCommand struct {
@@ -20,68 +17,49 @@ type serveCommand struct {
 
 func (s *serveCommand) Run() error {
 	cfg, problems := s.Check(s.Data)
-	gw, more := gateway(cfg, problems)
-	problems = slices.Concat(problems, more, checkTLS(cfg, problems), cfg.CheckExposed(), checkOwner(cfg))
+	gw, more := console.NewGateway(cfg, problems)
+	problems = slices.Concat(problems, more, console.CheckTLS(cfg, problems), cfg.CheckExposed(), checkOwner(cfg))
 	if len(problems) > 0 {
-		return settingsError(problems)
+		return config.Problems(problems)
 	}
 	lines := newLogWriter(os.Stderr)
 	defer lines.flush()
 	log := slog.New(slog.NewJSONHandler(lines, nil))
 	ctx, stop := untilStopped()
 	defer stop()
-	held, err := newKeys(cfg, gw, log)
+	keys, err := console.NewKeys(cfg, gw, settingsNow, log)
 	if err != nil {
 		return err
 	}
-	defer held.stop()
+	defer keys.Stop()
 	limitMemory()
-	unlock, err := lock(cfg.Data)
+	c, err := console.New(ctx, console.Config{Config: cfg, Version: version, Gateway: gw, Keys: keys, Log: log, AcceptRollback: s.AcceptRollback, Alter: plant, Shared: shared()})
 	if err != nil {
 		return err
 	}
-	defer unlock() // after the store is closed
-	st, err := openStore(ctx, cfg.Data)
-	if err != nil {
-		return err
-	}
-	defer st.Close()
-	a, err := newApp(st, cfg, appOptions{gateway: gw, keys: held, log: log, acceptRollback: s.AcceptRollback})
-	if err != nil {
-		return err
-	}
-	l, err := listen("CONSOLE_LISTEN", cfg.Listen)
-	if err != nil {
+	defer c.Close()
+	var l console.Listeners
+	if l.Pages, err = console.Listen("CONSOLE_LISTEN", cfg.Listen); err != nil {
 		return err
 	}
 	if cfg.MetricsListen != "" {
-		if a.metricsAt, err = listen("CONSOLE_METRICS_LISTEN", cfg.MetricsListen); err != nil {
-			l.Close()
+		if l.Metrics, err = console.Listen("CONSOLE_METRICS_LISTEN", cfg.MetricsListen); err != nil {
+			l.Pages.Close()
 			return err
 		}
-		log.Info("metrics", "address", a.metricsAt.Addr().String())
+		log.Info("metrics", "address", l.Metrics.Addr().String())
 	}
-	warnPlain(cfg, l.Addr(), log)
-	warnBlind(cfg, log)
-	warnOpen(cfg, log)
-	log.Info("listening", "address", l.Addr().String(), "version", version, "api_host", cfg.APIHost, "trusted_proxies", cfg.TrustedProxies, "https", cfg.Secure())
-	return a.run(ctx, l)
+	console.Warn(cfg, l.Pages.Addr(), log)
+	log.Info("listening", "address", l.Pages.Addr().String(), "version", version, "api_host", cfg.APIHost, "trusted_proxies", cfg.TrustedProxies, "https", cfg.Secure())
+	return c.Run(ctx, l)
 }
 
-// lock makes sure that one console serves a data folder.
-func lock(data string) (func() error, error) {
-	if err := refuseForeign(data); err != nil {
-		return nil, err
+// settingsNow reads the command line of this process again, with the settings file as it
+// is now.
+func settingsNow() (config.Config, []config.Problem) {
+	var c commands
+	if _, err := newParser(&c).Parse(os.Args[1:]); err != nil {
+		return config.Config{}, []config.Problem{{Setting: "CONSOLE_SETTINGS", Fix: err.Error()}}
 	}
-	if err := makeFolder(data); err != nil {
-		return nil, err
-	}
-	if shared() {
-		return func() error { return nil }, nil
-	}
-	unlock, err := store.Lock(filepath.Join(data, "console.lock"))
-	if errors.Is(err, store.ErrLocked) {
-		return nil, fmt.Errorf("CONSOLE_DATA=%q: another console serves this folder", data)
-	}
-	return unlock, err
+	return c.Serve.Check(c.Serve.Data)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"correction-console/internal/config"
+	"correction-console/internal/console"
 	"correction-console/internal/correction"
 	"correction-console/internal/store"
 )
@@ -71,14 +72,14 @@ func TestNotifier_TellsOfTheQueue(t *testing.T) {
 	}))
 	defer robot.Close()
 	cfg, problems := config.Settings{PublicURL: "https://console.example.com", TimeZone: "Asia/Shanghai"}.Check(b.data)
-	if names(problems, "CONSOLE_PUBLIC_URL") {
+	if config.Names(problems, "CONSOLE_PUBLIC_URL") {
 		t.Fatal(problems)
 	}
-	if newNotifier(cfg, b.st, quietLog()) != nil {
+	if console.NewNotifier(cfg, b.st, quietLog()) != nil {
 		t.Error("a robot without an address")
 	}
 	cfg.WebhookURL, cfg.WebhookFormat = robot.URL, "wecom"
-	n := newNotifier(cfg, b.st, quietLog())
+	n := console.NewNotifier(cfg, b.st, quietLog())
 	c := b.prepare(1, "lin", "A1")
 	b.ok(b.st.Submit(t.Context(), c.ID, c.Ref, correction.Event{N: 2, State: correction.Awaiting, At: b.tick(), ActorID: 1, ActorName: "lin"}, nil))
 	ctx, stop := context.WithCancel(t.Context())

@@ -48,7 +48,7 @@ func (v *verifyCommand) Run() error {
 	for _, name := range v.Checkpoint {
 		text, err := os.ReadFile(name)
 		if err != nil {
-			return usageError{fmt.Errorf("--checkpoint: %w", err)}
+			return config.Usage(fmt.Errorf("--checkpoint: %w", err))
 		}
 		c, err := ledger.Open(text, keys...)
 		if err != nil {
@@ -103,11 +103,11 @@ func (v *verifyCommand) keys() ([]string, error) {
 		path = filepath.Join(v.Data, "checkpoint.key")
 	}
 	if _, err := os.Stat(path); err != nil { // not to make one here
-		return nil, usageError{errors.New("--key: give the verifier key of the checkpoints; the page Operations shows it")}
+		return nil, config.Usage(errors.New("--key: give the verifier key of the checkpoints; the page Operations shows it"))
 	}
 	signer, err := ledger.LoadOrCreateKey(path)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("CONSOLE_CHECKPOINT_KEY_FILE=%q: %w", path, err)}
+		return nil, config.Usage(fmt.Errorf("CONSOLE_CHECKPOINT_KEY_FILE=%q: %w", path, err))
 	}
 	return []string{signer.VerifierKey()}, nil
 }
@@ -115,7 +115,7 @@ func (v *verifyCommand) keys() ([]string, error) {
 func (v *verifyCommand) proof(keys []string) error {
 	data, err := os.ReadFile(v.Proof)
 	if err != nil {
-		return usageError{fmt.Errorf("--proof: %w", err)}
+		return config.Usage(fmt.Errorf("--proof: %w", err))
 	}
 	r, err := ledger.CheckProof(data, keys...)
 	if err != nil {

@@ -55,7 +55,7 @@ func (v *verifies) file(name string, text []byte) string {
 
 func (v *verifies) run(code int, says string, args ...string) {
 	v.t.Helper()
-	got, out, msg := console(v.t, v.env, "", append([]string{"verify"}, args...)...)
+	got, out, msg := execute(v.t, v.env, "", append([]string{"verify"}, args...)...)
 	if got != code || !strings.Contains(out+msg, says) || strings.Contains(msg, "goroutine ") {
 		v.t.Errorf("%v: exit code %d, want %d with %q\n%s%s", args, got, code, says, out, msg)
 	}

@@ -51,7 +51,7 @@ func TestServe_RefusesWeChatKeysThatCannotBeRight(t *testing.T) {
 		"CONSOLE_WECHAT_CERT_SERIAL=" + strings.Repeat("G", 40), "CONSOLE_WECHAT_CERT_SERIAL=" + strings.TrimSuffix(strings.Repeat("5F:", 20), ":"),
 	} {
 		name, _, _ := strings.Cut(set, "=")
-		if code, _, msg := console(t, with(env, set), "", "serve"); code != 2 || !strings.Contains(msg, name+"=") {
+		if code, _, msg := execute(t, with(env, set), "", "serve"); code != 2 || !strings.Contains(msg, name+"=") {
 			t.Errorf("%s: %d %s", set, code, msg)
 		}
 	}

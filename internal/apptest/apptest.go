@@ -4,6 +4,7 @@ package apptest
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -17,10 +18,11 @@ import (
 	"time"
 
 	"correction-console/internal/auth"
+	"correction-console/internal/config"
+	"correction-console/internal/console"
 	"correction-console/internal/correction"
 	"correction-console/internal/handlers"
 	"correction-console/internal/journal"
-	"correction-console/internal/ledger"
 	"correction-console/internal/store"
 	"correction-console/internal/wechat"
 	"correction-console/internal/wechat/simulator"
@@ -62,6 +64,7 @@ type App struct {
 	Web     handlers.Config // of Handler
 	Data    string
 	t       testing.TB
+	close   func() error
 	dial    func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
@@ -111,7 +114,6 @@ func Start(t testing.TB, o Options) *App {
 	if _, ok := t.(*testing.T); ok { // benchmarks measure
 		refuseNested()
 	}
-	ctx := context.Background()
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -125,11 +127,11 @@ func Start(t testing.TB, o Options) *App {
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
+	if o.Zone == "" {
+		o.Zone = "Asia/Shanghai"
+	}
 	log := slog.New(slog.NewJSONHandler(o.Log, nil))
 	var err error
-	a.Store, err = store.Open(ctx, filepath.Join(a.Data, "console.db"))
-	must(err)
-	t.Cleanup(func() { a.Store.Close() })
 	a.Sim, err = simulator.Start("127.0.0.1:0")
 	must(err)
 	t.Cleanup(func() { a.Sim.Close() })
@@ -137,80 +139,78 @@ func Start(t testing.TB, o Options) *App {
 	for _, order := range simulator.Samples(time.Now()) {
 		a.Sim.Put(order)
 	}
-	phc, err := hash()
-	must(err)
-	if users, err := a.Store.Users(ctx); err == nil && len(users) == 0 {
-		for _, m := range simulator.DemoMerchants() {
-			must(a.Store.PutMerchant(ctx, m))
-		}
-		for _, s := range simulator.DemoOfferings() {
-			must(a.Store.PutOffering(ctx, s))
-		}
-		for _, p := range People {
-			must(a.Store.AddUser(ctx, store.UserSpec{
-				Username: p.Login, Name: p.Name, Role: p.Role, All: p.Merchants == nil, Merchants: p.Merchants, PasswordHash: phc,
-			}))
-		}
-	}
-	cfg := a.Sim.Config()
-	cfg.Now = a.Clock.Now
+	to := a.Sim.Config()
+	to.Now = a.Clock.Now
 	if o.Timeout > 0 {
-		cfg.Timeout = o.Timeout
+		to.Timeout = o.Timeout
 	}
-	gateway, err := wechat.New(cfg)
+	gateway, err := wechat.New(to)
 	must(err)
-	secret, err := auth.LoadOrCreateKey(filepath.Join(a.Data, "session.key"))
-	must(err)
-	keys, err := auth.DeriveKeys(secret)
-	must(err)
-	policy := correction.DefaultPolicy()
-	if o.Quiet > 0 {
-		policy.Quiet = o.Quiet
-	}
-	a.Journal, err = journal.Open(filepath.Join(a.Data, "journal"), a.Clock.Now)
-	must(err)
-	t.Cleanup(func() { a.Journal.Close() })
-	signer, err := ledger.LoadOrCreateKey(filepath.Join(a.Data, "checkpoint.key"))
-	must(err)
-	a.Store.SetSigner(signer)
-	a.Service = &correction.Service{
-		Store: a.Store, Gateway: gateway, Journal: a.Journal, Policy: policy, Key: keys.Confirm, Now: a.Clock.Now, Log: log,
-		Machine: func() correction.Machine { return a.Machine },
-	}
-	if o.Zone == "" {
-		o.Zone = "Asia/Shanghai"
-	}
-	a.Service.Lookups.PerMinute = o.Lookups
-	zone, err := time.LoadLocation(o.Zone)
-	must(err)
-	a.Service.Zone = zone
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(err)
 	a.URL = "http://" + l.Addr().String()
-	var public *url.URL
+	cfg := settings(a.Data, o)
+	cfg.Zone, err = time.LoadLocation(o.Zone)
+	must(err)
 	if o.PublicName != "" {
 		_, port, err := net.SplitHostPort(l.Addr().String())
 		must(err)
 		a.URL = "http://" + net.JoinHostPort(o.PublicName, port)
-		public, err = url.Parse(a.URL)
+		cfg.PublicURL, err = url.Parse(a.URL)
 		must(err)
 		a.dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, l.Addr().String())
 		}
 	}
-	sessions := auth.NewSessions(a.Store, keys, false, a.Clock.Now, log)
-	a.Web = handlers.Config{
-		Corrections: a.Service, Sessions: sessions, SignIn: auth.NewAuthenticator(a.Store, auth.NewHasher(), sessions, keys, a.Clock.Now, log),
-		Preferences: a.Store.SetPreferences, Ready: a.Store.Ping, Audit: a.Store.AppendAudit,
-		Prove: a.Store.Proof, Checkpoint: a.Store.Checkpoint, VerifierKey: signer.VerifierKey(), Log: log, Now: a.Clock.Now, Zone: zone, Version: "test",
-		PublicURL: public, Exposed: public != nil, MetricsToken: MetricsToken, Exports: o.Exports,
-	}
-	a.Handler, err = handlers.New(a.Web)
+	c, err := console.New(context.Background(), console.Config{
+		Config: cfg, Version: "test", Gateway: gateway, Log: log, Now: a.Clock.Now, Exports: o.Exports, Seed: seed,
+		Machine: func() correction.Machine { return a.Machine },
+	})
 	must(err)
+	a.close = sync.OnceValue(c.Close)
+	t.Cleanup(func() { a.close() })
+	a.Store, a.Journal, a.Service, a.Web, a.Handler = c.Store, c.Journal, c.Service, c.Web, c.Handler
 	srv := handlers.NewHTTPServer(a.Handler, log, time.Minute)
 	go srv.Serve(l)
 	t.Cleanup(func() { srv.Close() })
 	return a
+}
+
+// Close closes the files before the end of the test, so that another console can be
+// started over them.
+func (a *App) Close() error { return a.close() }
+
+// settings are those of a console of the tests.
+func settings(data string, o Options) config.Config {
+	policy := correction.DefaultPolicy()
+	if o.Quiet > 0 {
+		policy.Quiet = o.Quiet
+	}
+	return config.Config{
+		Listen: "127.0.0.1:0", Data: data, Timeout: wechat.DefaultTimeout, Quiet: policy.Quiet, Recheck: policy.Recheck, FollowFor: policy.FollowFor,
+		LookupsPerMinute: o.Lookups, MetricsToken: MetricsToken, Journal: filepath.Join(data, "journal"), CheckpointKeyFile: filepath.Join(data, "checkpoint.key"),
+	}
+}
+
+// seed puts merchants, services and people into a new database.
+func seed(ctx context.Context, st *store.Store) error {
+	users, err := st.Users(ctx)
+	if err != nil || len(users) > 0 {
+		return err
+	}
+	phc, err := hash()
+	for _, m := range simulator.DemoMerchants() {
+		err = errors.Join(err, st.PutMerchant(ctx, m))
+	}
+	for _, s := range simulator.DemoOfferings() {
+		err = errors.Join(err, st.PutOffering(ctx, s))
+	}
+	for _, p := range People {
+		err = errors.Join(err, st.AddUser(ctx, store.UserSpec{
+			Username: p.Login, Name: p.Name, Role: p.Role, All: p.Merchants == nil, Merchants: p.Merchants, PasswordHash: phc,
+		}))
+	}
+	return err
 }
 
 // Client is a browser of one person, as far as HTTP goes.

@@ -11,7 +11,7 @@ import (
 
 // mayImport says which packages of the module the packages of a folder may import,
 // besides those of the folder itself. Imports point one way: correction ← {store,
-// wechat, auth} ← handlers ← cmd/console, which alone sees everything.
+// wechat, auth} ← handlers ← console ← cmd/console.
 var mayImport = map[string][]string{
 	"internal/correction": {},
 	"internal/ledger":     {},
@@ -23,6 +23,9 @@ var mayImport = map[string][]string{
 	"internal/store":      {"internal/correction", "internal/auth", "internal/ledger"},
 	"internal/wechat":     {"internal/correction"},
 	"internal/handlers":   {"internal/correction", "internal/auth", "internal/i18n", "web/templates", "web/static"},
+	"internal/checkpoint": {"internal/correction", "internal/ledger"},
+	"internal/health":     {"internal/correction", "internal/wechat"},
+	"internal/console":    {"internal/auth", "internal/checkpoint", "internal/config", "internal/correction", "internal/handlers", "internal/health", "internal/journal", "internal/ledger", "internal/notify", "internal/store", "internal/wechat"},
 	"internal/apptest":    {"internal", "web"},
 	"internal/archtest":   {},
 	"internal/bench":      {"internal", "web"},
@@ -129,6 +132,11 @@ func TestImports_RuleFindsFaults(t *testing.T) {
 		{"internal/handlers/a.go", imports("database/sql"), "database/sql"},
 		{"internal/handlers/a_test.go", imports(m+"internal/store", m+"internal/wechat/simulator", m+"internal/browser"), ""},
 		{"internal/handlers/a.go", imports(m + "internal/browser"), "internal/browser"},
+		{"internal/checkpoint/a.go", imports(m + "internal/store"), "internal/store"},
+		{"internal/health/a.go", imports(m+"internal/wechat", m+"internal/correction"), ""},
+		{"internal/console/a.go", imports(m+"internal/store", m+"internal/wechat", m+"internal/handlers"), ""},
+		{"internal/console/a.go", imports(m + "internal/wechat/simulator"), "internal/wechat/simulator"},
+		{"internal/handlers/a.go", imports(m + "internal/console"), "internal/console"},
 		{"internal/apptest/a.go", imports(m+"internal/store", m+"internal/wechat/simulator", m+"internal/browser"), ""},
 		{"internal/handlers/a.go", imports(m + "internal/apptest"), "internal/apptest"},
 		{"web/templates/pages/a.go", imports(m+"internal/correction", m+"internal/i18n", m+"web/static", m+"web/templates/layout"), ""},

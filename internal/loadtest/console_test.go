@@ -81,7 +81,7 @@ func found(t *testing.T, folder string, c crew) {
 		}
 	}
 	err := a.Store.PutOffering(t.Context(), correction.Offering{ServiceID: service, Name: "充电宝"})
-	if err = errors.Join(err, a.Store.Close(), a.Journal.Close()); err != nil {
+	if err = errors.Join(err, a.Close()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -115,7 +115,7 @@ func fill(t *testing.T, folder string, c crew, n int) {
 	}
 	close(turns)
 	all.Wait()
-	if err := errors.Join(a.Store.Close(), a.Journal.Close()); err != nil {
+	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("%d corrections on record after %s", n, time.Since(start).Round(100*time.Millisecond))

@@ -15,21 +15,6 @@ import (
 // lossAction is the action of an audit row that says a loss is known.
 const lossAction = "record.loss"
 
-// Loss says that part of the record was lost, and that this is known: an older copy took
-// the database's place. Up to Checkpoint the record is another one from then on.
-type Loss struct {
-	Checkpoint ledger.Checkpoint // the newest that the record no longer agrees with
-	Log        string            // name of the log that signed it
-	Missing    int64             // events that could not be rebuilt, at most
-	By         string            // the command that accepted it
-	At         time.Time
-}
-
-// Covers reports whether a checkpoint is of what is known to be lost.
-func (l Loss) Covers(c ledger.Checkpoint) bool {
-	return c.Size <= l.Checkpoint.Size && c.AtMS <= l.Checkpoint.AtMS
-}
-
 type lossDetail struct {
 	Size    int64  `json:"size"`
 	Root    string `json:"root"`
@@ -40,7 +25,7 @@ type lossDetail struct {
 }
 
 // AcceptLosses puts on record that what these checkpoints stand for was lost.
-func (s *Store) AcceptLosses(ctx context.Context, losses ...Loss) error {
+func (s *Store) AcceptLosses(ctx context.Context, losses ...ledger.Loss) error {
 	err := s.write(ctx, func(w *writeTx) error {
 		for _, l := range losses {
 			d := lossDetail{l.Checkpoint.Size, base64.StdEncoding.EncodeToString(l.Checkpoint.Root[:]), l.Checkpoint.AtMS, l.Log, l.Missing, l.By}
@@ -57,23 +42,23 @@ func (s *Store) AcceptLosses(ctx context.Context, losses ...Loss) error {
 }
 
 // Losses lists what is known to be lost, oldest first.
-func (s *Store) Losses(ctx context.Context) ([]Loss, error) {
+func (s *Store) Losses(ctx context.Context) ([]ledger.Loss, error) {
 	rows, err := s.reader.query(ctx, `SELECT at_ms, detail FROM audit WHERE action = ? ORDER BY id`, lossAction)
-	list, err := collect(rows, err, func(r scanner) (Loss, error) {
+	list, err := collect(rows, err, func(r scanner) (ledger.Loss, error) {
 		var ms int64
 		var text []byte
 		if err := r.Scan(&ms, &text); err != nil {
-			return Loss{}, err
+			return ledger.Loss{}, err
 		}
 		var d lossDetail
 		if err := json.Unmarshal(text, &d); err != nil {
-			return Loss{}, err
+			return ledger.Loss{}, err
 		}
 		root, err := base64.StdEncoding.DecodeString(d.Root)
 		if err != nil || len(root) != 32 {
-			return Loss{}, errors.New("a root of another length")
+			return ledger.Loss{}, errors.New("a root of another length")
 		}
-		return Loss{ledger.Checkpoint{Size: d.Size, Root: [32]byte(root), AtMS: d.AtMS}, d.Log, d.Missing, d.By, at(ms)}, nil
+		return ledger.Loss{Checkpoint: ledger.Checkpoint{Size: d.Size, Root: [32]byte(root), AtMS: d.AtMS}, Log: d.Log, Missing: d.Missing, By: d.By, At: at(ms)}, nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read what is known to be lost: %w", err)

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"context"
@@ -52,9 +52,9 @@ func fresh(c *x509.Certificate, now time.Time) error {
 	return nil
 }
 
-// keys are the TLS pair and WeChat's keys of a console that runs. They are read again
+// Keys are the TLS pair and WeChat's keys of a console that runs. They are read again
 // when asked (SIGHUP), and taken together: if one is wrong, all old ones stay.
-type keys struct {
+type Keys struct {
 	settings func() (config.Config, []config.Problem) // as they are now
 	gateway  *wechat.Gateway
 	log      *slog.Logger
@@ -66,14 +66,15 @@ type keys struct {
 	since time.Time
 }
 
-// newKeys holds the keys that the console starts with, and takes signals from now on:
-// one that comes during the start must not end it.
-func newKeys(cfg config.Config, g *wechat.Gateway, log *slog.Logger) (*keys, error) {
-	k := &keys{settings: settingsNow, gateway: g, log: log, asked: make(chan os.Signal, 1)}
+// NewKeys holds the keys that the console starts with, and takes signals from now on:
+// one that comes during the start must not end it. settings reads the settings as they
+// are at that time.
+func NewKeys(cfg config.Config, g *wechat.Gateway, settings func() (config.Config, []config.Problem), log *slog.Logger) (*Keys, error) {
+	k := &Keys{settings: settings, gateway: g, log: log, asked: make(chan os.Signal, 1)}
 	if cfg.TLS() {
 		pair, setting, err := loadPair(cfg)
 		if err != nil {
-			return nil, usageError{fmt.Errorf("%s: %w", setting, err)}
+			return nil, config.Usage(fmt.Errorf("%s: %w", setting, err))
 		}
 		if err := fresh(pair.Leaf, time.Now()); err != nil { // served all the same: a restart must not end what still worked
 			log.Warn("TLS certificate", "setting", "CONSOLE_TLS_CERT_FILE", "path", cfg.TLSCertFile, "err", err)
@@ -84,18 +85,8 @@ func newKeys(cfg config.Config, g *wechat.Gateway, log *slog.Logger) (*keys, err
 	return k, nil
 }
 
-// settingsNow reads the command line of this process again, with the settings file as it
-// is now.
-func settingsNow() (config.Config, []config.Problem) {
-	var c commands
-	if _, err := newParser(&c).Parse(os.Args[1:]); err != nil {
-		return config.Config{}, []config.Problem{{Setting: "CONSOLE_SETTINGS", Fix: err.Error()}}
-	}
-	return c.Serve.Check(c.Serve.Data)
-}
-
 // watch reads the keys again whenever a signal asks for it, until ctx ends.
-func (k *keys) watch(ctx context.Context) {
+func (k *Keys) watch(ctx context.Context) {
 	for {
 		select {
 		case <-k.asked:
@@ -106,12 +97,12 @@ func (k *keys) watch(ctx context.Context) {
 	}
 }
 
-// stop leaves signals alone from now on: what is still under way at the end must not be
+// Stop leaves signals alone from now on: what is still under way at the end must not be
 // cut by one, so they are ignored.
-func (k *keys) stop() { signal.Ignore(syscall.SIGHUP) }
+func (k *Keys) Stop() { signal.Ignore(syscall.SIGHUP) }
 
 // certificate is for tls.Config.GetCertificate.
-func (k *keys) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (k *Keys) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if p := k.pair.Load(); p != nil {
 		return p, nil
 	}
@@ -119,7 +110,7 @@ func (k *keys) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 }
 
 // state tells why the newest keys are not in use, and since when; empty when they are.
-func (k *keys) state() (fault string, since time.Time) {
+func (k *Keys) state() (fault string, since time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.fault, k.since
@@ -127,7 +118,7 @@ func (k *keys) state() (fault string, since time.Time) {
 
 // reload reads the keys again and puts them in the place of those in use. Calls that are
 // under way end with those that they began with.
-func (k *keys) reload() {
+func (k *Keys) reload() {
 	err := k.take()
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -147,7 +138,7 @@ func (k *keys) reload() {
 	k.log.Info("keys read again", "tls", k.pair.Load() != nil)
 }
 
-func (k *keys) take() error {
+func (k *Keys) take() error {
 	cfg, problems := k.settings()
 	w, more := wechatConfig(cfg, problems)
 	problems = append(problems, more...)
@@ -156,7 +147,7 @@ func (k *keys) take() error {
 		switch {
 		case cfg.TLSCertFile == "" || cfg.TLSKeyFile == "":
 			problems = append(problems, config.Problem{Setting: "CONSOLE_TLS_CERT_FILE", Fix: "the console was started with a certificate: start it again to serve plain http"})
-		case names(problems, "CONSOLE_TLS_CERT_FILE") || names(problems, "CONSOLE_TLS_KEY_FILE"):
+		case config.Names(problems, "CONSOLE_TLS_CERT_FILE") || config.Names(problems, "CONSOLE_TLS_KEY_FILE"):
 		default:
 			p, setting, err := loadPair(cfg)
 			if err == nil {
@@ -183,13 +174,25 @@ func (k *keys) take() error {
 		}
 	}
 	if len(problems) > 0 {
-		return settingsError(problems)
+		return config.Problems(problems)
 	}
 	if err := k.gateway.Rekey(w); err != nil {
 		return err
 	}
 	if pair != nil {
 		k.pair.Store(pair)
+	}
+	return nil
+}
+
+// CheckTLS reads the certificate before serving, so that a fault is told at once.
+func CheckTLS(cfg config.Config, known []config.Problem) []config.Problem {
+	if cfg.TLSCertFile == "" || cfg.TLSKeyFile == "" || config.Names(known, "CONSOLE_TLS_CERT_FILE") || config.Names(known, "CONSOLE_TLS_KEY_FILE") {
+		return nil
+	}
+	_, setting, err := loadPair(cfg)
+	if err != nil {
+		return []config.Problem{{Setting: setting, Value: map[bool]string{true: cfg.TLSKeyFile, false: cfg.TLSCertFile}[setting == "CONSOLE_TLS_KEY_FILE"], Fix: err.Error()}}
 	}
 	return nil
 }

@@ -1,4 +1,8 @@
-package main
+// Package checkpoint takes signed checkpoints of the record out of the machine and
+// compares the record with those that were kept elsewhere: a copy of the whole data
+// folder looks right by itself, and only they tell that it is an older one (trust.md
+// §4.4).
+package checkpoint
 
 import (
 	"context"
@@ -15,17 +19,20 @@ import (
 	"sync"
 	"time"
 
-	"correction-console/internal/config"
 	"correction-console/internal/correction"
-	"correction-console/internal/store"
 )
 
-// publisher takes signed checkpoints of the record out of the machine: only there are
-// they worth something (trust.md §4.4).
-type publisher struct {
-	folder string
-	url    string
-	store  *store.Store
+// Signer signs the record as it stands; the store does.
+type Signer interface {
+	Checkpoint(context.Context) (correction.Checkpoint, error)
+}
+
+// Publisher writes signed checkpoints to a folder and posts them to an address: only
+// outside this machine are they worth something. Safe for concurrent use.
+type Publisher struct {
+	Folder string // empty: not written
+	URL    string // empty: not posted
+	signer Signer
 	log    *slog.Logger
 	client *http.Client
 
@@ -35,9 +42,10 @@ type publisher struct {
 	fault string
 }
 
-func newPublisher(cfg config.Config, st *store.Store, log *slog.Logger) *publisher {
-	return &publisher{
-		folder: cfg.CheckpointFolder, url: cfg.CheckpointURL, store: st, log: log, size: -1,
+// NewPublisher returns a publisher to the folder and the address.
+func NewPublisher(folder, address string, signer Signer, log *slog.Logger) *Publisher {
+	return &Publisher{
+		Folder: folder, URL: address, signer: signer, log: log, size: -1,
 		client: &http.Client{
 			Timeout:       20 * time.Second,
 			Transport:     &http.Transport{Proxy: nil, DisableKeepAlives: true, TLSHandshakeTimeout: 10 * time.Second},
@@ -46,23 +54,23 @@ func newPublisher(cfg config.Config, st *store.Store, log *slog.Logger) *publish
 	}
 }
 
-// state tells where checkpoints go, when the newest one left, and why not.
-func (p *publisher) state() (to string, at time.Time, fault string) {
+// State tells where checkpoints go, when the newest one left, and why not.
+func (p *Publisher) State() (to string, at time.Time, fault string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	to = p.folder
-	if u, err := url.Parse(p.url); err == nil && u.Host != "" { // the rest may hold a secret
+	to = p.Folder
+	if u, err := url.Parse(p.URL); err == nil && u.Host != "" { // the rest may hold a secret
 		to = strings.TrimPrefix(to+", "+u.Host, ", ")
 	}
 	return to, p.at, p.fault
 }
 
-// run signs a checkpoint now and whenever the time has come, until ctx ends.
-func (p *publisher) run(ctx context.Context, every time.Duration) {
+// Run signs a checkpoint now and whenever the time has come, until ctx ends.
+func (p *Publisher) Run(ctx context.Context, every time.Duration) {
 	ticks := time.NewTicker(every)
 	defer ticks.Stop()
 	for {
-		p.publish(ctx)
+		p.Publish(ctx)
 		select {
 		case <-ticks.C:
 		case <-ctx.Done():
@@ -71,17 +79,17 @@ func (p *publisher) run(ctx context.Context, every time.Duration) {
 	}
 }
 
-// publish signs the record as it stands and takes it to where it is kept. One that
+// Publish signs the record as it stands and takes it to where it is kept. One that
 // could not leave is told on the pages and tried again with the next one.
-func (p *publisher) publish(ctx context.Context) {
-	c, err := p.store.Checkpoint(ctx)
+func (p *Publisher) Publish(ctx context.Context) {
+	c, err := p.signer.Checkpoint(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			p.log.Error("sign checkpoint", "err", err)
 		}
 		return
 	}
-	if p.folder == "" && p.url == "" {
+	if p.Folder == "" && p.URL == "" {
 		return
 	}
 	p.mu.Lock()
@@ -103,11 +111,11 @@ func (p *publisher) publish(ctx context.Context) {
 }
 
 // write puts the checkpoint into a file of its own, whole or not at all.
-func (p *publisher) write(c correction.Checkpoint) error {
-	if p.folder == "" {
+func (p *Publisher) write(c correction.Checkpoint) error {
+	if p.Folder == "" {
 		return nil
 	}
-	name := filepath.Join(p.folder, fmt.Sprintf("checkpoint-%012d.txt", c.Size))
+	name := filepath.Join(p.Folder, fmt.Sprintf("checkpoint-%012d.txt", c.Size))
 	have, err := os.ReadFile(name)
 	if err == nil && string(have) != c.Note { // of what the record was before an older copy took its place
 		sum := sha256.Sum256([]byte(c.Note))
@@ -128,11 +136,11 @@ func (p *publisher) write(c correction.Checkpoint) error {
 
 // post sends the checkpoint's text. The address may hold a secret and is not named in
 // errors.
-func (p *publisher) post(ctx context.Context, c correction.Checkpoint) error {
-	if p.url == "" {
+func (p *Publisher) post(ctx context.Context, c correction.Checkpoint) error {
+	if p.URL == "" {
 		return nil
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, strings.NewReader(c.Note))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.URL, strings.NewReader(c.Note))
 	if err != nil {
 		return errors.New("post checkpoint: the address cannot be used")
 	}
