@@ -46,7 +46,7 @@ func agentPer(t *testing.T, a *apptest.App) string {
 func loosened(t *testing.T, c *apptest.Client, name string, changes ...string) {
 	t.Helper()
 	edited(t, c, name, changes...)
-	if page := c.Get("/settings/" + name); !strings.Contains(page.Body, "等另一位主管同意") {
+	if page := c.Get("/settings/" + name); !strings.Contains(page.Body, "等一位能管全部商户的主管同意") {
 		t.Fatalf("%s: the page does not say that it waits\n%s", name, page.Body)
 	}
 }
@@ -408,7 +408,7 @@ func TestAgreement_TheBannerNamesNobodyWhoIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.Service.ForgetSettings()
-	if page := zhou.Get("/account").Body; !strings.Contains(page, "要本人再保存一次") || strings.Contains(page, "等另一位主管同意") {
+	if page := zhou.Get("/account").Body; !strings.Contains(page, "要本人再保存一次") || strings.Contains(page, "主管同意，现在还没生效") {
 		t.Error("the banner sends its readers to somebody who is not there")
 	}
 }
@@ -617,7 +617,7 @@ func TestAgreement_ShowsWhatItWouldHaveLetThrough(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := qian.Get("/settings/limits").Body
-	for _, want := range []string{"会因此放过的改价：1 笔", "#" + strconv.FormatInt(id, 10), "不用别人批准"} {
+	for _, want := range []string{"<h3>最近 30 天会因此放过的改价：1 笔", "#" + strconv.FormatInt(id, 10), "不用别人批准", "想少收 ¥110.00", "等你或别的主管同意"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q is not on the page", want)
 		}
@@ -625,6 +625,8 @@ func TestAgreement_ShowsWhatItWouldHaveLetThrough(t *testing.T) {
 	mei := narrowed(t, a, "mei", correction.Supervisor)
 	if page := mei.Get("/settings/limits").Body; strings.Contains(page, "/corrections/"+strconv.FormatInt(id, 10)) {
 		t.Error("a correction of a merchant out of scope")
+	} else if !strings.Contains(page, "你负责的商户里，最近 30 天没有一笔会少一道批准或少一个标记。") || strings.Contains(page, "等你或别的主管") {
+		t.Error("who covers some merchants is told about all of them")
 	}
 	if res := decide(zhou, "limits", 2, "decline"); res.Status != http.StatusSeeOther {
 		t.Fatal(res.Status)
@@ -637,5 +639,50 @@ func TestAgreement_ShowsWhatItWouldHaveLetThrough(t *testing.T) {
 	qian = a.As("qian")
 	if page := qian.Get("/settings/limits").Body; strings.Contains(page, "1 笔") {
 		t.Error("older ones are listed")
+	}
+}
+
+// What an edit would have let through is listed with its amount, which those who may
+// decide about it do not see before somebody has.
+func TestAgreement_KeepsAmountsOfTheTopTier(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t, apptest.Options{})
+	blindTier(t, a)
+	lin := a.Who("lin")
+	ref := a.Order("VEIL-TH", veilBase)
+	first := proposeLoudly(t, a, lin, ref)
+	must(t, a.Confirm(lin, first))
+	must(t, a.Service.Withdraw(t.Context(), lin, first.ID))
+	second := proposeLoudly(t, a, lin, ref) // waits, and keeps the first one hidden
+	must(t, a.Confirm(lin, second))
+	plain := a.Propose(lin, a.Order("PLAIN-TH", 20000), 9000)
+	must(t, a.Confirm(lin, plain))
+	must(t, a.Service.Decline(t.Context(), a.Who("qian"), plain.ID, "不批"))
+	loosened(t, a.As("qian"), "limits", "agent.per", "9999999")
+	row := func(login string, id int64) string {
+		t.Helper()
+		_, after, ok := strings.Cut(a.As(login).Get("/settings/limits").Body, ">#"+strconv.FormatInt(id, 10)+"</a>")
+		if !ok {
+			t.Fatalf("%s does not see %d", login, id)
+		}
+		text, _, _ := strings.Cut(after, "</li>")
+		return text
+	}
+	for login, want := range map[string][2]string{"zhou": {"金额不显示", "想少收 ¥110.00"}, "qian": {"金额不显示", "想少收 ¥110.00"}, "shen": {"想少收 ¥765,432.11", "想少收 ¥110.00"}} {
+		for i, id := range []int64{first.ID, plain.ID} {
+			if got := row(login, id); !strings.Contains(got, want[i]) {
+				t.Errorf("%s, %d: %q, want %q", login, id, got, want[i])
+			}
+		}
+	}
+	body := a.As("zhou").Get("/settings/limits").Body
+	for _, s := range veilSpellings {
+		if strings.Contains(body, s) {
+			t.Errorf("%q is shown", s)
+		}
+	}
+	must(t, a.Service.Decline(t.Context(), a.Who("zhou"), second.ID, "不批"))
+	if got := row("zhou", first.ID); !strings.Contains(got, "想少收 ¥765,432.11") {
+		t.Errorf("decided, and still hidden: %q", got)
 	}
 }

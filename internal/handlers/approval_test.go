@@ -513,3 +513,44 @@ func TestApproval_SubmissionWhoseCommitIsUnknown(t *testing.T) {
 		t.Errorf("looked after: %s", got.State)
 	}
 }
+
+// A case whose agent may no longer correct its order is not offered to be returned, and
+// the page does not promise that they read the decision.
+func TestApprovals_NobodyToReturnItTo(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t, apptest.Options{})
+	a.AgentLimit(correction.Limit{Per: fen(100)})
+	lin := a.Who("lin")
+	c := a.Propose(lin, a.Order("GONE-1", 10000), 5000)
+	must(t, a.Confirm(lin, c))
+	zhou := a.As("zhou")
+	page := func() string { return zhou.Get("/approvals?id=" + strconv.FormatInt(c.ID, 10)).Body }
+	offer := []string{"退回修改</button>", "申请人马上看到", "退回或不批准时：理由"}
+	for _, want := range append(offer, "已等", "刚提交") {
+		if strings.Contains(page(), want) == (want == "已等") {
+			t.Errorf("just submitted: %q is on the page: %v", want, want == "已等")
+		}
+	}
+	a.Clock.Advance(5 * time.Minute)
+	if !strings.Contains(page(), "已等 5 分钟") {
+		t.Error("the page does not say how long it has waited")
+	}
+	for _, x := range [][2]string{
+		{`UPDATE user SET disabled = 1 WHERE username = 'lin'`, "账号已停用"},
+		{`UPDATE user SET disabled = 0, role = 'auditor' WHERE username = 'lin'`, "现在的角色是审计，不能改价"},
+		{`UPDATE user SET role = 'agent', all_merchants = 0 WHERE username = 'lin'`, "已不再负责这家商户"},
+	} {
+		past(t, a, x[0])
+		body := page()
+		for _, gone := range offer {
+			if strings.Contains(body, gone) {
+				t.Errorf("%s: %q is on the page", x[1], gone)
+			}
+		}
+		for _, want := range []string{"<p><strong>" + x[1] + "</strong></p>", "不批准时：理由", "不批准</button>", "决定和理由写入记录。"} {
+			if !strings.Contains(body, want) {
+				t.Errorf("%s: no %q", x[1], want)
+			}
+		}
+	}
+}

@@ -120,6 +120,13 @@ func (s *server) correctionPage(c echo.Context, status int, id int64, change fun
 		}
 	case correction.Awaiting:
 		p.CanWithdraw, p.MayDecide = mayAct, a.Can(correction.Approve) && !p.IsAuthor
+		if p.MayDecide {
+			found, err := s.Corrections.CaseOf(ctx, a, id)
+			if err != nil {
+				return err
+			}
+			p.Decides = found.Judgement.May
+		}
 	case correction.Unknown, correction.Sending, correction.Claimed:
 		p.CanCheck = a.Can(correction.Correct)
 		p.QuietUntil = s.Corrections.QuietUntil(cor)

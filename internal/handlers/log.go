@@ -70,10 +70,12 @@ func (s *server) logPage(c echo.Context, status int, v url.Values, change func(*
 			return err
 		}
 	}
-	if p.Total, p.MoreThanTotal, err = s.total(ctx, a, filter, at, rows, more); err != nil {
-		return err
+	if !p.Refused {
+		if p.Total, p.MoreThanTotal, err = s.total(ctx, a, filter, at, rows, more); err != nil {
+			return err
+		}
+		s.turn(&p, at, more)
 	}
-	s.turn(&p, at, more)
 	for _, r := range rows {
 		if r.State.InForce() {
 			p.AppliedCount++
@@ -239,7 +241,7 @@ func (s *server) deleteView(c echo.Context) error {
 		return err
 	}
 	form, _ := s.logFilter(asked, known)
-	if form.Refused() { // the page to return to is not known
+	if form.Unread() { // the page to return to is not known
 		return errBadForm
 	}
 	if err := s.Corrections.DeleteView(ctx, a, id, c.RealIP()); err != nil {

@@ -35,8 +35,8 @@ const (
 	maxFilterDevice = 50
 )
 
-// logFilter reads the conditions. One that makes no sense is told and not used; the
-// others are kept.
+// logFilter reads the conditions. One that makes no sense is told, and the form is refused
+// (LogForm.Refused); the others are kept as they were typed.
 func (s *server) logFilter(v url.Values, known logChoices) (pages.LogForm, correction.LogFilter) {
 	r := logReader{s: s, v: v, form: pages.LogForm{Values: map[string]string{}, Problems: map[string]pages.LogProblem{}}}
 	for _, name := range sortedKeys(v) {

@@ -76,6 +76,11 @@ func TestQueries_WhatIsNotUnderstoodIsRefused(t *testing.T) {
 			t.Errorf("%s: the page does not say %q", query, says)
 		}
 	}
+	for path, page := range map[string]string{"/insights?strange=1": "/insights", "/review?a;b": "/review", "/corrections.csv?a;b": "/corrections", "/approvals?id=1&id=2": "/approvals"} {
+		if body := zhou.Get(path).Body; !strings.Contains(body, `<a class="button button--primary" href="`+page+`">`) {
+			t.Errorf("%s: no button to %s", path, page)
+		}
+	}
 	for _, number := range []string{"/approvals?id=x", "/review?before=x", "/corrections?before=-1", "/corrections.csv?after=1e3", "/review?signed=1&skipped=a", bankPath + "/correction?from=x"} {
 		if res := zhou.Get(number); res.Status != http.StatusBadRequest {
 			t.Errorf("%s: %d", number, res.Status)

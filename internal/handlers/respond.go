@@ -371,7 +371,7 @@ var flashes = map[string]i18n.Text{
 	"withdrawn":    {ZH: "改价已撤回，没有发给微信。", EN: "The correction is withdrawn. Nothing was sent to WeChat."},
 	"discarded":    {ZH: "草稿已删除，订单没有变化。", EN: "The draft is deleted. The order is unchanged."},
 	"returned":     {ZH: "已退回，申请人马上会看到你的意见。", EN: "Returned. The agent sees your words at once."},
-	"declined":     {ZH: "已决定不批准，申请人马上会看到理由。", EN: "Declined. The agent sees the reason at once."},
+	"declined":     {ZH: "已决定不批准，理由写入了记录。", EN: "Declined. The reason is on record."},
 	"reviewed":     {ZH: "已记录。", EN: "Recorded."},
 	"resolved":     {ZH: "已记录。", EN: "Recorded."},
 	"day_closed":   {ZH: "日结已签署。", EN: "The day is closed."},
@@ -382,7 +382,7 @@ var flashes = map[string]i18n.Text{
 	"not_yours":    {ZH: "登录页上留着的内容是另一个人填的，没有带过来。请重新填写。", EN: "What the sign-in page had kept was typed by somebody else, so it was dropped. Please start again."},
 	"other_person": {ZH: "刚才的表单是另一个人登录时打开的，没有提交。", EN: "That form was opened while somebody else was signed in here. It was not submitted."},
 	"not_kept":     {ZH: "登录前填的内容没能恢复，请重新填写。", EN: "What you typed before signing in could not be restored. Please type it again."},
-	"waiting":      {ZH: "已提交，等另一位主管同意后生效，现在还按原来的执行。", EN: "Submitted and waiting for a second supervisor. Nothing has changed yet."},
+	"waiting":      {ZH: "已提交，等一位能管全部商户的主管同意后生效，现在还按原来的执行。", EN: "Submitted and waiting for a supervisor who covers all merchants. Nothing has changed yet."},
 	"agreed":       {ZH: "已同意，现在生效。", EN: "Agreed. It is in force now."},
 	"not_agreed":   {ZH: "没有生效，设置不变。", EN: "It did not come into force. The setting stays as it is."},
 	"unchanged":    {ZH: "没有改动，没有保存新版本。", EN: "Nothing was changed; no new version."},
@@ -471,7 +471,12 @@ func (s *server) fail(err error, c echo.Context) {
 	}
 	props.RetryURL = retryURL(c)
 	if props.Problem == pages.ErrorQuery { // the page without what cannot be read
-		props.RetryURL, props.BackURL = "", pageWithout(c)
+		if props.RetryURL = pageWithout(c); props.Page.User == nil {
+			props.RetryURL, props.BackURL = "", props.RetryURL
+		}
+	}
+	if props.Wait > 0 && props.RetryURL != "" {
+		props.Page.Scripts = []string{"wait.js"}
 	}
 	if props.Problem == pages.ErrorHost { // never a link to where this came from
 		if props.RetryURL = ""; props.PublicURL != "" {

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -73,11 +74,33 @@ func (s *server) settingPage(c echo.Context, status int, change func(*pages.Sett
 		return err
 	}
 	p := pages.SettingProps{Page: s.settingsPage(c, string(name)), View: v, N: v.N, Typed: v.Settings.Typed(name)}
+	if p.Through, err = s.letThrough(c.Request().Context(), actor(c), v.Open); err != nil {
+		return err
+	}
 	if err := change(&p); err != nil {
 		return err
 	}
 	p.Page.Problems = len(p.Problems)
 	return s.render(c, status, pages.Setting(p))
+}
+
+// letThrough reads the corrections that a page about an edit names, as the person may
+// read them: what is kept from them is left out, and so is what is not theirs.
+func (s *server) letThrough(ctx context.Context, a correction.Actor, o *correction.Open) (map[int64]correction.Correction, error) {
+	out := map[int64]correction.Correction{}
+	if o == nil {
+		return out, nil
+	}
+	for _, r := range o.Through.Rows {
+		c, err := s.Corrections.Correction(ctx, a, r.ID)
+		switch kind := correction.KindOf(err); {
+		case err == nil:
+			out[r.ID] = c
+		case kind != correction.Forbidden && kind != correction.NotFound:
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // settingForm reads a form of settings: what was typed, the version it started from and

@@ -13,7 +13,10 @@ func WaitingText(l Lang, o correction.Open, at string) string {
 	case correction.WayNobody:
 		return l.F("“%s”要放宽，但没有一位主管能管全部商户，没人能同意。", "“%s” is to be loosened, but nobody can agree: no supervisor covers all merchants.", name)
 	}
-	return l.F("“%s”要放宽，等另一位主管同意，现在还没生效。", "“%s” is to be loosened and is waiting for a second supervisor. Nothing has changed yet.", name)
+	if o.MayAgree {
+		return l.F("“%s”要放宽，等你或别的主管同意，现在还没生效。", "“%s” is to be loosened and is waiting for you or another supervisor. Nothing has changed yet.", name)
+	}
+	return l.F("“%s”要放宽，等一位能管全部商户的主管同意，现在还没生效。", "“%s” is to be loosened and is waiting for a supervisor who covers all merchants. Nothing has changed yet.", name)
 }
 
 // WayText says what an edit that loosens waits for.
@@ -29,8 +32,12 @@ func WayText(l Lang, o correction.Open, at string) string {
 		return l.T("没有一位在用的主管能管全部商户，没有人能同意。请运维给一位主管开通全部商户。",
 			"No active supervisor covers all merchants, so nobody can agree. Ask an operator to give a supervisor all merchants.")
 	}
-	return l.T("这样改价更容易通过，或者更少被标记，所以要另一位能管全部商户的主管同意才生效。在那之前按原来的执行。",
-		"It lets more through or flags less, so another supervisor who covers all merchants has to agree. Until then the present rules apply.")
+	if o.MayAgree {
+		return l.T("这样改价更容易通过，或者更少被标记，所以要你或别的能管全部商户的主管同意才生效。在那之前按原来的执行。",
+			"It lets more through or flags less, so you or another supervisor who covers all merchants has to agree. Until then the present rules apply.")
+	}
+	return l.T("这样改价更容易通过，或者更少被标记，所以要一位能管全部商户的主管同意才生效。在那之前按原来的执行。",
+		"It lets more through or flags less, so a supervisor who covers all merchants has to agree. Until then the present rules apply.")
 }
 
 // RefusedText says why an edit that waits did not come into force, or another one could

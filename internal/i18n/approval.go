@@ -20,7 +20,7 @@ func PercentText(permille int64) string {
 func OverText(l Lang, o correction.Over) string {
 	switch o.Code {
 	case correction.OverPer:
-		s := l.F("超出每单上限 %s", "above the limit of %s for one correction", correction.Fen(o.Limit))
+		s := l.F("超出每单上限 %s", "above the limit of %s for one order", correction.Fen(o.Limit))
 		return s + alreadyText(l, o.Used)
 	case correction.OverShare:
 		return l.F("超出每单降幅上限 %s", "above the limit of %s of the order", PercentText(o.Limit)) + alreadyText(l, o.Used)
@@ -55,7 +55,7 @@ func OverTexts(l Lang, over []correction.Over) string {
 func LimitTexts(l Lang, s correction.Limit) []string {
 	var out []string
 	if s.Per != nil {
-		out = append(out, l.F("每单少收不超过 %s", "up to %s a correction", *s.Per))
+		out = append(out, l.F("每单少收不超过 %s", "up to %s per order", *s.Per))
 	}
 	if s.PerPermille != nil {
 		out = append(out, l.F("每单降幅不超过 %s", "up to %s of an order", PercentText(int64(*s.PerPermille))))
@@ -76,7 +76,7 @@ func LoweredText(l Lang, s correction.Standing, now correction.Fen) string {
 	lowered := s.Lowered(now)
 	switch {
 	case lowered > 0 && s.Limit.Per != nil:
-		return l.F("自你第一次改这笔订单起已少收 %s，每单上限 %s 还剩 %s", "This order is down by %s since your first correction of it; %[3]s of your limit of %[2]s per correction is left",
+		return l.F("自你第一次改这笔订单起已少收 %s，每单上限 %s 还剩 %s", "This order is down by %s since your first correction of it; %[3]s of your limit of %[2]s per order is left",
 			lowered, *s.Limit.Per, max(0, *s.Limit.Per-lowered))
 	case lowered > 0 && s.Limit.PerPermille != nil:
 		return l.F("自你第一次改这笔订单起已少收 %s，也算进你这一单的降幅", "This order is down by %s since your first correction of it, which counts towards your limit", lowered)
@@ -93,7 +93,7 @@ func LeftTexts(l Lang, s correction.Standing, now correction.Fen) []string {
 		out = append(out, lowered)
 	}
 	if s.Limit.Per != nil && lowered == "" {
-		out = append(out, l.F("每单最多少收 %s", "At most %s for one correction", *s.Limit.Per))
+		out = append(out, l.F("每单最多少收 %s", "At most %s per order", *s.Limit.Per))
 	}
 	if s.Limit.PerPermille != nil {
 		out = append(out, l.F("每单最多降 %s", "At most %s of the order", PercentText(int64(*s.Limit.PerPermille))))

@@ -73,13 +73,13 @@ func nextOf(l Lang, list []correction.Breach) []string {
 	for _, b := range list {
 		switch b.Code {
 		case correction.BadZero, correction.BadOverCap:
-			out = append(out, l.T("还要改的话，按现在的规则重新改一次。刚才填的内容会带过去。", "To go on, start again within the rules as they are now. What you entered is carried over."))
+			out = append(out, l.T("还要改的话，按现在的规则重新改一次。之前填的内容会带过去。", "To go on, start again within the rules as they are now. What you entered is carried over."))
 		case correction.ServiceGone, correction.MerchantGone:
 			out = append(out, l.T("请运维确认这家商户和这项服务是不是还要在改价台处理。", "Ask the operator whether this merchant and service are still handled in the console."))
 		case correction.AuthorDisabled, correction.AuthorRole, correction.AuthorScope:
 			out = append(out, l.T("还要改的话，由有权限的同事重新改一次。", "If it is still needed, ask a colleague who may correct this order to start again."))
 		case correction.OverLimit, correction.ApproverDisabled, correction.ApproverRole, correction.ApproverScope, correction.ApproverTier, correction.ApproverLimit:
-			out = append(out, l.T("还要改的话，重新改一次，会按现在的规则交给主管审批。刚才填的内容会带过去。", "To go on, start again. By the rules as they are now it goes to a supervisor. What you entered is carried over."))
+			out = append(out, l.T("还要改的话，重新改一次，会按现在的规则交给主管审批。之前填的内容会带过去。", "To go on, start again. By the rules as they are now it goes to a supervisor. What you entered is carried over."))
 		}
 	}
 	return compact(out)

@@ -33,9 +33,9 @@ func FlagText(l Lang, f correction.Flag) string {
 	case correction.FlagNear:
 		below, limit := correction.Fen(f.Found), correction.Fen(f.Limit)
 		if below == 0 {
-			return l.F("少收 %s，正好是每单上限", "Reduced by %s, exactly the limit of one correction", limit)
+			return l.F("少收 %s，正好是每单上限", "Reduced by %s, exactly the limit per order", limit)
 		}
-		return l.F("少收 %[1]s，离每单上限只差 %[2]s", "Reduced by %[1]s, only %[2]s under the limit of one correction", limit-below, below)
+		return l.F("少收 %[1]s，离每单上限只差 %[2]s", "Reduced by %[1]s, only %[2]s under the limit per order", limit-below, below)
 	case correction.FlagDevice:
 		return l.F("同一设备 %[1]d 天内第 %[2]d 次改价", "Correction no. %[2]d of the same device within %[1]d days", f.Limit, f.Found)
 	case correction.FlagOrder:

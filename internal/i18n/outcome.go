@@ -52,13 +52,13 @@ var outcomeWords = map[correction.State]func(l Lang, c correction.Correction, wh
 			return OutcomeWords{
 				Title: l.T("24 小时没有人审批，已失效", "Not approved within 24 hours"),
 				Money: l.T("没有发给微信，这次没有改动金额。", "Nothing was sent to WeChat. This correction changed nothing."),
-				Next:  []string{l.T("还要改的话，重新提交一次，并提醒一下主管。刚才填的内容会带过去。", "To go on, submit it again and tell a supervisor. What you entered is carried over.")},
+				Next:  []string{l.T("还要改的话，重新提交一次，并提醒一下主管。之前填的内容会带过去。", "To go on, submit it again and tell a supervisor. What you entered is carried over.")},
 			}
 		}
 		return OutcomeWords{
 			Title: l.T("没有按时确认，已过期", "Not confirmed in time"),
 			Money: l.T("没有发给微信，这次没有改动金额。", "Nothing was sent to WeChat. This correction changed nothing."),
-			Next:  []string{l.T("还要改的话，重新改一次。刚才填的内容会带过去。", "To go on, start again. What you entered is carried over.")},
+			Next:  []string{l.T("还要改的话，重新改一次。之前填的内容会带过去。", "To go on, start again. What you entered is carried over.")},
 		}
 	},
 	correction.Withdrawn: func(l Lang, c correction.Correction, _ string) OutcomeWords {
@@ -84,6 +84,15 @@ func awaitingOutcome(l Lang, _ correction.Correction, _ string) OutcomeWords {
 	}
 }
 
+// AwaitingNext says who decides to those who did not submit the correction; decides: the
+// reader may.
+func AwaitingNext(l Lang, decides bool) string {
+	if decides {
+		return l.T("等你或别的主管决定；客户可能在等。", "It waits for you or another supervisor; the customer may be waiting.")
+	}
+	return l.T("等主管决定；客户可能在等。", "It waits for a supervisor; the customer may be waiting.")
+}
+
 func refusedOutcome(l Lang, c correction.Correction, _ string) OutcomeWords {
 	d, _ := c.Decision()
 	w := OutcomeWords{
@@ -94,7 +103,7 @@ func refusedOutcome(l Lang, c correction.Correction, _ string) OutcomeWords {
 	}
 	if c.State == correction.Returned {
 		w.Title = l.F("%s退回修改", "Returned by %s", d.ActorName)
-		w.Next = append(w.Next, l.T("按上面的意见改好，再提交一次。刚才填的内容会带过去。", "Change it accordingly and submit it again. What you entered is carried over."))
+		w.Next = append(w.Next, l.T("按上面的意见改好，再提交一次。之前填的内容会带过去。", "Change it accordingly and submit it again. What you entered is carried over."))
 		w.Say = l.T("这笔金额的调整还要再核对一下，请您先不要付款，我尽快给您答复。", "This change needs another check. Please do not pay yet; I will get back to you soon.")
 	}
 	return w
@@ -334,7 +343,7 @@ func notSentOutcome(l Lang, c correction.Correction, _ string) OutcomeWords {
 	d := c.Entered().Detail
 	w := OutcomeWords{
 		Title: l.T("没有发给微信，这次没有改动金额", "It was not sent to WeChat and changed nothing"),
-		Next:  []string{l.T("还要改的话，重新改一次。刚才填的内容会带过去。", "To go on, start again. What you entered is carried over.")},
+		Next:  []string{l.T("还要改的话，重新改一次。之前填的内容会带过去。", "To go on, start again. What you entered is carried over.")},
 		Say:   l.T("刚才的修改还没有提交上去，我现在重新处理，请您稍等。", "The change has not been submitted yet. I am seeing to it now; one moment, please."),
 	}
 	if len(d.Breaches) > 0 {
@@ -357,7 +366,7 @@ func notAppliedOutcome(l Lang, c correction.Correction, _ string) OutcomeWords {
 	w := OutcomeWords{
 		Title: l.T("核对过了，这次没有生效", "Checked: this correction did not take effect"),
 		Money: readingText(l, d),
-		Next:  []string{l.T("还要改的话，重新改一次。刚才填的内容会带过去。", "To go on, start again. What you entered is carried over.")},
+		Next:  []string{l.T("还要改的话，重新改一次。之前填的内容会带过去。", "To go on, start again. What you entered is carried over.")},
 		Say:   l.T("刚才的修改没有生效，我现在重新处理，请您稍等。", "The change did not take effect. I am seeing to it again; one moment, please."),
 	}
 	switch now := newest(c); {
@@ -402,7 +411,7 @@ func resolvedOutcome(l Lang, c correction.Correction, _ string) OutcomeWords {
 
 func staleOutcome(l Lang, _ correction.Correction, _ string) OutcomeWords {
 	return OutcomeWords{
-		Title: l.T("提交前订单变了，这次没有发出", "The order changed before anything was sent"),
+		Title: l.T("发给微信之前订单变了，这次没有发出", "The order changed before anything was sent"),
 		Money: l.T("没有发给微信，这次没有改动金额。请对照当时、现在和你的修改，再决定。", "Nothing was sent to WeChat. Compare then, now and yours, and decide."),
 		Say:   l.T("订单刚刚有变化，我重新核对一下金额，请您稍等。", "Your order has just changed. Let me check the amount again; one moment, please."),
 	}

@@ -44,7 +44,7 @@ var settingProblems = map[string]words{
 	correction.BadOwnTick: says("填了上限却没有勾“单独设置”：请勾上，或者清空", "There are limits here, but “own limits” is not ticked: tick it, or clear them"),
 	correction.BadOwnRow:  says("不能改自己的上限，请别的主管来改", "Nobody changes their own limits; ask another supervisor"),
 	correction.BadDayBelow: func(l Lang, n correction.Notice) string {
-		return l.F("每天的上限不能低于每单的上限 %s", "The limit of a day cannot be below the %s for one correction", n.Amount)
+		return l.F("每天的上限不能低于每单的上限 %s", "The limit of a day cannot be below the %s per order", n.Amount)
 	},
 	correction.BadTierTwice: func(l Lang, n correction.Notice) string {
 		return l.F("%s 已经有一级了，每级的起点要不同", "There is a tier at %s already; each must begin elsewhere", n.Amount)

@@ -43,7 +43,7 @@ var stateNotes = map[correction.State]Text{
 	correction.Rejected:    {"微信没有接受，这次没有改动金额。点开看原因和下一步。", "WeChat did not accept it. This correction changed nothing. Open it for the reason and the next step."},
 	correction.NotSent:     {"没有发给微信，这次没有改动金额。需要的话可以重新改。", "It was not sent to WeChat and changed nothing. It can be done again."},
 	correction.NotApplied:  {"核对过了，这次没有生效。需要的话可以重新改。", "Checked: this correction did not take effect. It can be done again."},
-	correction.Stale:       {"提交前订单变了，这次没有发出。请按现在的订单重新改。", "The order changed before anything was sent. Start again from the order as it is now."},
+	correction.Stale:       {"发给微信之前订单变了，这次没有发出。请按现在的订单重新改。", "The order changed before anything was sent. Start again from the order as it is now."},
 	correction.Expiry:      {"没有按时确认，已过期，没有发出。需要的话可以重新改。", "It was not confirmed in time and nothing was sent. It can be done again."},
 	correction.Withdrawn:   {"确认之前撤回了，没有发出。", "It was withdrawn before it was confirmed. Nothing was sent."},
 	correction.Void:        {"现在的规则或权限不允许，没有发出，金额没有变。点开看原因。", "Rules or permissions no longer allow it. Nothing was sent and the amount is unchanged. Open it for the reason."},

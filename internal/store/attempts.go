@@ -40,8 +40,9 @@ func (s *Store) CountAttempt(ctx context.Context, key string, now time.Time, win
 // were over before the time, and returns how many those were. No judgement changes
 // when the time is at least the window of CountAttempt ago. It costs no write when
 // there is none.
-func (s *Store) PruneAttempts(ctx context.Context, before time.Time) (pruned int64, err error) {
-	err = s.write(ctx, func(w *writeTx) error {
+func (s *Store) PruneAttempts(ctx context.Context, before time.Time) (int64, error) {
+	var pruned int64
+	err := s.write(ctx, func(w *writeTx) (err error) {
 		pruned, err = w.changed(ctx, `DELETE FROM attempt WHERE last_ms < ?1 AND locked_until_ms < ?1`, millis(before))
 		return err
 	})

@@ -17,23 +17,6 @@ func (s *Store) AppendAudit(ctx context.Context, a correction.AuditEntry) error 
 	return nil
 }
 
-// AuditCounts counts the audit record by its actions.
-func (s *Store) AuditCounts(ctx context.Context) (map[string]int, error) {
-	rows, err := s.reader.query(ctx, `SELECT action, count(*) FROM audit GROUP BY action`)
-	out := map[string]int{}
-	_, err = collect(rows, err, func(r scanner) (struct{}, error) {
-		var action string
-		var n int
-		err := r.Scan(&action, &n)
-		out[action] = n
-		return struct{}{}, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("count the audit record: %w", err)
-	}
-	return out, nil
-}
-
 func (w *writeTx) audit(ctx context.Context, a correction.AuditEntry) error {
 	_, err := w.exec(ctx, `INSERT INTO audit (at_ms, user_id, action, detail, ip) VALUES (?, ?, ?, ?, ?)`,
 		millis(a.At), orNull(a.UserID), a.Action, a.Detail, a.IP)

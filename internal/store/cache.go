@@ -35,8 +35,14 @@ type directory struct {
 type directories struct {
 	mu      sync.Mutex
 	current *directory
-	edits   int           // how often it was forgotten
-	reading chan struct{} // closed when whoever reads it is done; nil: nobody does
+	edits   int            // how often it was forgotten
+	reading *directoryRead // nil: nobody reads it
+}
+
+// directoryRead is what those who wait for the directory know of whoever reads it.
+type directoryRead struct {
+	done chan struct{}
+	err  error // after done: why there is none for them either
 }
 
 // forget makes the next look read the directory again. It follows every edit.
@@ -70,25 +76,47 @@ func (s *Store) directory(ctx context.Context) (*directory, error) {
 		if other := d.reading; other != nil {
 			d.mu.Unlock()
 			select {
-			case <-other:
+			case <-other.done:
+				if other.err != nil {
+					return nil, other.err
+				}
 				continue
 			case <-ctx.Done():
 				return nil, ctx.Err()
 			}
 		}
-		done, edits := make(chan struct{}), d.edits
-		d.reading = done
+		own := &directoryRead{done: make(chan struct{})}
+		edits := d.edits
+		d.reading = own
 		d.mu.Unlock()
-		found, err := s.readDirectory(ctx)
+		return s.readForAll(ctx, own, edits)
+	}
+}
+
+// readForAll reads the directory for all who wait for it. An error is theirs, too, unless
+// it is only that ctx ended: each would find the same one, after as long a wait, one after
+// the other.
+func (s *Store) readForAll(ctx context.Context, own *directoryRead, edits int) (*directory, error) {
+	d := &s.directories
+	defer func() { // after a panic, too
 		d.mu.Lock()
-		if err == nil && d.edits == edits {
-			d.current = found
-		}
 		d.reading = nil
 		d.mu.Unlock()
-		close(done)
-		return found, err
+		close(own.done)
+	}()
+	found, err := s.readDirectory(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			own.err = err
+		}
+		return nil, err
 	}
+	d.mu.Lock()
+	if d.edits == edits {
+		d.current = found
+	}
+	d.mu.Unlock()
+	return found, nil
 }
 
 func (s *Store) readDirectory(ctx context.Context) (*directory, error) {

@@ -30,7 +30,8 @@ type unit struct {
 // write runs f in a transaction, perhaps together with others. An error of f, or a
 // ctx that ends before f runs, rolls back what f did: nothing was written. An error of
 // the commit itself, or a ctx that ends before the commit has, is ErrCommitUnknown
-// (trust.md §0.4); then f may still be running, and what it sets must not be read.
+// (trust.md §0.4); then f may still be running, and what it sets must not be touched:
+// it is no named result.
 func (s *Store) write(ctx context.Context, f func(w *writeTx) error) error {
 	if err := ctx.Err(); err != nil { // the selects below would choose at random
 		return fmt.Errorf("begin: %w", err)

@@ -10,9 +10,12 @@ import (
 	"os/signal"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
+	"correction-console/internal/auth"
 	"correction-console/internal/correction"
 )
 
@@ -181,4 +184,50 @@ func TestWrite_ErrorBeforeTheCommitIsCertain(t *testing.T) {
 	var n int
 	must(t, s.reader.row(t.Context(), `SELECT count(*) FROM audit`).Scan(&n))
 	equal(t, "entries", n, 0)
+}
+
+// endsWithin ends the moment the writer takes up the work, which then goes on.
+type endsWithin struct {
+	context.Context
+	asked atomic.Int32
+	done  chan struct{}
+}
+
+func (c *endsWithin) Done() <-chan struct{} { return c.done }
+
+func (c *endsWithin) Err() error {
+	switch c.asked.Add(1) {
+	case 1: // before it waits for the writer
+		return nil
+	case 2: // the writer
+		close(c.done)
+		return nil
+	}
+	return context.Canceled
+}
+
+// Work that outlasts its caller sets nothing that the caller touches by then. It is the
+// race detector that tells.
+func TestWrite_WorkThatOutlastsItsCallerSetsNothingOfIt(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	u := person(t, s, "lin", correction.Agent)
+	id := prepare(t, s, sample(u.ID, ref("A"), t0))
+	for name, work := range map[string]func(context.Context) error{
+		"TryTotal":      func(ctx context.Context) error { _, err := s.TryTotal(ctx, id, u.ID, t0); return err },
+		"PruneDrafts":   func(ctx context.Context) error { _, err := s.PruneDrafts(ctx, t0); return err },
+		"PruneAttempts": func(ctx context.Context) error { _, err := s.PruneAttempts(ctx, t0); return err },
+		"CreateSession": func(ctx context.Context) error {
+			session := auth.Session{UserID: u.ID, CreatedAt: t0, SeenAt: t0, ExpiresAt: t0.Add(time.Hour)}
+			_, _, err := s.CreateSession(ctx, session, 1, func(int64, int) (correction.AuditEntry, error) {
+				return correction.AuditEntry{At: t0, Action: "x"}, nil
+			})
+			return err
+		},
+	} {
+		// A caller that is late hears of the commit after all.
+		if err := work(&endsWithin{Context: t.Context(), done: make(chan struct{})}); err != nil && !errors.Is(err, correction.ErrCommitUnknown) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }

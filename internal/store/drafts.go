@@ -81,19 +81,11 @@ func (s *Store) Draft(ctx context.Context, userID int64, ref correction.Ref) (co
 	return d, nil
 }
 
-// DraftSize is how many drafts there are, and how many bytes they hold.
-func (s *Store) DraftSize(ctx context.Context) (n int, bytes int64, err error) {
-	err = s.reader.row(ctx, `SELECT count(*), COALESCE(sum(octet_length(form)), 0) FROM draft`).Scan(&n, &bytes)
-	if err != nil {
-		return 0, 0, fmt.Errorf("measure drafts: %w", err)
-	}
-	return n, bytes, nil
-}
-
 // PruneDrafts deletes the drafts that were last saved before the time, and returns
 // how many those were. It costs no write when there is none.
-func (s *Store) PruneDrafts(ctx context.Context, before time.Time) (pruned int64, err error) {
-	err = s.write(ctx, func(w *writeTx) error {
+func (s *Store) PruneDrafts(ctx context.Context, before time.Time) (int64, error) {
+	var pruned int64
+	err := s.write(ctx, func(w *writeTx) (err error) {
 		pruned, err = w.changed(ctx, `DELETE FROM draft WHERE saved_ms < ?`, millis(before))
 		return err
 	})

@@ -65,6 +65,7 @@ type Store struct {
 	tended   sync.WaitGroup
 	logEmpty chan chan struct{}
 	logRests atomic.Int64 // the log is left alone until then
+	logSpare atomic.Int64 // no read is ended for its sake until then
 
 	effort  effort
 	numbers map[facet]int64 // of the writer's goroutine: facets on record

@@ -324,7 +324,7 @@ func soleRow(h *hold, err error, text string, args []any) scanner {
 		h.close()
 		return failed{err}
 	}
-	return oneRow{s.QueryRowContext(h.ctx, args...), h, true}
+	return oneRow{s.QueryRowContext(h.ctx, args...), h}
 }
 
 // answer is the rows of a query.
@@ -352,10 +352,10 @@ func (a *answer) Close() error {
 	return err
 }
 
+// oneRow gives the connection back when it is scanned.
 type oneRow struct {
 	row  *sql.Row
 	hold *hold
-	own  bool
 }
 
 func (r oneRow) Scan(dest ...any) error {
@@ -363,9 +363,7 @@ func (r oneRow) Scan(dest ...any) error {
 	if err != nil {
 		err = r.hold.fault(err)
 	}
-	if r.own {
-		r.hold.close()
-	}
+	r.hold.close()
 	return err
 }
 

@@ -13,9 +13,11 @@ import (
 
 // CreateSession stores a session of a user who is not disabled (else ErrNoUser),
 // revokes the user's oldest live ones beyond keep, and records what entry makes of
-// the row and of the number of those revoked.
-func (s *Store) CreateSession(ctx context.Context, n auth.Session, keep int, entry func(row int64, revoked int) (correction.AuditEntry, error)) (row int64, revoked int, err error) {
-	err = s.write(ctx, func(w *writeTx) error {
+// the row and of the number of those revoked. It returns these two.
+func (s *Store) CreateSession(ctx context.Context, n auth.Session, keep int, entry func(row int64, revoked int) (correction.AuditEntry, error)) (int64, int, error) {
+	var row int64
+	var revoked int
+	err := s.write(ctx, func(w *writeTx) error {
 		err := w.row(ctx, `
 			INSERT INTO session (id_hash, user_id, created_ms, seen_ms, expires_ms, ip, user_agent)
 			SELECT ?, id, ?, ?, ?, ?, ? FROM user WHERE id = ? AND disabled = 0 RETURNING row`,

@@ -168,8 +168,9 @@ func (w *walker) veiledAtEnd() (found, error) {
 }
 
 // TryTotal counts a total that a person types to approve a correction.
-func (s *Store) TryTotal(ctx context.Context, id, userID int64, at time.Time) (n int, err error) {
-	err = s.write(ctx, func(w *writeTx) error {
+func (s *Store) TryTotal(ctx context.Context, id, userID int64, at time.Time) (int, error) {
+	var n int
+	err := s.write(ctx, func(w *writeTx) error {
 		err := w.row(ctx, `SELECT 1 + COALESCE(max(n), 0) FROM typed_total WHERE correction_id = ? AND user_id = ?`, id, userID).Scan(&n)
 		if err != nil {
 			return err

@@ -24,8 +24,15 @@ const (
 	// after lightRest, or they are ended when the log is too long.
 	lightWithin = time.Second
 	lightRest   = 2 * time.Second
-	// logRest is how long it is left alone when another process reads in it.
+	// logRest is how long it is left alone when another process reads in it, or reads
+	// that may take long do not end.
 	logRest = 5 * time.Second
+	// spareReads is how long no read is ended for the log's sake after another process
+	// kept it from being emptied: that read was ended for nothing. Meanwhile it is tried
+	// without, and each try that finds the other process again starts the time anew. It
+	// has an end because heavy reads that follow each other could keep every such try
+	// from being made, long after that process is gone.
+	spareReads = 5 * time.Minute
 )
 
 func (s *Store) logSize() int64 {
@@ -48,30 +55,43 @@ func (s *Store) tendLog() {
 	})
 }
 
+// mayCut tells whether reads may be ended for the log's sake.
+func (s *Store) mayCut() bool {
+	return s.logSize() > s.log.tooLong && time.Now().UnixNano() >= s.logSpare.Load()
+}
+
 // emptyLog waits until nobody reads, and has the writer empty the log.
 func (s *Store) emptyLog() {
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	var until time.Time
 	for _, p := range []*readPool{&s.heavy, &s.export, &s.search} {
-		look := time.NewTicker(20 * time.Millisecond)
+		// What was taken from one pool is kept while the next one is waited for, and
+		// nobody who asks for it meanwhile is to be refused: the nearest end counts.
+		if end := time.Now().Add(p.wait / 3); until.IsZero() || end.Before(until) {
+			until = end
+		}
 		free, ok := p.drain(s.closing, look.C, func() bool {
-			if s.logSize() > s.log.tooLong {
+			if s.mayCut() {
 				p.cutShort()
+				return true
 			}
-			return true
+			return time.Now().Before(until)
 		})
-		look.Stop()
 		defer p.refill(free)
 		if !ok {
+			s.restLog(logRest)
 			return
 		}
 	}
 	enough := time.NewTicker(lightWithin)
 	defer enough.Stop()
 	free, ok := s.reader.drain(s.closing, enough.C, func() bool {
-		tooLong := s.logSize() > s.log.tooLong
-		if tooLong {
+		cut := s.mayCut()
+		if cut {
 			s.reader.cutShort()
 		}
-		return tooLong
+		return cut
 	})
 	defer s.reader.refill(free)
 	if !ok {
@@ -94,9 +114,14 @@ func (s *Store) moveLog() {
 	if err != nil {
 		s.note(err)
 	}
-	if err != nil || busy != 0 || moved < size { // the next commit does not begin again
-		s.restLog(logRest)
+	if err == nil && busy == 0 && moved >= size {
+		s.logSpare.Store(0)
+		return
 	}
+	// Nobody here reads: ending what does would not help. The next commit does not begin
+	// again.
+	s.logSpare.Store(time.Now().Add(spareReads).UnixNano())
+	s.restLog(logRest)
 }
 
 func (s *Store) restLog(d time.Duration) { s.logRests.Store(time.Now().Add(d).UnixNano()) }

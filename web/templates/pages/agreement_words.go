@@ -48,18 +48,46 @@ func (p CatalogProps) openChanges(x correction.Proposal) []i18n.SettingChange {
 	return i18n.SettingChanges(before, OfferingLines(p.Page, offeringOf(x.After)))
 }
 
-func throughNone(p layout.Page, t correction.Through) string {
+// throughNone and throughTitle say of which corrections they speak: who does not cover all
+// merchants learns of theirs only.
+func throughNone(p layout.Page, t correction.Through, all bool) string {
+	switch {
+	case !all && t.Whole:
+		return p.F("你负责的商户里，最近 %d 天没有一笔会少一道批准或少一个标记。", "Of the corrections of your merchants in the last %d days, none would have needed fewer approvals or raised fewer flags.", t.Days)
+	case !all:
+		return p.F("你负责的商户里，最近 %d 天只逐笔看了较新的改价，没有一笔会少一道批准或少一个标记；更早的没有看。", "Of the corrections of your merchants in the last %d days, only the newer ones were looked at: none of them would have needed fewer approvals or raised fewer flags.", t.Days)
+	}
 	if t.Whole {
 		return p.F("最近 %d 天的改价换成新规则，没有一笔会少一道批准或少一个标记。", "None of the corrections of the last %d days would have needed fewer approvals or raised fewer flags.", t.Days)
 	}
 	return p.F("最近 %d 天里只逐笔看了较新的改价，换成新规则没有一笔会少一道批准或少一个标记；更早的没有看。", "Only the newer corrections of the last %d days were looked at: none of them would have needed fewer approvals or raised fewer flags.", t.Days)
 }
 
-func throughTitle(p layout.Page, t correction.Through) string {
+func throughTitle(p layout.Page, t correction.Through, all bool) string {
+	switch {
+	case !all && t.Whole:
+		return p.F("你负责的商户里，最近 %d 天会因此放过的改价：%d 笔", "Corrections of your merchants in the last %d days it would have let through: %d", t.Days, t.Count)
+	case !all:
+		return p.F("你负责的商户里，最近 %d 天会因此放过的改价：至少 %d 笔", "Corrections of your merchants in the last %d days it would have let through: at least %d", t.Days, t.Count)
+	}
 	if t.Whole {
 		return p.F("最近 %d 天会因此放过的改价：%d 笔", "Corrections of the last %d days it would have let through: %d", t.Days, t.Count)
 	}
 	return p.F("最近 %d 天会因此放过的改价：至少 %d 笔", "Corrections of the last %d days it would have let through: at least %d", t.Days, t.Count)
+}
+
+// throughAmount is by how much one of them lowered, or was to lower, its order; empty for
+// those who may not read it.
+func throughAmount(p layout.Page, c correction.Correction) string {
+	switch {
+	case c.ID == 0:
+		return ""
+	case c.Veiled():
+		return money(p, correction.HiddenAmount)
+	case c.State.InForce():
+		return p.F("少收 %s", "reduced by %s", c.Reduction())
+	}
+	return p.F("想少收 %s", "asked for a reduction of %s", c.Reduction())
 }
 
 func throughWhat(p layout.Page, r correction.ThroughRow) string {

@@ -60,7 +60,23 @@ func (p ApprovalsProps) head() string {
 	if n == 0 {
 		return p.Page.T("没有待审批的改价", "Nothing waits for approval")
 	}
-	return p.Page.F("%d 笔待审批，最早的等了 %s", "%d waiting, the oldest for %s", n, p.waited(p.Queue.Waiting[0].ChangedAt))
+	oldest := p.Queue.Waiting[0].ChangedAt
+	if p.fresh(oldest) {
+		return p.Page.F("%d 笔待审批，刚提交", "%d waiting, just submitted", n)
+	}
+	return p.Page.F("%d 笔待审批，最早的等了 %s", "%d waiting, the oldest for %s", n, p.waited(oldest))
+}
+
+// fresh reports whether something was submitted less than a minute ago.
+func (p ApprovalsProps) fresh(since time.Time) bool { return p.Page.Now.Sub(since) < time.Minute }
+
+// since says when something was submitted, and how long it has waited.
+func (p ApprovalsProps) since(at time.Time) string {
+	clock := p.Page.Clock(at)[:5]
+	if p.fresh(at) {
+		return p.Page.F("%s 刚提交", "submitted %s, just now", clock)
+	}
+	return p.Page.F("%s 提交，已等 %s", "submitted %s, %s ago", clock, p.waited(at))
 }
 
 // waited is how long something has waited, in words.
@@ -108,6 +124,30 @@ func (p ApprovalsProps) author() string {
 		return p.Page.T("已不再负责这家商户", "No longer responsible for this merchant")
 	}
 	return ""
+}
+
+// gone reports whether the agent may no longer correct the order, so that there is nobody
+// to return it to.
+func (p ApprovalsProps) gone() bool { return p.author() != "" }
+
+// whyLabel is the label of the field for the reason.
+func (p ApprovalsProps) whyLabel() string {
+	if p.gone() {
+		return p.Page.T("不批准时：理由", "To decline: why")
+	}
+	return p.Page.T("退回或不批准时：理由", "To return or decline: why")
+}
+
+// decisionNote says what comes of a decision.
+func (p ApprovalsProps) decisionNote() string {
+	text := p.Page.T("决定和理由写入记录，申请人马上看到。", "The decision and its reason go on record; the agent sees them at once.")
+	if p.gone() {
+		text = p.Page.T("决定和理由写入记录。", "The decision and its reason go on record.")
+	}
+	if p.mayApprove() {
+		text = p.Page.T("批准后立即发给微信，不能再调高，也不能撤销。", "Approved, it is sent to WeChat at once and cannot be raised again or undone.") + i18n.Mark(p.Page.Lang, "", " ") + text
+	}
+	return text
 }
 
 // forbidden says what no longer permits the correction; empty when nothing does.
@@ -173,7 +213,10 @@ func (p ApprovalsProps) sinceRows() []sinceRow {
 			sinceRow{label: p.Page.T("当前总额", "Total"), then: c.Base.Total.String(), now: orderAmountText(p.Page, *reading), same: reading.HasTotal && reading.Total == c.Base.Total},
 			sinceRow{label: p.Page.T("收款状态", "Collection"), then: p.collection(c.Base), now: p.collection(*reading), same: i18n.StateCodes(c.Base) == i18n.StateCodes(*reading)},
 			sinceRow{label: p.Page.T("明细和优惠", "Lines and discounts"), then: count(c.Base), now: count(*reading),
-				same: correction.SameLines(c.Base.Lines, reading.Lines) && correction.SameLines(c.Base.Discounts, reading.Discounts)})
+				same: len(c.Base.Lines) == len(reading.Lines) && len(c.Base.Discounts) == len(reading.Discounts)})
+		if !correction.SameLines(c.Base.Lines, reading.Lines) || !correction.SameLines(c.Base.Discounts, reading.Discounts) {
+			rows = append(rows, sinceRow{label: p.Page.T("明细的内容和金额", "Contents and amounts of the lines"), then: "—", now: p.Page.T("内容或金额有变", "contents or amounts differ")})
+		}
 	}
 	rows = append(rows, sinceRow{
 		label: p.Page.T("申请人今天自己少收的", "Given up by the agent today"),
@@ -246,6 +289,9 @@ func (p ApprovalsProps) refused() string {
 }
 
 func (p ApprovalsProps) textProblem() string {
+	if p.gone() {
+		return wordsProblem(p.Page, p.Form.Problem, p.Page.T("写一句理由，要留在记录里", "Say why: it stays on record"))
+	}
 	return wordsProblem(p.Page, p.Form.Problem, p.Page.T("写一句理由，申请人要看到", "Say why: the agent reads it"))
 }
 

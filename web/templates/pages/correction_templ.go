@@ -4815,7 +4815,7 @@ func recordFacts(p CorrectionProps) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = factItem(p.Page.T("核定的总额", "Totals typed")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var256), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = factItem(p.Page.T("输错的总额", "Wrong totals")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var256), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -37,6 +37,9 @@ func (p CorrectionProps) outcome() i18n.OutcomeWords {
 		when = p.Page.Clock(p.TryAgainAt)
 	}
 	w := i18n.Outcome(p.Page.Lang, p.stored(), when)
+	if p.C.State == correction.Awaiting && !p.IsAuthor {
+		w.Next = []string{i18n.AwaitingNext(p.Page.Lang, p.Decides)}
+	}
 	if r := p.RetriedBy; r != nil {
 		w.Next = append([]string{p.Page.F("后来用 %s 重试过，那一笔现在是“%s”。", "It was tried again as %s, which is now “%s”.", components.Number(r.ID), i18n.StateWord(r.State).In(p.Page.Lang))}, w.Next...)
 		if !p.CanRedo { // what counts is the other one

@@ -139,6 +139,7 @@ func (p ErrorProps) request() errorWords {
 				t("为了不把条件漏掉，这里什么都没有列出。不带条件打开页面，再选一次。", "Nothing is shown, so that no filter is silently left out. Open the page without filters and choose them again."),
 				t("网址是别人发来的，请他重新复制一次。", "If somebody sent you the address, ask them to copy it again."),
 			},
+			Retry: t("不带条件打开页面", "Open the page without filters"),
 		}
 	case ErrorTooFast:
 		return errorWords{

@@ -261,7 +261,7 @@ func (p FormProps) listNote(list string) string {
 	case list == listDiscounts && p.NoAmounts:
 		return p.Page.T("明细没有金额，优惠也不能带金额；总额直接填写。移除的优惠不会再发给微信。", "No line has an amount, so no discount may have one; the total is entered by itself. A removed discount is no longer sent to WeChat.")
 	case list == listDiscounts:
-		return p.Page.T("从明细合计中减去。删掉的优惠不会再发给微信。", "Taken off the lines total. A removed discount is no longer sent to WeChat.")
+		return p.Page.T("从明细合计中减去。移除的优惠不会再发给微信。", "Taken off the lines total. A removed discount is no longer sent to WeChat.")
 	case p.NoAmounts:
 		return p.Page.T("不单列每行金额，总额直接填写。说明要和新总额对得上。", "No amount for each line: enter the total by itself, and make the descriptions fit it.")
 	}

@@ -377,7 +377,7 @@ func (p LogProps) summaryTitle() string {
 	if p.Refused {
 		return p.Page.T("有条件不能用，没有列出记录", "Some filters cannot be used, so nothing is listed")
 	}
-	return p.Page.T("有条件没有用上，其余的照常", "Some filters were not used; the others were")
+	return p.Page.T("条件都用上了，列、排序或条数没有", "The filters were used; columns, order or rows were not")
 }
 
 func pagerLink(href, rel, text string) templ.Component {
@@ -2903,15 +2903,15 @@ func logEmpty(p LogProps) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var131 string
-				templ_7745c5c3_Var131, templ_7745c5c3_Err = templ.JoinStringErrs(p.Page.T("改好上面的条件再筛选，或者", "Correct the filters above and try again, or"))
+				templ_7745c5c3_Var131, templ_7745c5c3_Err = templ.JoinStringErrs(p.Page.T("改好上面的条件再筛选，或者", "Correct the filters above and try again, or "))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/templates/pages/log.templ`, Line: 463, Col: 106}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/templates/pages/log.templ`, Line: 463, Col: 107}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var131))
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 208, " <a href=\"")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 208, "<a href=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

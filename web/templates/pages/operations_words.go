@@ -230,7 +230,7 @@ func (p OperationsProps) checkpoints() check {
 // olderCopies tells whether the start would notice an older copy of the data folder.
 func (p OperationsProps) olderCopies() check {
 	t := p.Page.T
-	c := check{level: levelOK, name: t("换成旧副本", "Older copies"), now: t("启动时会被发现", "noticed at the start")}
+	c := check{level: levelOK, name: t("数据被换成旧副本", "Older copy of the data"), now: t("启动时能发现", "noticed at the start")}
 	if p.Machine.RollbackBlind {
 		c.level, c.now = levelWarn, t("整个数据目录换成旧的，启动时看不出来", "an older copy of the whole data folder would not be noticed")
 		c.fix = t("把 CONSOLE_JOURNAL 或 CONSOLE_CHECKPOINT_FOLDER 设到数据目录以外，最好在另一块磁盘。", "Set CONSOLE_JOURNAL or CONSOLE_CHECKPOINT_FOLDER to a place outside the data folder, best on another disk.")

@@ -198,6 +198,7 @@ type CorrectionProps struct {
 	RetriedBy  *Related    // the newest that tries this one again
 
 	MayDecide bool               // about an approval: the queue has it
+	Decides   bool               // and it is for the person to decide, by tier and tries
 	Tries     []correction.Tries // totals that were typed to approve it and were not right
 
 	// Of supervisors
@@ -302,9 +303,20 @@ type LogForm struct {
 	Twice    bool                  // a condition is given more than once
 }
 
-// Refused reports a filter that does not say what to list: a condition that there is
-// not, or one that is given twice.
-func (f LogForm) Refused() bool { return f.Twice || len(f.Strange) > 0 }
+// Unread reports a query of which something is lost: a condition that there is not, or
+// one that is given twice.
+func (f LogForm) Unread() bool { return f.Twice || len(f.Strange) > 0 }
+
+// Refused reports a filter that does not say what to list: a condition that is not
+// understood never means everything. How the list is shown is no condition.
+func (f LogForm) Refused() bool {
+	for name := range f.Problems {
+		if name != "sort" && name != "rows" && name != "columns" {
+			return true
+		}
+	}
+	return f.Unread()
+}
 
 // LogProblem is why a filter value was not used.
 type LogProblem string

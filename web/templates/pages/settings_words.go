@@ -38,12 +38,13 @@ type SettingProps struct {
 	N        int // version that the form started from
 	Typed    correction.Typed
 	Problems []correction.Notice
-	Conflict bool                // somebody edited it since; Changes tells what differs
-	Theirs   correction.Settings // with what was typed, as far as it can be read
-	Read     bool                // Theirs holds what was typed
-	Focus    string              // field to put the focus in
-	Refused  string              // a Code of errors: why an edit that loosens was not kept, or does not come into force
-	Blocked  []correction.Notice // why it cannot
+	Conflict bool                            // somebody edited it since; Changes tells what differs
+	Theirs   correction.Settings             // with what was typed, as far as it can be read
+	Read     bool                            // Theirs holds what was typed
+	Focus    string                          // field to put the focus in
+	Refused  string                          // a Code of errors: why an edit that loosens was not kept, or does not come into force
+	Blocked  []correction.Notice             // why it cannot
+	Through  map[int64]correction.Correction // what View.Open would have let through, as far as the reader may read it
 }
 
 // SettingHistoryProps is the history of one setting, newest first.
@@ -107,15 +108,24 @@ func (p CatalogProps) mayEditSome() bool {
 	return p.MayAdd || slices.ContainsFunc(p.Merchants, func(m correction.Merchant) bool { return p.MayEdit(m.SubMchID) })
 }
 
+// intro says what the page is for, and who may change it.
+func (p CatalogProps) intro() string {
+	text := settingIntro(p.Page, p.Name)
+	if !p.MayAdd {
+		text += i18n.Mark(p.Page.Lang, "", " ") + p.whyNotAdd()
+	}
+	return text
+}
+
 // whyNotAdd says why the reader may not add one, or edit it.
 func (p CatalogProps) whyNotAdd() string {
 	switch {
 	case p.Actor.Role != correction.Operator:
-		return p.Page.T("由运维修改。", " Operators edit this.")
+		return p.Page.T("由运维修改。", "Operators edit this.")
 	case p.Name == correction.CatalogServices:
-		return p.Page.T("服务是全部商户共用的，只有能管全部商户的运维才能修改；你只管其中一部分。", " All merchants share the services, so only operators who cover all merchants can edit them. You cover some.")
+		return p.Page.T("服务是全部商户共用的，只有能管全部商户的运维才能修改；你只管其中一部分。", "All merchants share the services, so only operators who cover all merchants can edit them. You cover some.")
 	}
-	return p.Page.T("你只能修改自己管的商户；添加商户要能管全部商户的运维。", " You can edit the merchants you cover. Adding one takes an operator who covers all merchants.")
+	return p.Page.T("你只能修改自己管的商户；添加商户要能管全部商户的运维。", "You can edit the merchants you cover. Adding one takes an operator who covers all merchants.")
 }
 
 // waits reports whether an edit of a setting waits for a second supervisor.
@@ -168,7 +178,7 @@ func (p SettingProps) fieldName(field string) string {
 	t := p.Page.T
 	parts := map[string]string{
 		"code": t("代码", "code"), "zh": t("中文", "Chinese"), "en": t("英文", "English"), "outgoing": t("发给微信的说明", "outgoing text"),
-		"per": t("每单", "per correction"), "percent": t("降幅", "share"), "day": t("每天", "per day"), "count": t("每天笔数", "corrections a day"), "own": t("单独设置", "own limits"),
+		"per": t("每单", "per order"), "percent": t("降幅", "share"), "day": t("每天", "per day"), "count": t("每天笔数", "corrections a day"), "own": t("单独设置", "own limits"),
 		"from": t("起点", "from"), "until": t("下班", "until"), "who": t("由谁审批", "approvers"),
 	}
 	list, rest, _ := strings.Cut(field, ".")
@@ -259,7 +269,7 @@ func (p SettingProps) ruleFields() []rule {
 	return []rule{
 		{label: t("改到 0 元", "Lowered to zero"), help: t("全部免掉的改价。", "Corrections that waive everything."), tick: "zero"},
 		{label: t("降幅大", "Large share"), help: t("少收的部分占订单的比例超过它。", "More of the order was given up than this."), fields: []ruleField{{"share", t("超过", "more than"), "%", t("降幅超过，百分比", "share above, percent")}}},
-		{label: t("贴着上限", "Just under the limit"), help: t("少收的金额离自己每单的上限只差这么多。", "The reduction is this close to the agent's limit of one correction."), fields: []ruleField{{"near", t("差不到", "within"), "%", t("离上限，百分比", "below the limit, percent")}}},
+		{label: t("贴着上限", "Just under the limit"), help: t("少收的金额离自己每单的上限只差这么多。", "The reduction is this close to the agent's limit per order."), fields: []ruleField{{"near", t("差不到", "within"), "%", t("离上限，百分比", "below the limit, percent")}}},
 		{label: t("同一设备或订单再次改价", "Same device or order again"), help: t("这些天里同一设备或同一订单改过价。", "The same device or order was corrected within so many days."), fields: []ruleField{{"again_days", "", t("天内", "days"), t("天数", "days")}}},
 		{label: t("工作时间以外", "Outside working hours"), help: t("按“工作时间”那一页算。", "By the page Working hours."), tick: "outside_hours"},
 		{label: t("改得太快", "Very fast"), help: t("从打开表单到确认不到这么久。", "Less than this from opening the form to confirming."), fields: []ruleField{{"fast_seconds", t("不到", "under"), t("秒", "seconds"), t("秒数", "seconds")}}},
