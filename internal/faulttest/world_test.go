@@ -1,7 +1,6 @@
 package faulttest
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -21,7 +20,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"correction-console/internal/auth"
+	"correction-console/internal/config"
+	"correction-console/internal/console"
 	"correction-console/internal/correction"
+	"correction-console/internal/health"
 	"correction-console/internal/journal"
 	"correction-console/internal/ledger"
 	"correction-console/internal/store"
@@ -83,7 +86,13 @@ func actor(login string) correction.Actor {
 
 func TestMain(m *testing.M) {
 	log.SetOutput(io.Discard) // net/http tells of answers that are longer than they say
-	os.Exit(m.Run())
+	var err error
+	if keyFolder, err = os.MkdirTemp("", "faulttest-"); err != nil {
+		log.Fatal(err)
+	}
+	code := m.Run()
+	os.RemoveAll(keyFolder)
+	os.Exit(code)
 }
 
 // blank is a new database with the people in it, made once: worlds begin with a copy.
@@ -114,14 +123,15 @@ var blank = sync.OnceValues(func() ([]byte, error) {
 	return os.ReadFile(path)
 })
 
+// keyFolder holds the console's own keys, the same in all worlds.
+var keyFolder string
+
 // signer signs the checkpoints of all worlds.
 var signer = sync.OnceValues(func() (*ledger.Signer, error) {
-	folder, err := os.MkdirTemp("", "faulttest-")
-	if err != nil {
+	if _, err := auth.LoadOrCreateKey(filepath.Join(keyFolder, "session.key")); err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(folder)
-	return ledger.LoadOrCreateKey(filepath.Join(folder, "checkpoint.key"))
+	return ledger.LoadOrCreateKey(filepath.Join(keyFolder, "checkpoint.key"))
 })
 
 // keys are shorter than WeChat's: signing is most of what a run takes.
@@ -197,6 +207,7 @@ type world struct {
 
 	crashed bool // it was stopped while something may have been under way
 
+	console *console.Console
 	store   *store.Store
 	journal *journal.Journal
 	gateway *wechat.Gateway
@@ -236,13 +247,6 @@ func (w *world) start() {
 	w.t.Helper()
 	ctx := context.Background()
 	var err error
-	w.store, err = store.Open(ctx, w.database())
-	w.must(err)
-	key, err := signer()
-	w.must(err)
-	w.store.SetSigner(key)
-	w.journal, err = journal.Open(filepath.Join(w.folder, "journal"), w.clock.Now)
-	w.must(err)
 	c := w.sim.Config()
 	c.Host, c.Dial, c.Now = mainHost, w.net.dial, w.clock.Now
 	if w.o.secure {
@@ -254,18 +258,25 @@ func (w *world) start() {
 	w.gateway, err = wechat.New(c)
 	w.must(err)
 	policy := correction.DefaultPolicy()
-	if w.o.policy != nil {
-		w.o.policy(&policy)
-	}
-	st := correction.Store(w.store)
-	if w.o.store != nil {
-		st = w.o.store(st)
-	}
 	gateway := w.gateway
-	w.service = &correction.Service{
-		Store: st, Gateway: &gate{gateway, w.net}, Journal: w.journal, Policy: policy, Key: bytes.Repeat([]byte{1}, 32),
-		Now: w.clock.Now, Log: slog.New(w.alarms), Machine: func() correction.Machine { return machineOf(gateway.Health()) },
-	}
+	w.console, err = console.New(ctx, console.Config{
+		Config: config.Config{
+			Data: w.folder, Journal: filepath.Join(w.folder, "journal"), CheckpointKeyFile: filepath.Join(keyFolder, "checkpoint.key"), SessionKeyFile: filepath.Join(keyFolder, "session.key"),
+			Zone: time.UTC, Quiet: policy.Quiet, Recheck: policy.Recheck, FollowFor: policy.FollowFor,
+		},
+		Gateway: &gate{gateway, w.net}, Log: slog.New(w.alarms), Now: w.clock.Now, Machine: func() correction.Machine { return health.Of(gateway.Health()) },
+		Alter: func(s *correction.Service, st *store.Store) error {
+			if w.o.policy != nil {
+				w.o.policy(&s.Policy)
+			}
+			if w.o.store != nil {
+				s.Store = w.o.store(st)
+			}
+			return nil
+		},
+	})
+	w.must(err)
+	w.store, w.journal, w.service = w.console.Store, w.console.Journal, w.console.Service
 	w.must(w.service.Recover(ctx))
 	w.must(w.service.StartWatch(ctx))
 	w.halt = func() {}
@@ -285,14 +296,6 @@ func (w *world) start() {
 	}
 }
 
-// machineOf is what the program tells the service of the way to WeChat.
-func machineOf(h wechat.Health) correction.Machine {
-	return correction.Machine{
-		Host: h.Host, OnBackup: h.OnBackup, Switched: h.Since, Skew: h.Skew, SkewAt: h.SkewAt, SkewSure: h.SkewSure, SkewUnsigned: h.SkewUnsigned,
-		LastAnswer: h.LastAnswer, LastFailure: h.LastFailure, LastFailureCode: h.LastFailureCode, Free: -1,
-	}
-}
-
 // stop closes the files. What is under way loses them, as in a crash: nothing more
 // comes to the record.
 func (w *world) stop() {
@@ -300,11 +303,7 @@ func (w *world) stop() {
 	w.crashed = true
 	halt := w.halt
 	w.loose.Go(halt)
-	jerr := w.journal.Close()
-	if errors.Is(jerr, os.ErrClosed) { // by the test
-		jerr = nil
-	}
-	if err := errors.Join(jerr, w.store.Close()); err != nil {
+	if err := w.console.Close(); err != nil && !errors.Is(err, os.ErrClosed) { // the journal, by the test
 		w.t.Errorf("stop: %v", err)
 	}
 }
