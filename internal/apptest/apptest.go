@@ -10,7 +10,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -162,8 +164,9 @@ func Start(t testing.TB, o Options) *App {
 			return new(net.Dialer).DialContext(ctx, network, l.Addr().String())
 		}
 	}
+	must(place(a.Data))
 	c, err := console.New(context.Background(), console.Config{
-		Config: cfg, Version: "test", Gateway: gateway, Log: log, Now: a.Clock.Now, Exports: o.Exports, Seed: seed,
+		Config: cfg, Version: "test", Gateway: gateway, Log: log, Now: a.Clock.Now, Exports: o.Exports,
 		Machine: func() correction.Machine { return a.Machine },
 	})
 	must(err)
@@ -192,12 +195,40 @@ func settings(data string, o Options) config.Config {
 	}
 }
 
-// seed puts merchants, services and people into a new database.
-func seed(ctx context.Context, st *store.Store) error {
-	users, err := st.Users(ctx)
-	if err != nil || len(users) > 0 {
+// blank is a database with the tests' merchants, services and people, made once: each
+// console begins with a copy.
+var blank = sync.OnceValues(func() ([]byte, error) {
+	folder, err := os.MkdirTemp("", "apptest-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(folder)
+	path := config.DatabasePath(folder)
+	st, err := store.Open(context.Background(), path)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(seed(context.Background(), st), st.Close()); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+// place puts a database into a folder that has none.
+func place(data string) error {
+	path := config.DatabasePath(data)
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	image, err := blank()
+	if err != nil {
 		return err
 	}
+	return os.WriteFile(path, image, 0o600)
+}
+
+// seed puts merchants, services and people into a database.
+func seed(ctx context.Context, st *store.Store) error {
 	phc, err := hash()
 	for _, m := range simulator.DemoMerchants() {
 		err = errors.Join(err, st.PutMerchant(ctx, m))
@@ -235,8 +266,23 @@ func (a *App) Client() *Client {
 	return c
 }
 
-// As returns a browser in which the person is signed in.
+// As returns a browser in which the person is signed in. The session is made without a
+// password, which takes as long as ten pages; SignIn signs in as people do.
 func (a *App) As(login string) *Client {
+	a.t.Helper()
+	c := a.Client()
+	user, err := a.Store.UserByName(context.Background(), login)
+	a.must(err)
+	r := httptest.NewRequest(http.MethodPost, a.URL+"/login", nil)
+	w := httptest.NewRecorder()
+	_, _, err = a.Web.Sessions.Start(w, r, user, "127.0.0.1", "Go-http-client/1.1")
+	a.must(err)
+	c.HTTP.Jar.SetCookies(r.URL, w.Result().Cookies())
+	return c
+}
+
+// SignIn returns a browser in which the person has signed in with the password.
+func (a *App) SignIn(login string) *Client {
 	a.t.Helper()
 	c := a.Client()
 	res := c.Post("/login", url.Values{"username": {login}, "password": {Password}})
