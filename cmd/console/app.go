@@ -21,6 +21,7 @@ import (
 	"correction-console/internal/config"
 	"correction-console/internal/correction"
 	"correction-console/internal/handlers"
+	"correction-console/internal/insights"
 	"correction-console/internal/journal"
 	"correction-console/internal/ledger"
 	"correction-console/internal/notify"
@@ -76,6 +77,7 @@ type app struct {
 	store     *store.Store
 	journal   *journal.Journal
 	service   *correction.Service
+	insights  *insights.Service
 	machine   *machine
 	publish   *publisher
 	mark      *highWater
@@ -150,7 +152,8 @@ func newApp(st *store.Store, cfg config.Config, o appOptions) (*app, error) {
 	sessions := auth.NewSessions(st, keys, cfg.Secure(), time.Now, o.log)
 	web := handlers.Config{
 		Corrections: service, Sessions: sessions, Preferences: st.SetPreferences,
-		SignIn: auth.NewAuthenticator(st, auth.NewHasher(), sessions, keys, time.Now, o.log), Ready: st.Ping, Audit: st.AppendAudit, Log: o.log, Now: time.Now, Zone: cfg.Zone,
+		Insights: insights.New(st),
+		SignIn:   auth.NewAuthenticator(st, auth.NewHasher(), sessions, keys, time.Now, o.log), Ready: st.Ping, Audit: st.AppendAudit, Log: o.log, Now: time.Now, Zone: cfg.Zone,
 		Version: version, Prove: st.Proof, Checkpoint: st.Checkpoint, VerifierKey: signer.VerifierKey(), PublicURL: cfg.PublicURL, Proxies: cfg.TrustedProxies, Secure: cfg.Secure(), Exposed: cfg.Exposed(), MetricsToken: cfg.MetricsToken, DemoURL: o.demoURL,
 	}
 	handler, err := handlers.New(web)
@@ -159,7 +162,7 @@ func newApp(st *store.Store, cfg config.Config, o appOptions) (*app, error) {
 		return nil, usageError{fmt.Errorf("CONSOLE_PUBLIC_URL: %w", err)}
 	}
 	return &app{
-		cfg: cfg, store: st, journal: second, service: service, machine: machine, publish: publish, mark: newHighWater(st, cfg.Journal, o.log), notify: tell, keys: o.keys,
+		cfg: cfg, store: st, journal: second, service: service, insights: web.Insights, machine: machine, publish: publish, mark: newHighWater(st, cfg.Journal, o.log), notify: tell, keys: o.keys,
 		server: handlers.NewHTTPServer(handler, o.log, handlers.AnswerWithin(cfg.Timeout)), metrics: handlers.NewMetrics(web), log: o.log,
 	}, nil
 }
@@ -413,7 +416,7 @@ func (a *app) tidy(ctx context.Context) {
 	if err := a.service.EndWaits(ctx); err != nil {
 		a.log.Error("put into force what waited", "err", err)
 	}
-	if err := a.service.RollUp(ctx); err != nil {
+	if err := a.insights.RollUp(ctx); err != nil {
 		a.log.Error("prepare figures", "err", err)
 	}
 	now := time.Now()

@@ -186,12 +186,6 @@ type Store interface {
 	// ErrMoved when there is one, ErrDayOpen when it closes and something is open,
 	// ErrDayMoved when something of the day came to the record after r.Checkpoint.
 	PutDay(ctx context.Context, r DayRecord, from, to time.Time) error
-	// Facts calls each for the facts of the corrections that were prepared at or after
-	// from and before to; a block may hold facts beside those. Without devices they name
-	// none. each must not read.
-	Facts(ctx context.Context, from, to time.Time, devices bool, each func(*FactBlock)) error
-	// RollUp prepares up to limit blocks of facts that are not prepared, newest first.
-	RollUp(ctx context.Context, limit int) (done int, err error)
 	AppendAudit(ctx context.Context, a AuditEntry) error
 }
 

@@ -21,6 +21,7 @@ import (
 	"correction-console/internal/apptest"
 	"correction-console/internal/correction"
 	"correction-console/internal/handlers"
+	"correction-console/internal/insights"
 	"correction-console/internal/store/filltest"
 	"correction-console/internal/wechat/simulator"
 )
@@ -111,7 +112,7 @@ func TestReads_WhereThereIsNoRoomThePageSaysSo(t *testing.T) {
 		held.Add(1)
 		first := sync.OnceFunc(held.Done)
 		all.Go(func() {
-			err := a.Store.Facts(context.Background(), time.Time{}, a.Clock.Now().AddDate(1, 0, 0), false, func(*correction.FactBlock) { first(); <-release })
+			err := a.Store.Facts(context.Background(), time.Time{}, a.Clock.Now().AddDate(1, 0, 0), false, func(*insights.FactBlock) { first(); <-release })
 			if err != nil {
 				t.Error(err)
 			}

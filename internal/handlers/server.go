@@ -17,11 +17,13 @@ import (
 
 	"correction-console/internal/auth"
 	"correction-console/internal/correction"
+	"correction-console/internal/insights"
 )
 
 // Config is what the web side needs from the rest of the program.
 type Config struct {
 	Corrections *correction.Service
+	Insights    *insights.Service
 	SignIn      *auth.Authenticator
 	Sessions    *auth.Sessions
 	Preferences func(ctx context.Context, userID int64, lang, theme string) error

@@ -23,10 +23,12 @@ import (
 
 	"correction-console/internal/auth"
 	"correction-console/internal/correction"
+	"correction-console/internal/insights"
 )
 
 var (
 	_ correction.Store = (*Store)(nil)
+	_ insights.Store   = (*Store)(nil)
 	_ auth.Store       = (*Store)(nil)
 )
 

@@ -16,6 +16,7 @@ import (
 
 	"correction-console/internal/auth"
 	"correction-console/internal/correction"
+	"correction-console/internal/insights"
 	"correction-console/internal/ledger"
 )
 
@@ -138,7 +139,7 @@ var reads = map[string]func(context.Context, *Store) error{
 		return err
 	},
 	"Facts": func(ctx context.Context, s *Store) error {
-		return s.Facts(ctx, t0.AddDate(-1, 0, 0), t0.AddDate(1, 0, 0), true, func(*correction.FactBlock) {})
+		return s.Facts(ctx, t0.AddDate(-1, 0, 0), t0.AddDate(1, 0, 0), true, func(*insights.FactBlock) {})
 	},
 	"RollUp":     func(ctx context.Context, s *Store) error { _, err := s.RollUp(ctx, 100); return err },
 	"Checkpoint": func(ctx context.Context, s *Store) error { _, err := s.Checkpoint(ctx); return err },
@@ -220,7 +221,7 @@ func TestReads_HoldOneConnection(t *testing.T) {
 		return s.path
 	}()
 	names := map[string]bool{}
-	for _, of := range []reflect.Type{reflect.TypeFor[correction.Store](), reflect.TypeFor[auth.Store](), reflect.TypeFor[*Store]()} {
+	for _, of := range []reflect.Type{reflect.TypeFor[correction.Store](), reflect.TypeFor[insights.Store](), reflect.TypeFor[auth.Store](), reflect.TypeFor[*Store]()} {
 		for i := range of.NumMethod() {
 			names[of.Method(i).Name] = true
 		}
@@ -346,7 +347,7 @@ func TestReads_HeavyOnesQueueUp(t *testing.T) {
 		held.Add(1)
 		first := sync.OnceFunc(held.Done)
 		all.Go(func() {
-			if err := s.Facts(context.Background(), from, to, false, func(*correction.FactBlock) { first(); <-release }); err != nil {
+			if err := s.Facts(context.Background(), from, to, false, func(*insights.FactBlock) { first(); <-release }); err != nil {
 				t.Error(err)
 			}
 		})
