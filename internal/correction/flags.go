@@ -163,3 +163,18 @@ func (s *Service) DayTime(t time.Time) time.Time {
 	}
 	return t.In(s.Zone)
 }
+
+// DayOf is when a day begins and ends; ok is false for what is no day.
+func (s *Service) DayOf(name string) (from, to time.Time, ok bool) {
+	zone := s.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	if from, ok = ParseDay(name, zone); !ok {
+		return time.Time{}, time.Time{}, false
+	}
+	return from, AddDays(from, 1), true
+}
+
+// DayName names the day of t: 2026-11-23.
+func (s *Service) DayName(t time.Time) string { return NameOfDay(s.DayTime(t)) }

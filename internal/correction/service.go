@@ -175,17 +175,6 @@ type Store interface {
 	ReviewCount(ctx context.Context, q ReviewQuery) (int, error)
 	// Questions lists the questions that wait for a person, oldest first.
 	Questions(ctx context.Context, author int64, limit int) ([]Question, error)
-	// Checkpoint signs the record as it stands.
-	Checkpoint(ctx context.Context) (Checkpoint, error)
-	// DayCounts counts the corrections of a day in scope that were prepared at or after
-	// from and before to, as they stand at now.
-	DayCounts(ctx context.Context, scope Scope, from, to, now time.Time) (DayCounts, error)
-	// DayRecords lists the closings and reopenings of a day, oldest first.
-	DayRecords(ctx context.Context, day string) ([]DayRecord, error)
-	// PutDay makes r the record of its number of a day, with the counts of that moment.
-	// ErrMoved when there is one, ErrDayOpen when it closes and something is open,
-	// ErrDayMoved when something of the day came to the record after r.Checkpoint.
-	PutDay(ctx context.Context, r DayRecord, from, to time.Time) error
 	AppendAudit(ctx context.Context, a AuditEntry) error
 }
 

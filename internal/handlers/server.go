@@ -17,6 +17,7 @@ import (
 
 	"correction-console/internal/auth"
 	"correction-console/internal/correction"
+	"correction-console/internal/dayclose"
 	"correction-console/internal/insights"
 )
 
@@ -24,6 +25,7 @@ import (
 type Config struct {
 	Corrections *correction.Service
 	Insights    *insights.Service
+	DayClose    *dayclose.Service
 	SignIn      *auth.Authenticator
 	Sessions    *auth.Sessions
 	Preferences func(ctx context.Context, userID int64, lang, theme string) error

@@ -23,12 +23,14 @@ import (
 
 	"correction-console/internal/auth"
 	"correction-console/internal/correction"
+	"correction-console/internal/dayclose"
 	"correction-console/internal/insights"
 )
 
 var (
 	_ correction.Store = (*Store)(nil)
 	_ insights.Store   = (*Store)(nil)
+	_ dayclose.Store   = (*Store)(nil)
 	_ auth.Store       = (*Store)(nil)
 )
 

@@ -16,6 +16,7 @@ import (
 
 	"correction-console/internal/auth"
 	"correction-console/internal/correction"
+	"correction-console/internal/dayclose"
 	"correction-console/internal/insights"
 	"correction-console/internal/ledger"
 )
@@ -221,7 +222,7 @@ func TestReads_HoldOneConnection(t *testing.T) {
 		return s.path
 	}()
 	names := map[string]bool{}
-	for _, of := range []reflect.Type{reflect.TypeFor[correction.Store](), reflect.TypeFor[insights.Store](), reflect.TypeFor[auth.Store](), reflect.TypeFor[*Store]()} {
+	for _, of := range []reflect.Type{reflect.TypeFor[correction.Store](), reflect.TypeFor[insights.Store](), reflect.TypeFor[dayclose.Store](), reflect.TypeFor[auth.Store](), reflect.TypeFor[*Store]()} {
 		for i := range of.NumMethod() {
 			names[of.Method(i).Name] = true
 		}
