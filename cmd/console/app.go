@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"correction-console/internal/auth"
+	"correction-console/internal/changelog"
 	"correction-console/internal/config"
 	"correction-console/internal/correction"
 	"correction-console/internal/dayclose"
@@ -153,7 +154,7 @@ func newApp(st *store.Store, cfg config.Config, o appOptions) (*app, error) {
 	sessions := auth.NewSessions(st, keys, cfg.Secure(), time.Now, o.log)
 	web := handlers.Config{
 		Corrections: service, Sessions: sessions, Preferences: st.SetPreferences,
-		Insights: insights.New(st), DayClose: dayclose.New(st, service, time.Now, o.log),
+		ChangeLog: changelog.New(st, service, time.Now), Insights: insights.New(st), DayClose: dayclose.New(st, service, time.Now, o.log),
 		SignIn: auth.NewAuthenticator(st, auth.NewHasher(), sessions, keys, time.Now, o.log), Ready: st.Ping, Audit: st.AppendAudit, Log: o.log, Now: time.Now, Zone: cfg.Zone,
 		Version: version, Prove: st.Proof, Checkpoint: st.Checkpoint, VerifierKey: signer.VerifierKey(), PublicURL: cfg.PublicURL, Proxies: cfg.TrustedProxies, Secure: cfg.Secure(), Exposed: cfg.Exposed(), MetricsToken: cfg.MetricsToken, DemoURL: o.demoURL,
 	}

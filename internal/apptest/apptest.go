@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"correction-console/internal/auth"
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 	"correction-console/internal/dayclose"
 	"correction-console/internal/handlers"
@@ -205,7 +206,7 @@ func Start(t testing.TB, o Options) *App {
 		Corrections: a.Service, Sessions: sessions, SignIn: auth.NewAuthenticator(a.Store, auth.NewHasher(), sessions, keys, a.Clock.Now, log),
 		Preferences: a.Store.SetPreferences, Ready: a.Store.Ping, Audit: a.Store.AppendAudit,
 		Prove: a.Store.Proof, Checkpoint: a.Store.Checkpoint, VerifierKey: signer.VerifierKey(), Log: log, Now: a.Clock.Now, Zone: zone, Version: "test",
-		Insights: insights.New(a.Store), DayClose: dayclose.New(a.Store, a.Service, a.Clock.Now, log),
+		ChangeLog: changelog.New(a.Store, a.Service, a.Clock.Now), Insights: insights.New(a.Store), DayClose: dayclose.New(a.Store, a.Service, a.Clock.Now, log),
 		PublicURL: public, Exposed: public != nil, MetricsToken: MetricsToken, Exports: o.Exports,
 	}
 	a.Handler, err = handlers.New(a.Web)

@@ -12,9 +12,11 @@ import (
 
 // mayImport says which packages of the module the packages of a folder may import,
 // besides those of the folder itself. Imports point one way: correction ←
-// {insights, dayclose} ← {store, wechat, auth} ← handlers ← cmd/console, which alone sees everything.
+// {changelog, insights, dayclose} ← {store, wechat, auth} ← handlers ← cmd/console, which
+// alone sees everything.
 var mayImport = map[string][]string{
 	"internal/correction": {},
+	"internal/changelog":  {"internal/correction"},
 	"internal/insights":   {"internal/correction"},
 	"internal/dayclose":   {"internal/correction"},
 	"internal/ledger":     {},
@@ -23,9 +25,9 @@ var mayImport = map[string][]string{
 	"internal/notify":     {"internal/correction"},
 	"internal/config":     {"internal/correction"},
 	"internal/auth":       {"internal/correction"},
-	"internal/store":      {"internal/correction", "internal/insights", "internal/dayclose", "internal/auth", "internal/ledger"},
+	"internal/store":      {"internal/correction", "internal/changelog", "internal/insights", "internal/dayclose", "internal/auth", "internal/ledger"},
 	"internal/wechat":     {"internal/correction"},
-	"internal/handlers":   {"internal/correction", "internal/insights", "internal/dayclose", "internal/auth", "internal/i18n", "web/templates", "web/static"},
+	"internal/handlers":   {"internal/correction", "internal/changelog", "internal/insights", "internal/dayclose", "internal/auth", "internal/i18n", "web/templates", "web/static"},
 	"internal/apptest":    {"internal", "web"},
 	"internal/archtest":   {},
 	"internal/bench":      {"internal", "web"},
@@ -33,12 +35,12 @@ var mayImport = map[string][]string{
 	"internal/faulttest":  {},
 	"internal/proctest":   {"internal/correction", "internal/wechat"},
 	"web/static":          {},
-	"web/templates":       {"internal/correction", "internal/insights", "internal/dayclose", "internal/i18n", "web/static"},
+	"web/templates":       {"internal/correction", "internal/changelog", "internal/insights", "internal/dayclose", "internal/i18n", "web/static"},
 	"cmd":                 {"internal", "web"},
 }
 
 // domain is what decides and reads without any other part of the program, in tests too.
-var domain = []string{"internal/correction", "internal/insights", "internal/dayclose"}
+var domain = []string{"internal/correction", "internal/changelog", "internal/insights", "internal/dayclose"}
 
 // testSupport is imported by tests only, and puts the real parts together for them.
 var testSupport = []string{"internal/apptest", "internal/archtest", "internal/bench", "internal/browser", "internal/faulttest", "internal/proctest", "internal/store/storetest", "internal/store/filltest"}
@@ -128,7 +130,9 @@ func TestImports_RuleFindsFaults(t *testing.T) {
 		{"internal/insights/a.go", imports(m + "internal/store"), "internal/store"},
 		{"internal/insights/a.go", imports(m + "internal/dayclose"), "internal/dayclose"},
 		{"internal/insights/a_test.go", imports(m + "internal/store"), "internal/store"},
-		{"internal/store/a.go", imports(m+"internal/correction", m+"internal/insights", m+"internal/auth", "database/sql"), ""},
+		{"internal/changelog/a.go", imports(m + "internal/correction"), ""},
+		{"internal/changelog/a.go", imports(m + "internal/auth"), "internal/auth"},
+		{"internal/store/a.go", imports(m+"internal/correction", m+"internal/changelog", m+"internal/insights", m+"internal/auth", "database/sql"), ""},
 		{"internal/store/a.go", imports(m + "internal/handlers"), "internal/handlers"},
 		{"internal/wechat/a.go", imports(m + "internal/auth"), "internal/auth"},
 		{"internal/wechat/simulator/a.go", imports(m+"internal/correction", m+"internal/wechat"), ""},

@@ -68,6 +68,10 @@ const (
 // ReviewMarks lists all marks.
 var ReviewMarks = []ReviewMark{ReviewFine, ReviewQueried, ReviewAnswered, ReviewWrong}
 
+// ReviewNone stands, where a mark is asked for or shown, for what came to its end and was
+// not reviewed.
+const ReviewNone string = "none"
+
 // FlagQuestion asks a Store for what flags rest on.
 type FlagQuestion struct {
 	Again time.Time // corrections of the same device or order since then

@@ -17,8 +17,8 @@ type Store interface {
 	// DayRecords lists the closings and reopenings of a day, oldest first.
 	DayRecords(ctx context.Context, day string) ([]DayRecord, error)
 	// PutDay makes r the record of its number of a day, with the counts of that moment.
-	// correction.ErrMoved when there is one, ErrDayOpen when it closes and something is open,
-	// ErrDayMoved when something of the day came to the record after r.Checkpoint.
+	// correction.ErrMoved when there is one, ErrDayOpen when it closes and something is
+	// open, ErrDayMoved when something of the day came to the record after r.Checkpoint.
 	PutDay(ctx context.Context, r DayRecord, from, to time.Time) error
 	// Checkpoint signs the record as it stands.
 	Checkpoint(ctx context.Context) (correction.Checkpoint, error)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"correction-console/internal/apptest"
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 	"correction-console/internal/insights"
 )
@@ -133,9 +134,9 @@ func TestInsights_TilesOfHandMadeDays(t *testing.T) {
 }
 
 // logFilterOf reads the filter of the change log as its parameters are agreed on.
-func logFilterOf(t *testing.T, a *apptest.App, v url.Values) correction.LogFilter {
+func logFilterOf(t *testing.T, a *apptest.App, v url.Values) changelog.LogFilter {
 	t.Helper()
-	var f correction.LogFilter
+	var f changelog.LogFilter
 	for name, values := range v {
 		value := values[0]
 		day := func() time.Time {
@@ -207,7 +208,7 @@ func followLinks(t *testing.T, a *apptest.App, login, query string) (followed in
 		if !known {
 			f := logFilterOf(t, a, u.Query())
 			f.Scope = scope
-			err := a.Store.Export(t.Context(), f, correction.ByTime, func(portion []correction.Summary) error { rows += len(portion); return nil })
+			err := a.Store.Export(t.Context(), f, changelog.ByTime, func(portion []correction.Summary) error { rows += len(portion); return nil })
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"correction-console/internal/apptest"
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 	"correction-console/internal/dayclose"
 	"correction-console/internal/store"
@@ -344,7 +345,7 @@ func TestReview_ListShowsFlagsAndAgentsNeverSeeWhatWasDrawn(t *testing.T) {
 		t.Errorf("an agent filters by what was drawn: %d", res.Status)
 	}
 	for _, f := range []string{"sampled", "share"} {
-		_, _, err := a.Service.List(context.Background(), correction.Actor{UserID: 1, Role: correction.Agent, Scope: correction.Scope{All: true}}, correction.LogFilter{Flag: f}, correction.Page{Limit: 10})
+		_, _, err := a.Web.ChangeLog.List(context.Background(), correction.Actor{UserID: 1, Role: correction.Agent, Scope: correction.Scope{All: true}}, changelog.LogFilter{Flag: f}, changelog.Page{Limit: 10})
 		if correction.KindOf(err) != correction.Forbidden {
 			t.Errorf("an agent may filter by %s: %v", f, err)
 		}
@@ -538,7 +539,7 @@ func TestReview_DoesNotCountAsAReadingOfAnUndoneOne(t *testing.T) {
 	if _, ok := c.Review(); c.State != correction.AppliedLate || !c.Due() || ok {
 		t.Fatalf("%s, due %t, reviewed %t", c.State, c.Due(), ok)
 	}
-	rows, _, err := a.Store.Log(t.Context(), correction.LogFilter{Scope: correction.Scope{All: true}}, correction.Page{Limit: 1})
+	rows, _, err := a.Store.Log(t.Context(), changelog.LogFilter{Scope: correction.Scope{All: true}}, changelog.Page{Limit: 1})
 	if err != nil || rows[0].Review != "" {
 		t.Fatalf("the list says %q, %v", rows[0].Review, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 	"correction-console/internal/i18n"
 	"correction-console/internal/insights"
@@ -77,7 +78,7 @@ func (p InsightsProps) problems() []components.SummaryItem {
 type filter struct{ name, value string }
 
 var (
-	inForce  = filter{"state", string(correction.AnyInForce)}
+	inForce  = filter{"state", string(changelog.AnyInForce)}
 	largest  = filter{"sort", "reduction"}
 	byState  = func(s correction.State) filter { return filter{"state", string(s)} }
 	zeroed   = filter{"share_min", "100"}

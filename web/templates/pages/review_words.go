@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 	"correction-console/internal/dayclose"
 	"correction-console/internal/i18n"
@@ -387,8 +388,8 @@ func (p DayProps) figures() []dayFigure {
 	}
 	out := []dayFigure{
 		{p.Page.T("提出的改价", "Proposed"), c.All, "", dayLog(day, "", "")},
-		{p.Page.T("已生效，少收", "In force, given up"), c.InForce, c.Reduction.String(), dayLog(day, "state", string(correction.AnyInForce))},
-		{p.Page.T("其中改到 0 元", "of these to zero"), c.Zeroed, c.ZeroedSum.String(), dayLog(day, "share_min", "100") + "&state=" + string(correction.AnyInForce)},
+		{p.Page.T("已生效，少收", "In force, given up"), c.InForce, c.Reduction.String(), dayLog(day, "state", string(changelog.AnyInForce))},
+		{p.Page.T("其中改到 0 元", "of these to zero"), c.Zeroed, c.ZeroedSum.String(), dayLog(day, "share_min", "100") + "&state=" + string(changelog.AnyInForce)},
 		{p.Page.T("要退差价", "Refunds due"), c.Refunds, c.RefundSum.String(), ""},
 	}
 	for _, s := range []correction.State{
