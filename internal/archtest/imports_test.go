@@ -4,28 +4,32 @@ import (
 	"fmt"
 	"go/parser"
 	"go/token"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 )
 
 // mayImport says which packages of the module the packages of a folder may import,
-// besides those of the folder itself. Imports point one way: correction ← {store,
-// wechat, auth} ← handlers ← console ← cmd/console.
+// besides those of the folder itself. Imports point one way: correction ← {changelog,
+// insights, dayclose} ← {store, wechat, auth} ← handlers ← console ← cmd/console.
 var mayImport = map[string][]string{
 	"internal/correction": {},
+	"internal/changelog":  {"internal/correction"},
+	"internal/insights":   {"internal/correction"},
+	"internal/dayclose":   {"internal/correction"},
 	"internal/ledger":     {},
 	"internal/i18n":       {"internal/correction"},
 	"internal/journal":    {"internal/correction"},
 	"internal/notify":     {"internal/correction"},
 	"internal/config":     {"internal/correction"},
 	"internal/auth":       {"internal/correction"},
-	"internal/store":      {"internal/correction", "internal/auth", "internal/ledger"},
+	"internal/store":      {"internal/correction", "internal/changelog", "internal/insights", "internal/dayclose", "internal/auth", "internal/ledger"},
 	"internal/wechat":     {"internal/correction"},
-	"internal/handlers":   {"internal/correction", "internal/auth", "internal/i18n", "web/templates", "web/static"},
+	"internal/handlers":   {"internal/correction", "internal/changelog", "internal/insights", "internal/dayclose", "internal/auth", "internal/i18n", "web/templates", "web/static"},
 	"internal/checkpoint": {"internal/correction", "internal/ledger"},
 	"internal/health":     {"internal/correction", "internal/wechat"},
-	"internal/console":    {"internal/auth", "internal/checkpoint", "internal/config", "internal/correction", "internal/handlers", "internal/health", "internal/journal", "internal/ledger", "internal/notify", "internal/store", "internal/wechat"},
+	"internal/console":    {"internal/auth", "internal/checkpoint", "internal/changelog", "internal/config", "internal/correction", "internal/dayclose", "internal/handlers", "internal/health", "internal/insights", "internal/journal", "internal/ledger", "internal/notify", "internal/store", "internal/wechat"},
 	"internal/apptest":    {"internal", "web"},
 	"internal/archtest":   {},
 	"internal/bench":      {"internal", "web"},
@@ -33,9 +37,12 @@ var mayImport = map[string][]string{
 	"internal/faulttest":  {},
 	"internal/proctest":   {"internal/correction", "internal/wechat"},
 	"web/static":          {},
-	"web/templates":       {"internal/correction", "internal/i18n", "web/static"},
+	"web/templates":       {"internal/correction", "internal/changelog", "internal/insights", "internal/dayclose", "internal/i18n", "web/static"},
 	"cmd":                 {"internal", "web"},
 }
+
+// domain is what decides and reads without any other part of the program, in tests too.
+var domain = []string{"internal/correction", "internal/changelog", "internal/insights", "internal/dayclose"}
 
 // testSupport is imported by tests only, and puts the real parts together for them.
 var testSupport = []string{"internal/apptest", "internal/archtest", "internal/bench", "internal/browser", "internal/faulttest", "internal/proctest", "internal/store/storetest", "internal/store/filltest"}
@@ -86,7 +93,7 @@ func importFaults(s source) []string {
 		if err != nil {
 			return append(faults, err.Error())
 		}
-		if own, ok := strings.CutPrefix(path, module+"/"); ok && (!s.isTest() || folder == "internal/correction") {
+		if own, ok := strings.CutPrefix(path, module+"/"); ok && (!s.isTest() || slices.Contains(domain, folder)) {
 			allowed := under(own, folder) || under(own, mayImport[folder]...)
 			if known && !allowed || under(own, testSupport...) && !under(s.dir(), testSupport...) && !s.isTest() {
 				faults = append(faults, fmt.Sprintf("%s: must not import %s", s.path, own))
@@ -120,7 +127,14 @@ func TestImports_RuleFindsFaults(t *testing.T) {
 		{"internal/correction/a.go", imports("fmt", "golang.org/x/text/unicode/norm"), ""},
 		{"internal/correction/a.go", imports(m + "internal/i18n"), "internal/i18n"},
 		{"internal/correction/a_test.go", imports(m + "internal/store"), "internal/store"},
-		{"internal/store/a.go", imports(m+"internal/correction", m+"internal/auth", "database/sql"), ""},
+		{"internal/correction/a.go", imports(m + "internal/insights"), "internal/insights"},
+		{"internal/insights/a.go", imports(m + "internal/correction"), ""},
+		{"internal/insights/a.go", imports(m + "internal/store"), "internal/store"},
+		{"internal/insights/a.go", imports(m + "internal/dayclose"), "internal/dayclose"},
+		{"internal/insights/a_test.go", imports(m + "internal/store"), "internal/store"},
+		{"internal/changelog/a.go", imports(m + "internal/correction"), ""},
+		{"internal/changelog/a.go", imports(m + "internal/auth"), "internal/auth"},
+		{"internal/store/a.go", imports(m+"internal/correction", m+"internal/changelog", m+"internal/insights", m+"internal/auth", "database/sql"), ""},
 		{"internal/store/a.go", imports(m + "internal/handlers"), "internal/handlers"},
 		{"internal/wechat/a.go", imports(m + "internal/auth"), "internal/auth"},
 		{"internal/wechat/simulator/a.go", imports(m+"internal/correction", m+"internal/wechat"), ""},

@@ -27,6 +27,7 @@ import (
 	"golang.org/x/crypto/argon2"
 
 	"correction-console/internal/apptest"
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 	"correction-console/internal/i18n"
 	"correction-console/internal/wechat/simulator"
@@ -225,15 +226,15 @@ func BenchmarkLogPage(b *testing.B) {
 	zhou := a.As("zhou")
 	ctx := context.Background()
 	actor := correction.Actor{UserID: 4, Role: correction.Supervisor, Scope: correction.Scope{All: true}}
-	rows, _, err := a.Service.List(ctx, actor, correction.LogFilter{}, correction.Page{Limit: 50})
+	rows, _, err := a.Web.ChangeLog.List(ctx, actor, changelog.LogFilter{}, changelog.Page{Limit: 50})
 	if err != nil {
 		b.Fatal(err)
 	}
 	merchants, _ := a.Service.MerchantsFor(ctx, actor)
-	authors, _ := a.Service.AuthorsFor(ctx, actor)
+	authors, _ := a.Web.ChangeLog.AuthorsFor(ctx, actor)
 	p := frame("改价记录", layout.NavLog, "/corrections")
 	p.User = &layout.User{Name: "周启明", Role: correction.Supervisor, CanLog: true, CanFind: true}
-	choices, _ := a.Service.ChoicesFor(ctx, actor)
+	choices, _ := a.Web.ChangeLog.FilterOptionsFor(ctx, actor)
 	props := pages.LogProps{Page: p, Merchants: merchants, Authors: authors, Offerings: choices.Offerings, Approvers: choices.Approvers, Reasons: correction.DefaultReasons,
 		Rows: rows, Total: 400, Filter: pages.LogForm{Rows: 50, Columns: pages.LogDefaultColumns}, CanExport: true, CanShare: true,
 		ByTimeURL: "/corrections", ByReductionURL: "/corrections?sort=reduction", OlderURL: "/corrections?before=" + strconv.FormatInt(rows[len(rows)-1].ID, 10)}
@@ -245,14 +246,14 @@ func BenchmarkLogPage(b *testing.B) {
 	}
 	cookie := cookies(b, a, zhou)
 	page := zhou.Get("/corrections")
-	all := correction.LogFilter{Scope: correction.Scope{All: true}}
+	all := changelog.LogFilter{Scope: correction.Scope{All: true}}
 	compare(b, a, cookie, "/corrections", func() templ.Component { // the same SQL, nothing else
 		props := props
 		var err error
-		if props.Rows, _, err = a.Store.Log(ctx, all, correction.Page{Limit: 50}); err != nil {
+		if props.Rows, _, err = a.Store.Log(ctx, all, changelog.Page{Limit: 50}); err != nil {
 			panic(err)
 		}
-		if props.Total, props.MoreThanTotal, err = a.Store.Count(ctx, all, correction.MaxTotal); err != nil {
+		if props.Total, props.MoreThanTotal, err = a.Store.Count(ctx, all, changelog.MaxTotal); err != nil {
 			panic(err)
 		}
 		return pages.Log(props)

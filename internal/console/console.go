@@ -14,11 +14,14 @@ import (
 	"time"
 
 	"correction-console/internal/auth"
+	"correction-console/internal/changelog"
 	"correction-console/internal/checkpoint"
 	"correction-console/internal/config"
 	"correction-console/internal/correction"
+	"correction-console/internal/dayclose"
 	"correction-console/internal/handlers"
 	"correction-console/internal/health"
+	"correction-console/internal/insights"
 	"correction-console/internal/journal"
 	"correction-console/internal/ledger"
 	"correction-console/internal/notify"
@@ -126,7 +129,8 @@ func New(ctx context.Context, cfg Config) (_ *Console, err error) {
 	}
 	sessions := auth.NewSessions(c.Store, keys, cfg.Secure(), cfg.Now, c.log)
 	c.Web = handlers.Config{
-		Corrections: c.Service, Sessions: sessions, SignIn: auth.NewAuthenticator(c.Store, auth.NewHasher(), sessions, keys, cfg.Now, c.log),
+		Corrections: c.Service, ChangeLog: changelog.New(c.Store, c.Service, cfg.Now), Insights: insights.New(c.Store), DayClose: dayclose.New(c.Store, c.Service, cfg.Now, c.log),
+		Sessions: sessions, SignIn: auth.NewAuthenticator(c.Store, auth.NewHasher(), sessions, keys, cfg.Now, c.log),
 		Preferences: c.Store.SetPreferences, Ready: c.Store.Ping, Audit: c.Store.AppendAudit, Prove: c.Store.Proof, Checkpoint: c.Store.Checkpoint, VerifierKey: signer.VerifierKey(),
 		Log: c.log, Now: cfg.Now, Zone: cfg.Zone, Version: cfg.Version, PublicURL: cfg.PublicURL, Proxies: cfg.TrustedProxies,
 		Secure: cfg.Secure(), Exposed: cfg.Exposed(), MetricsToken: cfg.MetricsToken, DemoURL: cfg.DemoURL, Exports: cfg.Exports,

@@ -176,7 +176,7 @@ func (c *Console) tidy(ctx context.Context) {
 	if err := c.Service.EndWaits(ctx); err != nil {
 		c.log.Error("put into force what waited", "err", err)
 	}
-	if err := c.Service.RollUp(ctx); err != nil {
+	if err := c.Web.Insights.RollUp(ctx); err != nil {
 		c.log.Error("prepare figures", "err", err)
 	}
 	now := time.Now()

@@ -64,3 +64,15 @@ var rights = map[Role][]Action{
 
 // Can reports whether the actor's role has the right. An unknown role has none.
 func (a Actor) Can(action Action) bool { return slices.Contains(rights[a.Role], action) }
+
+// Reach is whose corrections lists show the actor: those of an author (0: of everybody) of
+// the merchants in scope. The error is of kind Forbidden.
+func (a Actor) Reach() (scope Scope, author int64, err error) {
+	if !a.Can(ReadCorrections) {
+		return Scope{}, 0, fail(Forbidden, CodeForbidden, nil)
+	}
+	if !a.Can(ReadAllOf) {
+		author = a.UserID
+	}
+	return a.Scope, author, nil
+}

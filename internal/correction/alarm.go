@@ -3,6 +3,7 @@ package correction
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -114,6 +115,14 @@ type Checkpoint struct {
 	Size int64
 	At   time.Time
 	Note string
+}
+
+// Root is the hash of the record in a checkpoint: the third line of its text.
+func (c Checkpoint) Root() string {
+	if lines := strings.SplitN(c.Note, "\n", 4); len(lines) == 4 {
+		return lines[2]
+	}
+	return ""
 }
 
 // counts is what the metrics tell, since the start of the process.

@@ -471,7 +471,7 @@ func (s *Service) CaseOf(ctx context.Context, a Actor, id int64) (Case, error) {
 	if out.Author, err = s.Store.PersonByID(ctx, c.AuthorID); err != nil {
 		return out, err
 	}
-	list, _, err := s.List(ctx, a, LogFilter{AuthorID: c.AuthorID}, Page{Limit: recentShown + 1})
+	list, err := s.newestOf(ctx, a, c.AuthorID, recentShown+1)
 	if err != nil {
 		return out, err
 	}
@@ -499,4 +499,24 @@ func (s *Service) CaseOf(ctx context.Context, a Actor, id int64) (Case, error) {
 	}
 	out.Correction, err = s.VeilOf(ctx, a, out.Correction)
 	return out, err
+}
+
+// newestOf lists the newest corrections of an author as the actor, who reads reviews, may
+// see them.
+func (s *Service) newestOf(ctx context.Context, a Actor, author int64, limit int) ([]Summary, error) {
+	scope, only, err := a.Reach()
+	if err != nil {
+		return nil, err
+	}
+	if only != 0 {
+		author = only
+	}
+	rows, err := s.Store.OfAuthor(ctx, scope, author, limit)
+	if err == nil {
+		err = s.VeilRows(ctx, a, rows)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.asOfNow(rows), nil
 }

@@ -75,13 +75,13 @@ const (
 	CodeWholeScope     = "whole_scope" // what is of all merchants takes somebody who may touch them all
 	CodeWaiting        = "waiting"     // another edit that loosens waits for a second supervisor
 	CodeAuthorGone     = "author_gone" // who made the edit may not make it any more
-	CodeViewName       = "view_name"   // a view needs a name, short and without line breaks
-	CodeViewTaken      = "view_taken"  // the person has a view of that name already
+	CodeFilterName     = "view_name"   // a saved filter needs a name, short and without line breaks
+	CodeFilterTaken    = "view_taken"  // the person has a saved filter of that name already
 	CodeDraftLarge     = "draft_large" // what was typed is larger than any form may be
 	CodeTooFast        = "too_fast"    // more look-ups than a person has
 	CodeTooMany        = "too_many"    // more of other acts than a person has
 	CodeSearching      = "searching"   // too many look-ups without a merchant at this moment
-	CodeViewsFull      = "views_full"  // the person has MaxViews views
+	CodeFiltersFull    = "views_full"  // the person has as many saved filters as one may have
 )
 
 func (e *Error) Error() string {

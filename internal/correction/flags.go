@@ -68,6 +68,10 @@ const (
 // ReviewMarks lists all marks.
 var ReviewMarks = []ReviewMark{ReviewFine, ReviewQueried, ReviewAnswered, ReviewWrong}
 
+// ReviewNone stands, where a mark is asked for or shown, for what came to its end and was
+// not reviewed.
+const ReviewNone string = "none"
+
 // FlagQuestion asks a Store for what flags rest on.
 type FlagQuestion struct {
 	Again time.Time // corrections of the same device or order since then
@@ -163,3 +167,18 @@ func (s *Service) DayTime(t time.Time) time.Time {
 	}
 	return t.In(s.Zone)
 }
+
+// DayOf is when a day begins and ends; ok is false for what is no day.
+func (s *Service) DayOf(name string) (from, to time.Time, ok bool) {
+	zone := s.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	if from, ok = ParseDay(name, zone); !ok {
+		return time.Time{}, time.Time{}, false
+	}
+	return from, AddDays(from, 1), true
+}
+
+// DayName names the day of t: 2026-11-23.
+func (s *Service) DayName(t time.Time) string { return NameOfDay(s.DayTime(t)) }

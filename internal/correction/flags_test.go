@@ -192,38 +192,3 @@ func TestHours_AreThoseOfTheZoneShown(t *testing.T) {
 		}
 	}
 }
-
-func TestDayCounts_WhatIsOpenAndWhatIsNot(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		r    Summary
-		want []DayOpen
-	}{
-		{Summary{State: Prepared}, []DayOpen{OpenConfirm}},
-		{Summary{State: Awaiting}, []DayOpen{OpenApproval}},
-		{Summary{State: Claimed}, []DayOpen{OpenSending}},
-		{Summary{State: Sending, Flagged: true}, []DayOpen{OpenSending}},
-		{Summary{State: Unknown, Flagged: true}, []DayOpen{OpenUnknown}},
-		{Summary{State: NeedsPerson}, []DayOpen{OpenConflict}},
-		{Summary{State: Applied}, nil},
-		{Summary{State: Applied, Flagged: true}, []DayOpen{OpenFlagged}},
-		{Summary{State: Applied, Flagged: true, Review: ReviewFine}, nil},
-		{Summary{State: Applied, Flagged: true, Review: ReviewWrong}, nil},
-		{Summary{State: Applied, Flagged: true, Review: ReviewQueried}, []DayOpen{OpenQueried}},
-		{Summary{State: Applied, Review: ReviewAnswered}, []DayOpen{OpenQueried}},
-		{Summary{State: AppliedLate, Due: true, Flagged: true}, []DayOpen{OpenDue, OpenFlagged}},
-		{Summary{State: Declined}, nil},
-		{Summary{State: Expiry}, nil},
-	} {
-		if got := openOf(c.r); !slices.Equal(got, c.want) {
-			t.Errorf("%s %q flagged %t: %v, want %v", c.r.State, c.r.Review, c.r.Flagged, got, c.want)
-		}
-	}
-	var d DayCounts
-	for _, s := range States {
-		d.Add(Summary{ID: int64(d.All + 1), State: s, BaseTotal: 1000, Target: 0}, 30)
-	}
-	if d.All != len(States) || d.InForce != 2 || d.Reduction != 2000 || d.Zeroed != 2 || d.Refunds != 2 || d.RefundSum != 60 || d.NotApplied() != 8 || !d.IsOpen() {
-		t.Errorf("%+v, %d not applied", d, d.NotApplied())
-	}
-}

@@ -79,26 +79,3 @@ func (s *Service) reviewParts(ctx context.Context, a Actor, rows []ReviewRow) er
 	}
 	return nil
 }
-
-// SamePerson names who approved corrections of a day and then reviewed them, or was the
-// second person of their ruling, since nobody else could.
-type SamePerson struct {
-	Name string  `json:"name"`
-	N    int     `json:"n"`
-	IDs  []int64 `json:"ids"` // the first few
-}
-
-// sameShown is how many corrections are named for each person.
-const sameShown = 20
-
-// AddSame counts a correction of the day under the name of such a person.
-func (d *DayCounts) AddSame(id int64, name string) {
-	i := slices.IndexFunc(d.Same, func(p SamePerson) bool { return p.Name == name })
-	if i < 0 {
-		i = len(d.Same)
-		d.Same = append(d.Same, SamePerson{Name: name})
-	}
-	if d.Same[i].N++; len(d.Same[i].IDs) < sameShown {
-		d.Same[i].IDs = append(d.Same[i].IDs, id)
-	}
-}

@@ -128,25 +128,11 @@ type Store interface {
 	LastDevice(ctx context.Context, ref Ref) (Device, error) // zero when never sent
 	LastRefusal(ctx context.Context, ref Ref) (*Refusal, error)
 	MerchantsOfOrder(ctx context.Context, outOrderNo string, scope Scope) ([]Ref, error)
-	Log(ctx context.Context, f LogFilter, p Page) (rows []Summary, more bool, err error)
-	// Export calls each for portions of the corrections that Log would page through, in that
-	// order. Which they are is fixed at the start; a row is as it stands when its portion is
-	// read, after the one before was taken, and is left out if it is not selected any more.
-	// Nothing is held while each runs, which may take its time. Rows are good until then.
-	Export(ctx context.Context, f LogFilter, sort LogSort, each func([]Summary) error) error
-	// Count is how many corrections Log would page through, up to most; more tells that
-	// there are more than that.
-	Count(ctx context.Context, f LogFilter, most int) (n int, more bool, err error)
-	// SaveView stores a new view and returns its id. ErrTaken when its owner has one of
-	// that name, ErrFull when they have MaxViews.
-	SaveView(ctx context.Context, v View, ip string) (int64, error)
-	// Views lists a person's own views and those that others share, by name.
-	Views(ctx context.Context, userID int64) ([]View, error)
-	// DeleteView removes a view of the owner; ErrNoRow when there is none.
-	DeleteView(ctx context.Context, ownerID, id int64, ip string, at time.Time) error
-	// Attention: viewer is who asks; what waits for approval or came back from it is shown
-	// to its author only.
-	Attention(ctx context.Context, f LogFilter, viewer int64, now time.Time, limit int) ([]Summary, error)
+	// OfAuthor lists the newest corrections in scope of an author, the newest first.
+	OfAuthor(ctx context.Context, scope Scope, author int64, limit int) ([]Summary, error)
+	// Attention lists what needs somebody, of one author (0: of everybody). viewer is who
+	// asks; what waits for approval or came back from it is shown to its author only.
+	Attention(ctx context.Context, scope Scope, author, viewer int64, now time.Time, limit int) ([]Summary, error)
 	InState(ctx context.Context, states ...State) ([]int64, error)
 	// Watched lists everything that is still looked after.
 	Watched(ctx context.Context) ([]Watched, error)
@@ -158,40 +144,17 @@ type Store interface {
 	// RetryTail follows the corrections that tried this one again to the newest.
 	RetryTail(ctx context.Context, id int64) (int64, error)
 	// Due lists what a supervisor has to see to after it came to its end, oldest first.
-	Due(ctx context.Context, f LogFilter, limit int) ([]Summary, error)
+	Due(ctx context.Context, scope Scope, limit int) ([]Summary, error)
 	// Concerns counts what alarms are made of. An uncertain correction of AlarmAfter and
 	// SetBack after that time, or later, counts as well.
 	Concerns(ctx context.Context, uncertainBefore time.Time) (Concerns, error)
 	Expired(ctx context.Context, now time.Time, limit int) ([]int64, error)
-	Authors(ctx context.Context, scope Scope) ([]Author, error)
-	Choices(ctx context.Context) (Choices, error)
-	// Complete fills rows of the log with flags, devices and the time of confirmation.
-	Complete(ctx context.Context, rows []Summary) error
-	// Origins are where the sessions of these rows came from, ended ones too.
-	Origins(ctx context.Context, rows []int64) (map[int64]Origin, error)
 	// ReviewList is one page of a part of the review page; more tells whether there are
 	// older ones. ReviewCount counts it up to its limit.
 	ReviewList(ctx context.Context, q ReviewQuery) (rows []ReviewRow, more bool, err error)
 	ReviewCount(ctx context.Context, q ReviewQuery) (int, error)
 	// Questions lists the questions that wait for a person, oldest first.
 	Questions(ctx context.Context, author int64, limit int) ([]Question, error)
-	// Checkpoint signs the record as it stands.
-	Checkpoint(ctx context.Context) (Checkpoint, error)
-	// DayCounts counts the corrections of a day in scope that were prepared at or after
-	// from and before to, as they stand at now.
-	DayCounts(ctx context.Context, scope Scope, from, to, now time.Time) (DayCounts, error)
-	// DayRecords lists the closings and reopenings of a day, oldest first.
-	DayRecords(ctx context.Context, day string) ([]DayRecord, error)
-	// PutDay makes r the record of its number of a day, with the counts of that moment.
-	// ErrMoved when there is one, ErrDayOpen when it closes and something is open,
-	// ErrDayMoved when something of the day came to the record after r.Checkpoint.
-	PutDay(ctx context.Context, r DayRecord, from, to time.Time) error
-	// Facts calls each for the facts of the corrections that were prepared at or after
-	// from and before to; a block may hold facts beside those. Without devices they name
-	// none. each must not read.
-	Facts(ctx context.Context, from, to time.Time, devices bool, each func(*FactBlock)) error
-	// RollUp prepares up to limit blocks of facts that are not prepared, newest first.
-	RollUp(ctx context.Context, limit int) (done int, err error)
 	AppendAudit(ctx context.Context, a AuditEntry) error
 }
 
@@ -333,7 +296,7 @@ type OrderView struct {
 
 // ReadOrder reads the live order for the actor. Orders of merchants out of scope
 // are not found: merchantFor decides that for one order, correctionFor for one
-// correction, narrow for lists.
+// correction, Actor.Reach for lists.
 func (s *Service) ReadOrder(ctx context.Context, a Actor, ref Ref) (OrderView, error) {
 	m, err := s.merchantFor(ctx, a, ref)
 	if err != nil {
@@ -1410,55 +1373,12 @@ func (s *Service) DropDraftOf(ctx context.Context, a Actor, id int64) error {
 	return s.Store.DeleteDraft(ctx, a.UserID, c.Ref)
 }
 
-// AuthorsFor lists the people whose corrections the actor may see, for a filter;
-// empty when they see only their own.
-func (s *Service) AuthorsFor(ctx context.Context, a Actor) ([]Author, error) {
-	if !a.Can(ReadAllOf) {
-		return nil, nil
-	}
-	return s.Store.Authors(ctx, a.Scope)
-}
+// asOfNow is AsOfNow at this moment.
+func (s *Service) asOfNow(rows []Summary) []Summary { return AsOfNow(rows, s.Now()) }
 
-// List returns one page of the change log as the actor may see it.
-func (s *Service) List(ctx context.Context, a Actor, f LogFilter, p Page) ([]Summary, bool, error) {
-	f, err := s.narrow(a, f)
-	if err == nil {
-		f.Veil, err = s.veilFor(ctx, a)
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	rows, more, err := s.Store.Log(ctx, f, p)
-	if err == nil {
-		err = s.VeilRows(ctx, a, rows)
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	if !a.Can(ReadReviews) {
-		for i := range rows {
-			rows[i].Flagged = false
-		}
-	}
-	return s.asOfNow(rows), more, nil
-}
-
-// CountLog is how many corrections List would page through, up to MaxTotal; more tells
-// that there are more than that.
-func (s *Service) CountLog(ctx context.Context, a Actor, f LogFilter) (n int, more bool, err error) {
-	f, err = s.narrow(a, f)
-	if err == nil {
-		f.Veil, err = s.veilFor(ctx, a)
-	}
-	if err != nil {
-		return 0, false, err
-	}
-	return s.Store.Count(ctx, f, MaxTotal)
-}
-
-// asOfNow shows as expired what is, whether that is on record already or not.
-func (s *Service) asOfNow(rows []Summary) []Summary {
-	now := s.Now()
+// AsOfNow shows as expired what is at that moment, whether that is on record already or
+// not. It changes the rows in place.
+func AsOfNow(rows []Summary, now time.Time) []Summary {
 	for i, r := range rows {
 		if until := r.ChangedAt.Add(ApproveWithin); r.State == Awaiting && !now.Before(until) {
 			rows[i].State, rows[i].ChangedAt = Expiry, until
@@ -1473,11 +1393,11 @@ func (s *Service) asOfNow(rows []Summary) []Summary {
 // Attention lists the actor's own corrections that need something from them, and
 // for those who see all, everybody's uncertain ones.
 func (s *Service) Attention(ctx context.Context, a Actor) ([]Summary, error) {
-	f, err := s.narrow(a, LogFilter{})
+	scope, author, err := a.Reach()
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.Store.Attention(ctx, f, a.UserID, s.Now(), 50)
+	list, err := s.Store.Attention(ctx, scope, author, a.UserID, s.Now(), 50)
 	if err == nil {
 		err = s.VeilRows(ctx, a, list)
 	}
@@ -1485,19 +1405,4 @@ func (s *Service) Attention(ctx context.Context, a Actor) ([]Summary, error) {
 		return nil, err
 	}
 	return s.asOfNow(list), nil
-}
-
-// narrow restricts a filter to what the actor may see.
-func (s *Service) narrow(a Actor, f LogFilter) (LogFilter, error) {
-	if !a.Can(ReadCorrections) {
-		return f, fail(Forbidden, CodeForbidden, nil)
-	}
-	f.Scope = a.Scope
-	if !a.Can(ReadAllOf) {
-		f.AuthorID = a.UserID
-	}
-	if !a.Can(ReadReviews) && f.Flag != "" { // it would tell what was drawn
-		return f, fail(Forbidden, CodeForbidden, nil)
-	}
-	return f, nil
 }

@@ -120,11 +120,11 @@ func (s *Service) DueFor(ctx context.Context, a Actor) ([]Summary, error) {
 	if !a.Can(Settle) {
 		return nil, nil
 	}
-	f, err := s.narrow(a, LogFilter{})
+	scope, _, err := a.Reach()
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.Store.Due(ctx, f, 100)
+	list, err := s.Store.Due(ctx, scope, 100)
 	if err != nil {
 		return nil, err
 	}

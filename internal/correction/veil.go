@@ -88,9 +88,9 @@ func (c Correction) Blind() bool {
 	return slices.ContainsFunc(c.Events, func(e Event) bool { return e.Detail.Blind })
 }
 
-// veilFor is the veil of the actor. It falls on everybody who could come to decide, not
+// VeilFor is the veil of the actor. It falls on everybody who could come to decide, not
 // only on those whom the tier names now: tiers and limits can be edited.
-func (s *Service) veilFor(ctx context.Context, a Actor) (Veil, error) {
+func (s *Service) VeilFor(ctx context.Context, a Actor) (Veil, error) {
 	if !a.Can(Approve) {
 		return Veil{}, nil
 	}
@@ -101,7 +101,7 @@ func (s *Service) veilFor(ctx context.Context, a Actor) (Veil, error) {
 // veiled reads what is kept from the actor. It is read after what it is to hide: a
 // correction that was decided in between may be shown.
 func (s *Service) veiled(ctx context.Context, a Actor) (map[int64]Undecided, error) {
-	v, err := s.veilFor(ctx, a)
+	v, err := s.VeilFor(ctx, a)
 	if err != nil || v.Viewer == 0 {
 		return nil, err
 	}

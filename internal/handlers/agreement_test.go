@@ -14,6 +14,7 @@ import (
 
 	"correction-console/internal/apptest"
 	"correction-console/internal/correction"
+	"correction-console/internal/dayclose"
 )
 
 // decide presses a button of an edit that waits.
@@ -560,7 +561,7 @@ func TestSettings_WholeScope(t *testing.T) {
 	if err := a.Service.Review(t.Context(), a.Who("qian"), c.ID, correction.ReviewSaid{N: a.Record(c.ID).Last().N, Mark: string(correction.ReviewFine)}); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Service.CloseDay(t.Context(), a.Who("qian"), now, 0, correction.DayClosed, ""); err != nil {
+	if err := a.Web.DayClose.CloseDay(t.Context(), a.Who("qian"), now, 0, dayclose.DayClosed, ""); err != nil {
 		t.Fatal(err)
 	}
 	if page := zhou.Get("/review/days/" + now).Body; !strings.Contains(page, "签署时：生效 1 笔，少收 ¥70.00") {

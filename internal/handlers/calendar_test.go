@@ -47,7 +47,7 @@ func TestDays_AgreeWhereMidnightIsSkipped(t *testing.T) {
 					t.Errorf("%s: the log shows %v, want %v", day, got, want)
 				}
 				sheet := zhou.Get("/review/days/" + day)
-				d, err := a.Service.Day(t.Context(), correction.Actor{UserID: 1, Role: correction.Supervisor, Scope: correction.Scope{All: true}}, day)
+				d, err := a.Web.DayClose.Day(t.Context(), correction.Actor{UserID: 1, Role: correction.Supervisor, Scope: correction.Scope{All: true}}, day)
 				if err != nil || sheet.Status != http.StatusOK || d.Counts.All != len(want) {
 					t.Errorf("%s: the sheet counts %d, want %d (%d, %v)", day, d.Counts.All, len(want), sheet.Status, err)
 				}

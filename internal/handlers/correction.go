@@ -92,7 +92,7 @@ func (s *server) correctionPage(c echo.Context, status int, id int64, change fun
 		return err
 	}
 	if p.SeesInternals && cor.State != correction.Prepared {
-		if p.Origins, err = s.Corrections.SessionsOf(ctx, a, cor); err != nil {
+		if p.Origins, err = s.ChangeLog.SessionsOf(ctx, a, cor); err != nil {
 			return err
 		}
 		for row, o := range p.Origins {

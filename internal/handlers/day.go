@@ -8,6 +8,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"correction-console/internal/correction"
+	"correction-console/internal/dayclose"
 	"correction-console/internal/i18n"
 	"correction-console/web/templates/layout"
 	"correction-console/web/templates/pages"
@@ -22,7 +23,7 @@ func (s *server) day(c echo.Context) error {
 // dayPage is a day as it stands, with what the last request came to.
 func (s *server) dayPage(c echo.Context, status int, form pages.DayForm) error {
 	ctx, a := c.Request().Context(), actor(c)
-	d, err := s.Corrections.Day(ctx, a, c.Param("day"))
+	d, err := s.DayClose.Day(ctx, a, c.Param("day"))
 	if err != nil {
 		return err
 	}
@@ -47,7 +48,7 @@ func (s *server) dayPage(c echo.Context, status int, form pages.DayForm) error {
 			s.Log.Error("read checkpoint", "err", err) // the page shows none
 		}
 	}
-	if p.Days, err = s.Corrections.Days(ctx, a, correction.AddDays(s.Corrections.DayTime(s.Now()), 1), daysBefore); err != nil {
+	if p.Days, err = s.DayClose.Days(ctx, a, correction.AddDays(s.Corrections.DayTime(s.Now()), 1), daysBefore); err != nil {
 		return err
 	}
 	return s.render(c, status, pages.Day(p))
@@ -60,7 +61,7 @@ func (s *server) closeDay(c echo.Context) error {
 		return err
 	}
 	name := c.Param("day")
-	form := pages.DayForm{Action: correction.DayAction(v.Get("action")), Text: strings.ReplaceAll(v.Get("text"), "\r\n", "\n")}
+	form := pages.DayForm{Action: dayclose.DayAction(v.Get("action")), Text: strings.ReplaceAll(v.Get("text"), "\r\n", "\n")}
 	if v.Get("do") != "" { // Enter: nothing is signed yet
 		return s.dayPage(c, http.StatusOK, form)
 	}
@@ -69,9 +70,9 @@ func (s *server) closeDay(c echo.Context) error {
 		return errBadForm
 	}
 	if form.Action == "" {
-		form.Action = correction.DayClosed
+		form.Action = dayclose.DayClosed
 	}
-	err = s.Corrections.CloseDay(c.Request().Context(), actor(c), name, n, form.Action, form.Text)
+	err = s.DayClose.CloseDay(c.Request().Context(), actor(c), name, n, form.Action, form.Text)
 	status := http.StatusConflict
 	switch correction.CodeOf(err) {
 	case correction.CodeNeedsText:

@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"correction-console/internal/auth"
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 	"correction-console/internal/i18n"
 	"correction-console/web/templates/pages"
@@ -258,7 +259,7 @@ func (s *server) export(c echo.Context, kind kindOfFile) error {
 	l, now := s.lang(c), s.Now().In(s.Zone)
 	head := exportHead{
 		page: logURL(form, "", ""), filter: conditionsInWords(l, form, known), zone: zoneName(now), by: a.Name, at: now,
-		order: map[correction.LogSort]string{correction.ByTime: l.T("新的在前", "newest first"), correction.ByReduction: l.T("少收多的在前", "largest reduction first")}[form.Sort],
+		order: map[changelog.LogSort]string{changelog.ByTime: l.T("新的在前", "newest first"), changelog.ByReduction: l.T("少收多的在前", "largest reduction first")}[form.Sort],
 	}
 	token := c.QueryParam("token")
 	if err := s.exports.enter(a); err != nil {
@@ -269,10 +270,10 @@ func (s *server) export(c echo.Context, kind kindOfFile) error {
 	to := newPaced(c.Response(), s.Exports)
 	defer to.last()
 	w := bufio.NewWriterSize(to, exportBuffer)
-	progress := s.exports.start(a, token, func() (int, bool, error) { return s.Corrections.CountLog(ctx, a, filter) })
+	progress := s.exports.start(a, token, func() (int, bool, error) { return s.ChangeLog.CountLog(ctx, a, filter) })
 	var file exportFormat
 	begun := false
-	err = s.Corrections.ExportLog(ctx, a, filter, form.Sort, correction.Sink{
+	err = s.ChangeLog.ExportLog(ctx, a, filter, form.Sort, changelog.Sink{
 		What: strings.TrimSuffix(kind.suffix+"?"+strings.TrimPrefix(query(form, "", ""), "?"), "?"), IP: c.RealIP(),
 		Begin: func() error {
 			begun = true
@@ -312,7 +313,7 @@ func (s *server) export(c echo.Context, kind kindOfFile) error {
 		progress.end(err)
 	}
 	if err != nil && begun {
-		s.Log.Error("export cut off", "id", requestID(c), "why", string(correction.WhyCut(err)), "err", logText(err))
+		s.Log.Error("export cut off", "id", requestID(c), "why", string(changelog.WhyCut(err)), "err", logText(err))
 		panic(http.ErrAbortHandler)
 	}
 	return err
@@ -323,7 +324,7 @@ func (s *server) export(c echo.Context, kind kindOfFile) error {
 func (s *server) mayGoOn(c echo.Context, a correction.Actor) error {
 	u, err := s.Sessions.Still(c)
 	if errors.Is(err, auth.ErrNoSession) {
-		return correction.CutSession
+		return changelog.CutSession
 	}
 	if err != nil {
 		return err
@@ -331,7 +332,7 @@ func (s *server) mayGoOn(c echo.Context, a correction.Actor) error {
 	less := u.Role != a.Role || a.Scope.All && !u.Scope.All ||
 		slices.ContainsFunc(a.Scope.Merchants, func(m string) bool { return !u.Scope.Allows(m) })
 	if less {
-		return correction.CutRights
+		return changelog.CutRights
 	}
 	return nil
 }
@@ -391,9 +392,9 @@ func (p *paced) Write(b []byte) (int, error) {
 		part := b[:min(size, len(b))]
 		start := time.Now()
 		until := start.Add(p.limits.Window - p.waited)
-		why := correction.CutSlow
+		why := changelog.CutSlow
 		if p.end.Before(until) {
-			until, why = p.end, correction.CutLongest
+			until, why = p.end, changelog.CutLongest
 		}
 		if !until.After(start) {
 			return written, why

@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 	"correction-console/internal/i18n"
 	"correction-console/web/templates/components"
@@ -64,7 +65,7 @@ type exportKey struct {
 type exportProgress struct {
 	rows    atomic.Int64
 	state   atomic.Value // exportRunning, exportDone, exportCut or exportRefused
-	why     atomic.Value // correction.CutShort
+	why     atomic.Value // changelog.CutShort
 	many    atomic.Bool  // refused because many others run
 	total   atomic.Int64 // 0 = not known
 	started time.Time
@@ -132,7 +133,7 @@ func (p *exportProgress) end(err error) {
 	to := exportDone
 	if err != nil {
 		to = exportCut
-		p.why.CompareAndSwap(nil, correction.WhyCut(err))
+		p.why.CompareAndSwap(nil, changelog.WhyCut(err))
 	}
 	p.state.CompareAndSwap(exportRunning, to)
 }
@@ -161,11 +162,11 @@ func exportText(l i18n.Lang, p *exportProgress, state string, rows, total int) s
 		return l.T("你还有一个导出没有结束。等它下载完或取消它，再导出", "Another export of yours is still running. Let it finish or cancel it, then export again")
 	case state == exportCut:
 		switch p.why.Load() {
-		case correction.CutSlow:
+		case changelog.CutSlow:
 			return l.T("下载太慢，导出已中断，文件不完整。网络恢复后请重新导出", "The download was too slow and was cut off; the file is not complete. Export it again on a better connection")
-		case correction.CutLongest:
+		case changelog.CutLongest:
 			return l.T("导出超过了最长时间，已中断，文件不完整。请缩小筛选范围，分几次导出", "The export took longer than it may and was cut off; the file is not complete. Narrow the filter and export in parts")
-		case correction.CutRights:
+		case changelog.CutRights:
 			return l.T("你的角色或可见范围变了，导出已中断，文件不完整。请重新导出", "Your role or scope changed and the export was cut off; the file is not complete. Export it again")
 		}
 		return l.T("导出中断，文件不完整，请重新导出", "The export was cut off and the file is not complete. Export it again")

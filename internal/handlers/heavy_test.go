@@ -19,8 +19,10 @@ import (
 	"time"
 
 	"correction-console/internal/apptest"
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 	"correction-console/internal/handlers"
+	"correction-console/internal/insights"
 	"correction-console/internal/store/filltest"
 	"correction-console/internal/wechat/simulator"
 )
@@ -111,7 +113,7 @@ func TestReads_WhereThereIsNoRoomThePageSaysSo(t *testing.T) {
 		held.Add(1)
 		first := sync.OnceFunc(held.Done)
 		all.Go(func() {
-			err := a.Store.Facts(context.Background(), time.Time{}, a.Clock.Now().AddDate(1, 0, 0), false, func(*correction.FactBlock) { first(); <-release })
+			err := a.Store.Facts(context.Background(), time.Time{}, a.Clock.Now().AddDate(1, 0, 0), false, func(*insights.FactBlock) { first(); <-release })
 			if err != nil {
 				t.Error(err)
 			}
@@ -232,20 +234,20 @@ func TestExport_EndsWhenItMust(t *testing.T) {
 		limits handlers.ExportLimits
 		act    func(*apptest.App, *apptest.Client) error
 		reads  bool // the reader goes on reading
-		why    correction.CutShort
+		why    changelog.CutShort
 	}{
-		"signed out": {act: func(_ *apptest.App, c *apptest.Client) error { c.Post("/logout", url.Values{}); return nil }, reads: true, why: correction.CutSession},
+		"signed out": {act: func(_ *apptest.App, c *apptest.Client) error { c.Post("/logout", url.Values{}); return nil }, reads: true, why: changelog.CutSession},
 		"disabled": {act: func(a *apptest.App, _ *apptest.Client) error {
 			return a.Store.SetDisabled(context.Background(), "zhou", true)
-		}, reads: true, why: correction.CutSession},
+		}, reads: true, why: changelog.CutSession},
 		"scope": {act: func(a *apptest.App, _ *apptest.Client) error {
 			return execute(a, `UPDATE user SET all_merchants = 0 WHERE username = 'zhou'`)
-		}, reads: true, why: correction.CutRights},
+		}, reads: true, why: changelog.CutRights},
 		"role": {act: func(a *apptest.App, _ *apptest.Client) error {
 			return execute(a, `UPDATE user SET role = 'agent' WHERE username = 'zhou'`)
-		}, reads: true, why: correction.CutRights},
-		"too slow": {limits: handlers.ExportLimits{Window: 200 * time.Millisecond, Least: 10 << 20, Longest: time.Hour}, why: correction.CutSlow},
-		"too long": {limits: handlers.ExportLimits{Window: time.Hour, Least: 1, Longest: 300 * time.Millisecond}, why: correction.CutLongest},
+		}, reads: true, why: changelog.CutRights},
+		"too slow": {limits: handlers.ExportLimits{Window: 200 * time.Millisecond, Least: 10 << 20, Longest: time.Hour}, why: changelog.CutSlow},
+		"too long": {limits: handlers.ExportLimits{Window: time.Hour, Least: 1, Longest: 300 * time.Millisecond}, why: changelog.CutLongest},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 	"correction-console/internal/i18n"
 	"correction-console/web/templates/layout"
@@ -42,7 +43,7 @@ func (s *server) homePage(c echo.Context, status int, find pages.FindProps) erro
 	if props.Attention, err = s.Corrections.Attention(ctx, a); err != nil {
 		return err
 	}
-	props.Recent, _, err = s.Corrections.List(ctx, a, correction.LogFilter{AuthorID: a.UserID}, correction.Page{Limit: recentRows})
+	props.Recent, _, err = s.ChangeLog.List(ctx, a, changelog.LogFilter{AuthorID: a.UserID}, changelog.Page{Limit: recentRows})
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"correction-console/internal/correction"
 	"correction-console/internal/i18n"
+	"correction-console/internal/insights"
 	"correction-console/web/templates/components"
 	"correction-console/web/templates/layout"
 	"correction-console/web/templates/pages"
@@ -27,7 +28,7 @@ func (s *server) insights(c echo.Context) error {
 	if p.Page.Problems = len(p.Problems); p.Page.Problems > 0 {
 		return s.render(c, http.StatusUnprocessableEntity, pages.Insights(p))
 	}
-	in, err := s.Corrections.Insights(c.Request().Context(), actor(c), from, to)
+	in, err := s.Insights.Insights(c.Request().Context(), actor(c), from, to)
 	if err != nil {
 		return err
 	}
@@ -68,7 +69,7 @@ func (s *server) insightsPeriod(c echo.Context, p *pages.InsightsProps) (from, t
 	switch days := correction.DaysBetween(from, to); {
 	case days < 1:
 		p.Problems["to"] = pages.PeriodBackwards
-	case days > correction.MostInsightDays:
+	case days > insights.MostInsightDays:
 		p.Problems["from"] = pages.PeriodLong
 	}
 	if len(p.Problems) == 0 {
@@ -104,37 +105,37 @@ func (s *server) presets(l layout.Page, from, to time.Time) []pages.Preset {
 // insightColumns are the figures of a row of the file, in order.
 var insightColumns = []struct {
 	title i18n.Text
-	value func(correction.Figures) string
+	value func(insights.Figures) string
 }{
-	{i18n.Text{ZH: "改价笔数", EN: "Corrections"}, func(f correction.Figures) string { return strconv.Itoa(f.Count) }},
-	{i18n.Text{ZH: "少收合计（元）", EN: "Reduced by (yuan)"}, func(f correction.Figures) string { return f.Sum.Yuan() }},
-	{i18n.Text{ZH: "原金额合计（元）", EN: "Original amounts (yuan)"}, func(f correction.Figures) string { return f.Base.Yuan() }},
-	{i18n.Text{ZH: "每笔中位数（元）", EN: "Median (yuan)"}, some(func(f correction.Figures) string { return f.Median.Yuan() })},
-	{i18n.Text{ZH: "总降幅", EN: "Share of all orders"}, some(func(f correction.Figures) string { return components.Percent(f.Share()) })},
-	{i18n.Text{ZH: "降幅中位数", EN: "Median share"}, some(func(f correction.Figures) string { return components.Percent(f.MedianShare) })},
-	{i18n.Text{ZH: "降幅 50% 及以上", EN: "Half or more"}, func(f correction.Figures) string { return strconv.Itoa(f.Half) }},
-	{i18n.Text{ZH: "改到 0 元", EN: "To zero"}, func(f correction.Figures) string { return strconv.Itoa(f.Zeroed) }},
-	{i18n.Text{ZH: "已按新金额付清", EN: "Paid the new amount"}, func(f correction.Figures) string { return strconv.Itoa(f.Settled) }},
-	{i18n.Text{ZH: "付清用时中位数（分钟）", EN: "Median time to payment (minutes)"}, func(f correction.Figures) string {
+	{i18n.Text{ZH: "改价笔数", EN: "Corrections"}, func(f insights.Figures) string { return strconv.Itoa(f.Count) }},
+	{i18n.Text{ZH: "少收合计（元）", EN: "Reduced by (yuan)"}, func(f insights.Figures) string { return f.Sum.Yuan() }},
+	{i18n.Text{ZH: "原金额合计（元）", EN: "Original amounts (yuan)"}, func(f insights.Figures) string { return f.Base.Yuan() }},
+	{i18n.Text{ZH: "每笔中位数（元）", EN: "Median (yuan)"}, some(func(f insights.Figures) string { return f.Median.Yuan() })},
+	{i18n.Text{ZH: "总降幅", EN: "Share of all orders"}, some(func(f insights.Figures) string { return components.Percent(f.Share()) })},
+	{i18n.Text{ZH: "降幅中位数", EN: "Median share"}, some(func(f insights.Figures) string { return components.Percent(f.MedianShare) })},
+	{i18n.Text{ZH: "降幅 50% 及以上", EN: "Half or more"}, func(f insights.Figures) string { return strconv.Itoa(f.Half) }},
+	{i18n.Text{ZH: "改到 0 元", EN: "To zero"}, func(f insights.Figures) string { return strconv.Itoa(f.Zeroed) }},
+	{i18n.Text{ZH: "已按新金额付清", EN: "Paid the new amount"}, func(f insights.Figures) string { return strconv.Itoa(f.Settled) }},
+	{i18n.Text{ZH: "付清用时中位数（分钟）", EN: "Median time to payment (minutes)"}, func(f insights.Figures) string {
 		if f.Settled == 0 {
 			return ""
 		}
 		return strconv.FormatInt(int64(f.SettledIn/time.Minute), 10)
 	}},
-	{i18n.Text{ZH: "仍付了旧金额", EN: "Paid the old amount"}, func(f correction.Figures) string { return strconv.Itoa(f.PaidOld) }},
-	{i18n.Text{ZH: "要退差价（元）", EN: "To refund (yuan)"}, func(f correction.Figures) string { return f.PaidOldSum.Yuan() }},
-	{i18n.Text{ZH: "复核有误", EN: "Found wrong"}, func(f correction.Figures) string { return strconv.Itoa(f.Wrong) }},
-	{i18n.Text{ZH: "审批未通过", EN: "Declined"}, func(f correction.Figures) string { return strconv.Itoa(f.Declined) }},
-	{i18n.Text{ZH: "结果确认中", EN: "Checking the result"}, func(f correction.Figures) string { return strconv.Itoa(f.Unknown) }},
-	{i18n.Text{ZH: "需人工核对", EN: "Needs a person"}, func(f correction.Figures) string { return strconv.Itoa(f.Conflicts) }},
-	{i18n.Text{ZH: "微信拒绝", EN: "Refused by WeChat"}, func(f correction.Figures) string { return strconv.Itoa(f.Rejected) }},
-	{i18n.Text{ZH: "未生效", EN: "Not applied"}, func(f correction.Figures) string { return strconv.Itoa(f.NotApplied) }},
-	{i18n.Text{ZH: "未发出", EN: "Not sent"}, func(f correction.Figures) string { return strconv.Itoa(f.NotSent) }},
+	{i18n.Text{ZH: "仍付了旧金额", EN: "Paid the old amount"}, func(f insights.Figures) string { return strconv.Itoa(f.PaidOld) }},
+	{i18n.Text{ZH: "要退差价（元）", EN: "To refund (yuan)"}, func(f insights.Figures) string { return f.PaidOldSum.Yuan() }},
+	{i18n.Text{ZH: "复核有误", EN: "Found wrong"}, func(f insights.Figures) string { return strconv.Itoa(f.Wrong) }},
+	{i18n.Text{ZH: "审批未通过", EN: "Declined"}, func(f insights.Figures) string { return strconv.Itoa(f.Declined) }},
+	{i18n.Text{ZH: "结果确认中", EN: "Checking the result"}, func(f insights.Figures) string { return strconv.Itoa(f.Unknown) }},
+	{i18n.Text{ZH: "需人工核对", EN: "Needs a person"}, func(f insights.Figures) string { return strconv.Itoa(f.Conflicts) }},
+	{i18n.Text{ZH: "微信拒绝", EN: "Refused by WeChat"}, func(f insights.Figures) string { return strconv.Itoa(f.Rejected) }},
+	{i18n.Text{ZH: "未生效", EN: "Not applied"}, func(f insights.Figures) string { return strconv.Itoa(f.NotApplied) }},
+	{i18n.Text{ZH: "未发出", EN: "Not sent"}, func(f insights.Figures) string { return strconv.Itoa(f.NotSent) }},
 }
 
 // some leaves a figure empty that rests on nothing.
-func some(value func(correction.Figures) string) func(correction.Figures) string {
-	return func(f correction.Figures) string {
+func some(value func(insights.Figures) string) func(insights.Figures) string {
+	return func(f insights.Figures) string {
 		if f.Count == 0 {
 			return ""
 		}
@@ -157,7 +158,7 @@ func (s *server) insightsCSV(c echo.Context) error {
 			return err
 		}
 	}
-	in, err := s.Corrections.Insights(ctx, a, from, to)
+	in, err := s.Insights.Insights(ctx, a, from, to)
 	if err != nil {
 		return err
 	}
@@ -176,7 +177,7 @@ func (s *server) insightsCSV(c echo.Context) error {
 	}
 	writeCSV(w, head...)
 	rows := 0
-	row := func(group, name, key string, from, to time.Time, f correction.Figures) {
+	row := func(group, name, key string, from, to time.Time, f insights.Figures) {
 		r := []cell{textCell(group), textCell(name), textCell(key), valueCell(from.Format(time.DateOnly)), valueCell(correction.AddDays(to, -1).Format(time.DateOnly))}
 		for _, col := range insightColumns {
 			r = append(r, valueCell(col.value(f)))

@@ -16,7 +16,9 @@ import (
 	"time"
 
 	"correction-console/internal/apptest"
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
+	"correction-console/internal/insights"
 )
 
 // noon is noon of the day that lies n days from today.
@@ -132,9 +134,9 @@ func TestInsights_TilesOfHandMadeDays(t *testing.T) {
 }
 
 // logFilterOf reads the filter of the change log as its parameters are agreed on.
-func logFilterOf(t *testing.T, a *apptest.App, v url.Values) correction.LogFilter {
+func logFilterOf(t *testing.T, a *apptest.App, v url.Values) changelog.LogFilter {
 	t.Helper()
-	var f correction.LogFilter
+	var f changelog.LogFilter
 	for name, values := range v {
 		value := values[0]
 		day := func() time.Time {
@@ -206,7 +208,7 @@ func followLinks(t *testing.T, a *apptest.App, login, query string) (followed in
 		if !known {
 			f := logFilterOf(t, a, u.Query())
 			f.Scope = scope
-			err := a.Store.Export(t.Context(), f, correction.ByTime, func(portion []correction.Summary) error { rows += len(portion); return nil })
+			err := a.Store.Export(t.Context(), f, changelog.ByTime, func(portion []correction.Summary) error { rows += len(portion); return nil })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -360,7 +362,7 @@ func TestInsights_FileEqualsThePage(t *testing.T) {
 	u, err := a.Store.UserByName(t.Context(), "zhou")
 	must(err)
 	day := a.Service.DayStart(noon(a, -10))
-	in, err := a.Service.Insights(context.Background(), correction.Actor{UserID: u.ID, Role: u.Role, Scope: u.Scope}, day, correction.AddDays(day, 3))
+	in, err := a.Web.Insights.Insights(context.Background(), correction.Actor{UserID: u.ID, Role: u.Role, Scope: u.Scope}, day, correction.AddDays(day, 3))
 	must(err)
 	res := a.As("zhou").Get("/insights.csv?" + handMadePeriod(a))
 	if res.Status != http.StatusOK || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/csv") || !strings.Contains(res.Header.Get("Content-Disposition"), "insights-"+pastDay(a, -10)) {
@@ -384,7 +386,7 @@ func TestInsights_FileEqualsThePage(t *testing.T) {
 	for i, name := range rows[1] {
 		column[name] = i
 	}
-	same := func(what string, row []string, f correction.Figures) {
+	same := func(what string, row []string, f insights.Figures) {
 		t.Helper()
 		for name, want := range map[string]string{
 			"改价笔数": strconv.Itoa(f.Count), "少收合计（元）": f.Sum.Yuan(), "原金额合计（元）": f.Base.Yuan(), "改到 0 元": strconv.Itoa(f.Zeroed), "复核有误": strconv.Itoa(f.Wrong),
@@ -406,7 +408,7 @@ func TestInsights_FileEqualsThePage(t *testing.T) {
 		same("day", rows[next], s.Figures)
 		next++
 	}
-	for _, groups := range [][]correction.Group{in.Agents, in.Reasons, in.Merchants, in.Services, in.Devices} {
+	for _, groups := range [][]insights.Group{in.Agents, in.Reasons, in.Merchants, in.Services, in.Devices} {
 		for _, g := range groups {
 			same(g.Key, rows[next], g.Figures)
 			next++

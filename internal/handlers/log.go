@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 	"correction-console/internal/i18n"
 	"correction-console/web/templates/layout"
@@ -29,10 +30,10 @@ func (s *server) known(ctx context.Context, a correction.Actor) (logChoices, err
 	if k.merchants, err = s.Corrections.MerchantsFor(ctx, a); err != nil {
 		return k, err
 	}
-	if k.authors, err = s.Corrections.AuthorsFor(ctx, a); err != nil {
+	if k.authors, err = s.ChangeLog.AuthorsFor(ctx, a); err != nil {
 		return k, err
 	}
-	if k.Choices, err = s.Corrections.ChoicesFor(ctx, a); err != nil {
+	if k.FilterOptions, err = s.ChangeLog.FilterOptionsFor(ctx, a); err != nil {
 		return k, err
 	}
 	set, err := s.Corrections.Settings(ctx)
@@ -60,13 +61,13 @@ func (s *server) logPage(c echo.Context, status int, v url.Values, change func(*
 	var rows []correction.Summary
 	more := false
 	if p.Refused = form.Refused(); !p.Refused { // what was asked is not known, and it never means everything
-		if rows, more, err = s.Corrections.List(ctx, a, filter, at); err != nil {
+		if rows, more, err = s.ChangeLog.List(ctx, a, filter, at); err != nil {
 			return err
 		}
 	}
 	p.Rows = rows
 	if slices.ContainsFunc(form.Columns, func(name string) bool { return slices.Contains(pages.LogDeepColumns, name) }) {
-		if err := s.Corrections.Complete(ctx, a, rows); err != nil {
+		if err := s.ChangeLog.Complete(ctx, a, rows); err != nil {
 			return err
 		}
 	}
@@ -100,8 +101,8 @@ func (s *server) logPage(c echo.Context, status int, v url.Values, change func(*
 }
 
 // place is where in the list the page is.
-func place(v url.Values, form pages.LogForm) correction.Page {
-	at := correction.Page{Sort: form.Sort, Limit: form.Rows}
+func place(v url.Values, form pages.LogForm) changelog.Page {
+	at := changelog.Page{Sort: form.Sort, Limit: form.Rows}
 	number := func(name string) int64 {
 		n, err := strconv.ParseInt(v.Get(name), 10, 64)
 		if err != nil || n < 0 {
@@ -117,18 +118,18 @@ func place(v url.Values, form pages.LogForm) correction.Page {
 }
 
 // total counts what the filter finds, unless the page has all of it.
-func (s *server) total(ctx context.Context, a correction.Actor, f correction.LogFilter, at correction.Page, rows []correction.Summary, more bool) (int, bool, error) {
+func (s *server) total(ctx context.Context, a correction.Actor, f changelog.LogFilter, at changelog.Page, rows []correction.Summary, more bool) (int, bool, error) {
 	if at.Before == 0 && at.After == 0 && !more {
 		return len(rows), false, nil
 	}
-	return s.Corrections.CountLog(ctx, a, f)
+	return s.ChangeLog.CountLog(ctx, a, f)
 }
 
 // turn gives the page the addresses of its neighbours.
-func (s *server) turn(p *pages.LogProps, at correction.Page, more bool) {
+func (s *server) turn(p *pages.LogProps, at changelog.Page, more bool) {
 	link := func(name string, r correction.Summary) string {
 		address := logURL(p.Filter, name, strconv.FormatInt(r.ID, 10))
-		if at.Sort == correction.ByReduction {
+		if at.Sort == changelog.ByReduction {
 			edge := r.Reduction()
 			if edge.IsHidden() {
 				edge = 0
@@ -148,7 +149,7 @@ func (s *server) turn(p *pages.LogProps, at correction.Page, more bool) {
 	case at.After > 0 || at.Before > 0:
 		p.NewerURL = logURL(p.Filter, "", "")
 	}
-	p.ByTimeURL, p.ByReductionURL = logURL(p.Filter, "sort", ""), logURL(p.Filter, "sort", string(correction.ByReduction))
+	p.ByTimeURL, p.ByReductionURL = logURL(p.Filter, "sort", ""), logURL(p.Filter, "sort", string(changelog.ByReduction))
 }
 
 // chips shows the conditions in force, each with the address that removes it.
@@ -167,7 +168,7 @@ func (s *server) chips(p *pages.LogProps, known logChoices) {
 
 // views lists the named filters, with the one that the page shows marked.
 func (s *server) views(ctx context.Context, a correction.Actor, current string) ([]pages.LogView, error) {
-	list, err := s.Corrections.Views(ctx, a)
+	list, err := s.ChangeLog.SavedFilters(ctx, a)
 	if err != nil {
 		return nil, err
 	}
@@ -201,9 +202,9 @@ func (s *server) saveView(c echo.Context) error {
 	if len(form.Problems)+len(form.Strange) > 0 { // the page says which, and lists nothing of what is not known
 		return s.logPage(c, http.StatusUnprocessableEntity, asked, func(*pages.LogProps) {})
 	}
-	_, err = s.Corrections.SaveView(ctx, a, v.Get("name"), strings.TrimPrefix(query(form, "", ""), "?"), v.Get("shared") != "", c.RealIP())
+	_, err = s.ChangeLog.SaveFilter(ctx, a, v.Get("name"), strings.TrimPrefix(query(form, "", ""), "?"), v.Get("shared") != "", c.RealIP())
 	problem, known422 := map[string]pages.ViewProblem{
-		correction.CodeViewName: pages.ViewBadName, correction.CodeViewTaken: pages.ViewTaken, correction.CodeViewsFull: pages.ViewFull,
+		correction.CodeFilterName: pages.ViewBadName, correction.CodeFilterTaken: pages.ViewTaken, correction.CodeFiltersFull: pages.ViewFull,
 	}[correction.CodeOf(err)]
 	if known422 {
 		status := http.StatusUnprocessableEntity
@@ -244,7 +245,7 @@ func (s *server) deleteView(c echo.Context) error {
 	if form.Unread() { // the page to return to is not known
 		return errBadForm
 	}
-	if err := s.Corrections.DeleteView(ctx, a, id, c.RealIP()); err != nil {
+	if err := s.ChangeLog.DeleteFilter(ctx, a, id, c.RealIP()); err != nil {
 		return err
 	}
 	return s.flashTo(c, "view-gone", logURL(form, "", ""))

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"correction-console/internal/auth"
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 	"correction-console/internal/i18n"
 	"correction-console/web/templates/pages"
@@ -37,7 +38,7 @@ const (
 
 // logFilter reads the conditions. One that makes no sense is told, and the form is refused
 // (LogForm.Refused); the others are kept as they were typed.
-func (s *server) logFilter(v url.Values, known logChoices) (pages.LogForm, correction.LogFilter) {
+func (s *server) logFilter(v url.Values, known logChoices) (pages.LogForm, changelog.LogFilter) {
 	r := logReader{s: s, v: v, form: pages.LogForm{Values: map[string]string{}, Problems: map[string]pages.LogProblem{}}}
 	for _, name := range sortedKeys(v) {
 		switch {
@@ -67,7 +68,7 @@ func sortedKeys(v url.Values) []string {
 type logChoices struct {
 	merchants []correction.Merchant
 	authors   []correction.Author // empty: the person sees only their own
-	correction.Choices
+	changelog.FilterOptions
 	reasons []correction.Reason
 }
 
@@ -100,8 +101,8 @@ func (r *logReader) one(name string, clean func(string) string, problem pages.Lo
 	return text
 }
 
-func (r *logReader) conditions(known logChoices) correction.LogFilter {
-	var f correction.LogFilter
+func (r *logReader) conditions(known logChoices) changelog.LogFilter {
+	var f changelog.LogFilter
 	login := func(list []correction.Author) func(string) bool {
 		return func(text string) bool {
 			return slices.ContainsFunc(list, func(a correction.Author) bool { return a.Login == text })
@@ -113,7 +114,7 @@ func (r *logReader) conditions(known logChoices) correction.LogFilter {
 	f.Agent = r.one("agent", userName, pages.LogUnknown, login(known.People))
 	f.Approver = r.one("approver", userName, pages.LogUnknown, login(known.People))
 	f.State = correction.State(r.one("state", correction.CleanNumber, pages.LogUnknown, func(text string) bool {
-		return text == string(correction.AnyInForce) || slices.Contains(correction.States, correction.State(text))
+		return text == string(changelog.AnyInForce) || slices.Contains(correction.States, correction.State(text))
 	}))
 	f.ReasonCode = r.one("reason_code", correction.CleanNumber, pages.LogUnknown, func(text string) bool {
 		_, ok := correction.FindReason(known.reasons, text)
@@ -219,11 +220,11 @@ func (r *logReader) moment(name string, end bool) time.Time {
 
 // shown reads how the list is shown.
 func (r *logReader) shown() {
-	r.form.Sort, r.form.Rows, r.form.Columns = correction.ByTime, pages.LogRows[1], nil
+	r.form.Sort, r.form.Rows, r.form.Columns = changelog.ByTime, pages.LogRows[1], nil
 	switch text := r.v.Get("sort"); text {
 	case "", "time":
-	case string(correction.ByReduction):
-		r.form.Sort = correction.ByReduction
+	case string(changelog.ByReduction):
+		r.form.Sort = changelog.ByReduction
 	default:
 		r.form.Problems["sort"] = pages.LogUnknown
 	}
@@ -335,7 +336,7 @@ func conditionLabel(l i18n.Lang, known logChoices, name, value string) string {
 	case "approver":
 		return l.F("审批人 %s", "decided by %s", person(known.People))
 	case "state":
-		if value == string(correction.AnyInForce) {
+		if value == string(changelog.AnyInForce) {
 			return pages.InForce.In(l)
 		}
 		return i18n.StateWord(correction.State(value)).In(l)

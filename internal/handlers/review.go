@@ -118,10 +118,10 @@ func (s *server) reviewPage(c echo.Context, status int, where url.Values, change
 		p.Rest = n - len(p.Rows)
 	}
 	now := s.Now()
-	if p.Today, err = s.Corrections.Day(ctx, a, s.Corrections.DayName(now)); err != nil {
+	if p.Today, err = s.DayClose.Day(ctx, a, s.Corrections.DayName(now)); err != nil {
 		return err
 	}
-	if p.Days, err = s.Corrections.Days(ctx, a, now, daysBefore); err != nil {
+	if p.Days, err = s.DayClose.Days(ctx, a, now, daysBefore); err != nil {
 		return err
 	}
 	change(&p)

@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"correction-console/internal/apptest"
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
+	"correction-console/internal/dayclose"
 	"correction-console/internal/store"
 	"correction-console/internal/wechat/simulator"
 )
@@ -343,7 +345,7 @@ func TestReview_ListShowsFlagsAndAgentsNeverSeeWhatWasDrawn(t *testing.T) {
 		t.Errorf("an agent filters by what was drawn: %d", res.Status)
 	}
 	for _, f := range []string{"sampled", "share"} {
-		_, _, err := a.Service.List(context.Background(), correction.Actor{UserID: 1, Role: correction.Agent, Scope: correction.Scope{All: true}}, correction.LogFilter{Flag: f}, correction.Page{Limit: 10})
+		_, _, err := a.Web.ChangeLog.List(context.Background(), correction.Actor{UserID: 1, Role: correction.Agent, Scope: correction.Scope{All: true}}, changelog.LogFilter{Flag: f}, changelog.Page{Limit: 10})
 		if correction.KindOf(err) != correction.Forbidden {
 			t.Errorf("an agent may filter by %s: %v", f, err)
 		}
@@ -424,7 +426,7 @@ func TestDay_ClosesWhenNothingIsOpenAndReopensWithWords(t *testing.T) {
 		t.Fatalf("closed again: %d", res.Status)
 	}
 	records, err := a.Store.DayRecords(context.Background(), today(a))
-	if err != nil || len(records) != 3 || records[1].Action != correction.DayReopened || records[1].Text != "补进一笔" || records[2].Counts.InForce != 3 ||
+	if err != nil || len(records) != 3 || records[1].Action != dayclose.DayReopened || records[1].Text != "补进一笔" || records[2].Counts.InForce != 3 ||
 		records[2].Counts.Reduction != 8900+900+1900 || records[2].Checkpoint.Root() == "" || records[2].Checkpoint.Size <= records[0].Checkpoint.Size {
 		t.Fatalf("records: %+v, %v", records, err)
 	}
@@ -448,15 +450,15 @@ func TestDay_SupervisorOfSomeMerchantsSeesThoseAndDoesNotClose(t *testing.T) {
 	lowered(t, a, lin, 1, "90")
 	now := a.Clock.Now()
 	some := correction.Actor{UserID: 4, Role: correction.Supervisor, Scope: correction.Scope{Merchants: []string{"1"}}}
-	d, err := a.Service.Day(context.Background(), some, a.Service.DayName(now))
+	d, err := a.Web.DayClose.Day(context.Background(), some, a.Service.DayName(now))
 	if err != nil || d.Counts.All != 0 || d.Whole || d.MayClose {
 		t.Fatalf("%+v, %v", d, err)
 	}
 	some.Scope.Merchants = []string{bankMerchant}
-	if d, err = a.Service.Day(context.Background(), some, a.Service.DayName(now)); err != nil || d.Counts.All != 1 {
+	if d, err = a.Web.DayClose.Day(context.Background(), some, a.Service.DayName(now)); err != nil || d.Counts.All != 1 {
 		t.Fatalf("%+v, %v", d, err)
 	}
-	if err := a.Service.CloseDay(context.Background(), some, a.Service.DayName(now), 0, correction.DayClosed, ""); correction.CodeOf(err) != correction.CodeWholeScope {
+	if err := a.Web.DayClose.CloseDay(context.Background(), some, a.Service.DayName(now), 0, dayclose.DayClosed, ""); correction.CodeOf(err) != correction.CodeWholeScope {
 		t.Fatal(err)
 	}
 }
@@ -537,7 +539,7 @@ func TestReview_DoesNotCountAsAReadingOfAnUndoneOne(t *testing.T) {
 	if _, ok := c.Review(); c.State != correction.AppliedLate || !c.Due() || ok {
 		t.Fatalf("%s, due %t, reviewed %t", c.State, c.Due(), ok)
 	}
-	rows, _, err := a.Store.Log(t.Context(), correction.LogFilter{Scope: correction.Scope{All: true}}, correction.Page{Limit: 1})
+	rows, _, err := a.Store.Log(t.Context(), changelog.LogFilter{Scope: correction.Scope{All: true}}, changelog.Page{Limit: 1})
 	if err != nil || rows[0].Review != "" {
 		t.Fatalf("the list says %q, %v", rows[0].Review, err)
 	}

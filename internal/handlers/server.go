@@ -16,12 +16,18 @@ import (
 	"golang.org/x/time/rate"
 
 	"correction-console/internal/auth"
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
+	"correction-console/internal/dayclose"
+	"correction-console/internal/insights"
 )
 
 // Config is what the web side needs from the rest of the program.
 type Config struct {
 	Corrections *correction.Service
+	Insights    *insights.Service
+	DayClose    *dayclose.Service
+	ChangeLog   *changelog.Service
 	SignIn      *auth.Authenticator
 	Sessions    *auth.Sessions
 	Preferences func(ctx context.Context, userID int64, lang, theme string) error

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"correction-console/internal/apptest"
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 )
 
@@ -216,8 +217,8 @@ func TestVeil_ProbingTellsNothing(t *testing.T) {
 		}
 		veiled = append(veiled, c.ID)
 	}
-	export := func(f correction.LogFilter, sort correction.LogSort) (ids []int64) {
-		must(t, a.Service.ExportLog(ctx, zhou, f, sort, correction.Sink{Begin: func() error { return nil }, End: func(int) error { return nil }, Close: func(int, error) {},
+	export := func(f changelog.LogFilter, sort changelog.LogSort) (ids []int64) {
+		must(t, a.Web.ChangeLog.ExportLog(ctx, zhou, f, sort, changelog.Sink{Begin: func() error { return nil }, End: func(int) error { return nil }, Close: func(int, error) {},
 			Row: func(r correction.Summary) error {
 				ids = append(ids, r.ID)
 				if slices.Contains(veiled, r.ID) != r.Veiled() {
@@ -227,10 +228,10 @@ func TestVeil_ProbingTellsNothing(t *testing.T) {
 			}}))
 		return ids
 	}
-	pages := func(f correction.LogFilter, sort correction.LogSort) (ids []int64) {
-		p := correction.Page{Sort: sort, Limit: 2}
+	pages := func(f changelog.LogFilter, sort changelog.LogSort) (ids []int64) {
+		p := changelog.Page{Sort: sort, Limit: 2}
 		for {
-			rows, more, err := a.Service.List(ctx, zhou, f, p)
+			rows, more, err := a.Web.ChangeLog.List(ctx, zhou, f, p)
 			must(t, err)
 			for _, r := range rows {
 				ids = append(ids, r.ID)
@@ -244,13 +245,13 @@ func TestVeil_ProbingTellsNothing(t *testing.T) {
 		// And back again.
 		var back []int64
 		if len(ids) > 0 {
-			rows, _, err := a.Service.List(ctx, zhou, f, correction.Page{Sort: sort, Limit: 100})
+			rows, _, err := a.Web.ChangeLog.List(ctx, zhou, f, changelog.Page{Sort: sort, Limit: 100})
 			must(t, err)
 			last := rows[len(rows)-1]
-			p = correction.Page{Sort: sort, Limit: 2, After: last.ID, Edge: max(0, last.Reduction())}
+			p = changelog.Page{Sort: sort, Limit: 2, After: last.ID, Edge: max(0, last.Reduction())}
 			back = []int64{last.ID}
 			for {
-				rows, more, err := a.Service.List(ctx, zhou, f, p)
+				rows, more, err := a.Web.ChangeLog.List(ctx, zhou, f, p)
 				must(t, err)
 				for _, r := range slices.Backward(rows) {
 					back = append([]int64{r.ID}, back...)
@@ -270,24 +271,24 @@ func TestVeil_ProbingTellsNothing(t *testing.T) {
 		return slices.ContainsFunc(ids, func(id int64) bool { return slices.Contains(veiled, id) })
 	}
 	permille := func(n int) *int { return &n }
-	filters := map[string]correction.LogFilter{"none": {}, "order": {OutOrderNo: "VEIL-1"}, "state": {State: correction.Awaiting}, "author": {AuthorID: lin.UserID},
+	filters := map[string]changelog.LogFilter{"none": {}, "order": {OutOrderNo: "VEIL-1"}, "state": {State: correction.Awaiting}, "author": {AuthorID: lin.UserID},
 		"word": {Text: "VEIL"}, "author's name": {Text: "林晓雯"}, "word and state": {Text: "VEIL", State: correction.Awaiting}}
-	amounts := map[string]correction.LogFilter{"share": {MinPermille: permille(380), MaxPermille: permille(390)}, "all shares": {MinPermille: permille(0)}}
+	amounts := map[string]changelog.LogFilter{"share": {MinPermille: permille(380), MaxPermille: permille(390)}, "all shares": {MinPermille: permille(0)}}
 	for _, d := range []correction.Fen{-1, 0, 1} {
-		amounts[fmt.Sprintf("least %d", d)] = correction.LogFilter{MinReduction: fen(veilBase - veilTarget + d)}
-		amounts[fmt.Sprintf("most %d", d)] = correction.LogFilter{MaxReduction: fen(veilBase - veilTarget + d)}
-		amounts[fmt.Sprintf("just %d", d)] = correction.LogFilter{MinReduction: fen(veilBase - veilTarget + d), MaxReduction: fen(veilBase - veilTarget + d)}
-		amounts[fmt.Sprintf("order, least %d", d)] = correction.LogFilter{OutOrderNo: "VEIL-1", MinReduction: fen(veilBase - veilTarget + d)}
-		amounts[fmt.Sprintf("word, most %d", d)] = correction.LogFilter{Text: "VEIL", MaxReduction: fen(veilBase - veilTarget + d)}
+		amounts[fmt.Sprintf("least %d", d)] = changelog.LogFilter{MinReduction: fen(veilBase - veilTarget + d)}
+		amounts[fmt.Sprintf("most %d", d)] = changelog.LogFilter{MaxReduction: fen(veilBase - veilTarget + d)}
+		amounts[fmt.Sprintf("just %d", d)] = changelog.LogFilter{MinReduction: fen(veilBase - veilTarget + d), MaxReduction: fen(veilBase - veilTarget + d)}
+		amounts[fmt.Sprintf("order, least %d", d)] = changelog.LogFilter{OutOrderNo: "VEIL-1", MinReduction: fen(veilBase - veilTarget + d)}
+		amounts[fmt.Sprintf("word, most %d", d)] = changelog.LogFilter{Text: "VEIL", MaxReduction: fen(veilBase - veilTarget + d)}
 	}
 	for _, word := range []string{"1234567.89", "1,234,567.89", "123456789", "1234", "765,432.11", "38.3", "3456", "百二十三万"} {
-		amounts["word "+word] = correction.LogFilter{Text: word}
+		amounts["word "+word] = changelog.LogFilter{Text: word}
 	}
-	for _, list := range []map[string]correction.LogFilter{filters, amounts} {
+	for _, list := range []map[string]changelog.LogFilter{filters, amounts} {
 		for name, f := range list {
-			for _, sort := range []correction.LogSort{correction.ByTime, correction.ByReduction} {
+			for _, sort := range []changelog.LogSort{changelog.ByTime, changelog.ByReduction} {
 				all, paged := export(f, sort), pages(f, sort)
-				n, _, err := a.Service.CountLog(ctx, zhou, f)
+				n, _, err := a.Web.ChangeLog.CountLog(ctx, zhou, f)
 				must(t, err)
 				if !slices.Equal(all, paged) || n != len(all) {
 					t.Errorf("%s by %q: exported %v, paged %v, counted %d", name, sort, all, paged, n)
@@ -295,7 +296,7 @@ func TestVeil_ProbingTellsNothing(t *testing.T) {
 				if _, plain := filters[name]; plain != has(all) {
 					t.Errorf("%s by %q: veiled rows among %v: %v", name, sort, all, has(all))
 				}
-				if sort == correction.ByReduction && has(all) {
+				if sort == changelog.ByReduction && has(all) {
 					first := slices.IndexFunc(all, func(id int64) bool { return slices.Contains(veiled, id) })
 					if has(all[:first]) || slices.ContainsFunc(all[first:], func(id int64) bool { return !slices.Contains(veiled, id) }) {
 						t.Errorf("%s: veiled rows do not come last: %v", name, all)
@@ -305,7 +306,7 @@ func TestVeil_ProbingTellsNothing(t *testing.T) {
 		}
 	}
 	// The auditor finds them by amount.
-	if n, _, err := a.Service.CountLog(ctx, a.Who("shen"), amounts["just 0"]); err != nil || n != len(veiled) {
+	if n, _, err := a.Web.ChangeLog.CountLog(ctx, a.Who("shen"), amounts["just 0"]); err != nil || n != len(veiled) {
 		t.Errorf("the auditor finds %d, %v", n, err)
 	}
 	// Nobody is told by their own limit, which they could edit again and again.

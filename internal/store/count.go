@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"sync"
 
-	"correction-console/internal/correction"
+	"correction-console/internal/changelog"
 )
 
 // totals keeps what was counted as long as it holds. The zero value is empty.
@@ -43,13 +43,13 @@ func (t *totals) keep(key string, counted total) {
 
 // Count is how many corrections the filter selects, up to most; more tells that there
 // are more than that. It is counted again after each event.
-func (s *Store) Count(ctx context.Context, f correction.LogFilter, most int) (n int, more bool, err error) {
+func (s *Store) Count(ctx context.Context, f changelog.LogFilter, most int) (n int, more bool, err error) {
 	narrowed := narrow(f)
 	if narrowed.none() {
 		return 0, false, nil
 	}
 	key, err := json.Marshal(struct {
-		F    correction.LogFilter
+		F    changelog.LogFilter
 		Most int
 	}{f, most})
 	var now total

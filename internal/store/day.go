@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"correction-console/internal/correction"
+	"correction-console/internal/dayclose"
 )
 
 // dayRows are the corrections of a day with what its figures need. What is over time
@@ -30,8 +31,8 @@ func dayArgs(scope correction.Scope, from, to, now time.Time) ([]any, error) {
 	return []any{scope.All, string(list), millis(from), millis(to), millis(now), millis(now.Add(-correction.ApproveWithin))}, err
 }
 
-func countDay(rows rowSet) (correction.DayCounts, error) {
-	var d correction.DayCounts
+func countDay(rows rowSet) (dayclose.DayCounts, error) {
+	var d dayclose.DayCounts
 	defer rows.Close()
 	for rows.Next() {
 		var r correction.Summary
@@ -48,20 +49,20 @@ func countDay(rows rowSet) (correction.DayCounts, error) {
 	return d, rows.Err()
 }
 
-func (s *Store) countDay(ctx context.Context, args []any) (correction.DayCounts, error) {
+func (s *Store) countDay(ctx context.Context, args []any) (dayclose.DayCounts, error) {
 	rows, err := s.heavy.query(ctx, dayRows, args...)
 	if err != nil {
-		return correction.DayCounts{}, err
+		return dayclose.DayCounts{}, err
 	}
 	return countDay(rows)
 }
 
 // DayCounts counts the corrections in scope that were prepared at or after from and
 // before to, as they stand at now.
-func (s *Store) DayCounts(ctx context.Context, scope correction.Scope, from, to, now time.Time) (correction.DayCounts, error) {
+func (s *Store) DayCounts(ctx context.Context, scope correction.Scope, from, to, now time.Time) (dayclose.DayCounts, error) {
 	args, err := dayArgs(scope, from, to, now)
 	if err != nil {
-		return correction.DayCounts{}, fmt.Errorf("count a day: %w", err)
+		return dayclose.DayCounts{}, fmt.Errorf("count a day: %w", err)
 	}
 	d, err := s.countDay(ctx, args)
 	if err != nil {
@@ -71,12 +72,12 @@ func (s *Store) DayCounts(ctx context.Context, scope correction.Scope, from, to,
 }
 
 // DayRecords lists the closings and reopenings of a day, oldest first.
-func (s *Store) DayRecords(ctx context.Context, day string) ([]correction.DayRecord, error) {
+func (s *Store) DayRecords(ctx context.Context, day string) ([]dayclose.DayRecord, error) {
 	rows, err := s.reader.query(ctx, `
 		SELECT d.day, d.n, d.at_ms, d.actor, COALESCE(u.name, ''), d.session_row, d.action, d.counts, d.size, d.note, d.text
 		FROM day_close d LEFT JOIN user u ON u.id = d.actor WHERE d.day = ? ORDER BY d.n`, day)
-	list, err := collect(rows, err, func(r scanner) (correction.DayRecord, error) {
-		var d correction.DayRecord
+	list, err := collect(rows, err, func(r scanner) (dayclose.DayRecord, error) {
+		var d dayclose.DayRecord
 		var ms int64
 		var counts string
 		err := r.Scan(&d.Day, &d.N, &ms, &d.ActorID, &d.ActorName, &d.SessionID, &d.Action, &counts, &d.Checkpoint.Size, &d.Checkpoint.Note, &d.Text)
@@ -96,11 +97,11 @@ func (s *Store) DayRecords(ctx context.Context, day string) ([]correction.DayRec
 // ErrMoved when somebody closed or reopened the day meanwhile, ErrDayOpen when it closes
 // and something is open, ErrDayMoved when something of the day came to the record after
 // the checkpoint.
-func (s *Store) PutDay(ctx context.Context, r correction.DayRecord, from, to time.Time) error {
+func (s *Store) PutDay(ctx context.Context, r dayclose.DayRecord, from, to time.Time) error {
 	// The writer does not go through a day. What is counted before it is right if nothing
 	// of the day came to the record after the checkpoint, which is from before.
 	args, err := dayArgs(correction.Scope{All: true}, from, to, r.At)
-	var counts correction.DayCounts
+	var counts dayclose.DayCounts
 	if err == nil {
 		counts, err = s.countDay(ctx, args)
 	}
@@ -116,10 +117,10 @@ func (s *Store) PutDay(ctx context.Context, r correction.DayRecord, from, to tim
 			return err
 		}
 		if later {
-			return correction.ErrDayMoved
+			return dayclose.ErrDayMoved
 		}
-		if r.Action == correction.DayClosed && counts.IsOpen() {
-			return correction.ErrDayOpen
+		if r.Action == dayclose.DayClosed && counts.IsOpen() {
+			return dayclose.ErrDayOpen
 		}
 		text, err := json.Marshal(counts)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 )
 
@@ -28,7 +29,7 @@ const (
 // order. A row is as it stands when its portion is read; what the filter does not select
 // any more by then is left out. The rows are good until each returns, and the next portion
 // is read after that. The first error of each ends it.
-func (s *Store) Export(ctx context.Context, f correction.LogFilter, sort correction.LogSort, each func([]correction.Summary) error) error {
+func (s *Store) Export(ctx context.Context, f changelog.LogFilter, sort changelog.LogSort, each func([]correction.Summary) error) error {
 	n := narrow(f)
 	if n.none() {
 		return nil

@@ -9,6 +9,7 @@ import (
 
 	"modernc.org/sqlite"
 
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 )
 
@@ -85,7 +86,7 @@ func (n narrowed) conditions(q *query) {
 	}
 	switch n.State {
 	case "":
-	case correction.AnyInForce:
+	case changelog.AnyInForce:
 		and(`w.state IN ('applied', 'applied_late')`)
 	default:
 		and(`w.state = ?`, string(n.State))
@@ -124,9 +125,9 @@ func (n narrowed) conditions(q *query) {
 }
 
 // order is the order of a page.
-func order(p correction.Page) string {
+func order(p changelog.Page) string {
 	by := `c.id DESC`
-	if p.Sort == correction.ByReduction {
+	if p.Sort == changelog.ByReduction {
 		by = `c.base_total - c.target_total DESC, c.id DESC`
 	}
 	if p.After > 0 {
@@ -136,11 +137,11 @@ func order(p correction.Page) string {
 }
 
 // beyond writes where a page begins.
-func beyond(q *query, p correction.Page) {
+func beyond(q *query, p changelog.Page) {
 	switch {
-	case p.Sort == correction.ByReduction && p.After > 0:
+	case p.Sort == changelog.ByReduction && p.After > 0:
 		q.add(` AND (c.base_total - c.target_total, c.id) > (?, ?)`, int64(p.Edge), p.After)
-	case p.Sort == correction.ByReduction && p.Before > 0:
+	case p.Sort == changelog.ByReduction && p.Before > 0:
 		q.add(` AND (c.base_total - c.target_total, c.id) < (?, ?)`, int64(p.Edge), p.Before)
 	case p.After > 0:
 		q.add(` AND c.id > ?`, p.After)

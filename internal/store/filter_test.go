@@ -15,6 +15,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"correction-console/internal/auth"
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 	"correction-console/internal/ledger"
 )
@@ -236,19 +237,19 @@ func (x listed) hasWords(text string) bool {
 }
 
 // selected is the whole filter in Go.
-func (x listed) selected(f correction.LogFilter) bool {
+func (x listed) selected(f changelog.LogFilter) bool {
 	reduction := x.Reduction()
-	state := f.State == "" || f.State == x.State || f.State == correction.AnyInForce && x.State.InForce()
+	state := f.State == "" || f.State == x.State || f.State == changelog.AnyInForce && x.State.InForce()
 	review := f.Review == "" || f.Review == string(x.Review) || f.Review == correction.ReviewNone && x.Review == "" && x.State.Final()
-	return selects(correction.LogFilter{Scope: f.Scope, OutOrderNo: f.OutOrderNo, SubMchID: f.SubMchID, AuthorID: f.AuthorID, Agent: f.Agent, From: f.From, To: f.To}, x.Summary) && state && review &&
+	return selects(changelog.LogFilter{Scope: f.Scope, OutOrderNo: f.OutOrderNo, SubMchID: f.SubMchID, AuthorID: f.AuthorID, Agent: f.Agent, From: f.From, To: f.To}, x.Summary) && state && review &&
 		(f.ServiceID == "" || f.ServiceID == x.Ref.ServiceID) && (f.Approver == "" || f.Approver == x.approver) && (f.ReasonCode == "" || f.ReasonCode == x.Reason.Code) &&
 		(f.MinReduction == nil || reduction >= *f.MinReduction) && (f.MaxReduction == nil || reduction <= *f.MaxReduction) &&
 		(f.MinPermille == nil || int64(reduction)*1000 >= int64(*f.MinPermille)*int64(x.BaseTotal)) && (f.MaxPermille == nil || int64(reduction)*1000 <= int64(*f.MaxPermille)*int64(x.BaseTotal)) &&
 		(f.Device == "" || slices.Contains(x.devices, f.Device)) && (f.Flag == "" || slices.Contains(x.flags, f.Flag)) && x.hasWords(f.Text)
 }
 
-func randomFilter(rng *rand.Rand, all []listed, people []auth.User, merchants []string) correction.LogFilter {
-	f := correction.LogFilter{Scope: correction.Scope{All: true}}
+func randomFilter(rng *rand.Rand, all []listed, people []auth.User, merchants []string) changelog.LogFilter {
+	f := changelog.LogFilter{Scope: correction.Scope{All: true}}
 	one := func() listed { return all[rng.IntN(len(all))] }
 	fen := func(v correction.Fen) *correction.Fen { return &v }
 	switch rng.IntN(8) {
@@ -275,7 +276,7 @@ func randomFilter(rng *rand.Rand, all []listed, people []auth.User, merchants []
 	sometimes(func() { f.Agent = []string{"lin", "wu", "zhou", "nobody"}[rng.IntN(4)] })
 	sometimes(func() { f.Approver = []string{"zhou", "qian", "lin"}[rng.IntN(3)] })
 	sometimes(func() {
-		f.State = append(correction.States, correction.AnyInForce, correction.Applied)[rng.IntN(len(correction.States)+2)]
+		f.State = append(correction.States, changelog.AnyInForce, correction.Applied)[rng.IntN(len(correction.States)+2)]
 	})
 	sometimes(func() { f.ReasonCode = one().Reason.Code })
 	sometimes(func() { f.From = one().PreparedAt })
@@ -314,7 +315,7 @@ func TestLog_PageCountAndExportAgreeOnEveryFilter(t *testing.T) {
 			s.effort = effort{patience: 1 + rng.IntN(300), few: 1 + rng.IntN(300), walk: 1 + rng.IntN(3000)}
 		}
 		f := randomFilter(rng, all, people, merchants)
-		sort := []correction.LogSort{correction.ByTime, correction.ByReduction}[rng.IntN(2)]
+		sort := []changelog.LogSort{changelog.ByTime, changelog.ByReduction}[rng.IntN(2)]
 		var want []correction.Summary
 		for _, x := range all {
 			if x.selected(f) {
@@ -325,7 +326,7 @@ func TestLog_PageCountAndExportAgreeOnEveryFilter(t *testing.T) {
 		if len(want) > 0 {
 			nonEmpty++
 		}
-		if sort == correction.ByReduction {
+		if sort == changelog.ByReduction {
 			slices.SortStableFunc(want, func(a, b correction.Summary) int { return cmp.Compare(b.Reduction(), a.Reduction()) })
 		}
 		same := func(what string, got, want []correction.Summary) {
@@ -359,7 +360,7 @@ func TestLog_PageCountAndExportAgreeOnEveryFilter(t *testing.T) {
 		}
 		limit := 1 + rng.IntN(100)
 		for from, to := 0, 0; ; from = to {
-			p := correction.Page{Sort: sort, Limit: limit}
+			p := changelog.Page{Sort: sort, Limit: limit}
 			if from > 0 {
 				p.Before, p.Edge = want[from-1].ID, want[from-1].Reduction()
 			}
@@ -378,7 +379,7 @@ func TestLog_PageCountAndExportAgreeOnEveryFilter(t *testing.T) {
 		if len(want) > 1 {
 			at := rng.IntN(len(want))
 			from := max(0, at-limit)
-			got, more, err := s.Log(t.Context(), f, correction.Page{Sort: sort, Limit: limit, After: want[at].ID, Edge: want[at].Reduction()})
+			got, more, err := s.Log(t.Context(), f, changelog.Page{Sort: sort, Limit: limit, After: want[at].ID, Edge: want[at].Reduction()})
 			must(t, err)
 			same("the page in front", got, want[from:at])
 			if more != (from > 0) {

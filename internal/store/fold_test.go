@@ -8,6 +8,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 )
 
@@ -58,13 +59,13 @@ func TestSearch_FoldsWidthAndCaseOnBothSides(t *testing.T) {
 			c.Note, c.Ticket = "说明："+p[side]+"。", ""
 			id := prepare(t, s, c)
 			for _, asked := range []string{p[0], p[1], " " + p[1-side] + "\u200b", "\ufeff" + p[side]} {
-				f := correction.LogFilter{Scope: all, Text: asked, OutOrderNo: c.Ref.OutOrderNo}
-				rows, _, err := s.Log(t.Context(), f, correction.Page{Limit: 9})
+				f := changelog.LogFilter{Scope: all, Text: asked, OutOrderNo: c.Ref.OutOrderNo}
+				rows, _, err := s.Log(t.Context(), f, changelog.Page{Limit: 9})
 				must(t, err)
 				n, _, err := s.Count(t.Context(), f, 9)
 				must(t, err)
 				exported := 0
-				must(t, s.Export(t.Context(), f, correction.ByTime, func(rows []correction.Summary) error { exported += len(rows); return nil }))
+				must(t, s.Export(t.Context(), f, changelog.ByTime, func(rows []correction.Summary) error { exported += len(rows); return nil }))
 				if len(rows) != 1 || rows[0].ID != id || n != 1 || exported != 1 {
 					t.Errorf("%q on record, %q asked for: %d on the page, count %d, %d exported", p[side], asked, len(rows), n, exported)
 				}
@@ -73,10 +74,10 @@ func TestSearch_FoldsWidthAndCaseOnBothSides(t *testing.T) {
 	}
 	// Without another condition the index alone decides.
 	for _, p := range pairs {
-		f := [2]correction.LogFilter{{Scope: all, Text: p[0]}, {Scope: all, Text: p[1]}}
+		f := [2]changelog.LogFilter{{Scope: all, Text: p[0]}, {Scope: all, Text: p[1]}}
 		var found [2]int
 		for i := range f {
-			rows, _, err := s.Log(t.Context(), f[i], correction.Page{Limit: 100})
+			rows, _, err := s.Log(t.Context(), f[i], changelog.Page{Limit: 100})
 			must(t, err)
 			n, _, err := s.Count(t.Context(), f[i], 100)
 			must(t, err)
@@ -108,7 +109,7 @@ func TestMigrate_FoldsTheSearchIndexAgain(t *testing.T) {
 	must(t, db.Close())
 	s = openAt(t, path)
 	for _, asked := range []string{"σίσυφος", "FINE", "ΣΊΣΥΦΟΣ"} {
-		rows, _, err := s.Log(t.Context(), correction.LogFilter{Scope: correction.Scope{All: true}, Text: asked}, correction.Page{Limit: 9})
+		rows, _, err := s.Log(t.Context(), changelog.LogFilter{Scope: correction.Scope{All: true}, Text: asked}, changelog.Page{Limit: 9})
 		must(t, err)
 		if len(rows) != 1 || rows[0].ID != id {
 			t.Errorf("%q finds %d", asked, len(rows))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"correction-console/internal/correction"
+	"correction-console/internal/insights"
 )
 
 // The facts of a stretch, which is stretchSpan ids, are kept in one row, a block. The
@@ -39,7 +40,7 @@ type worked struct {
 // come without what devices they name unless that is asked for. What is not kept is
 // worked out from the record, and kept as far as the writer has little else to do. A
 // connection is held while each runs, so it must not read.
-func (s *Store) Facts(ctx context.Context, from, to time.Time, devices bool, each func(*correction.FactBlock)) error {
+func (s *Store) Facts(ctx context.Context, from, to time.Time, devices bool, each func(*insights.FactBlock)) error {
 	fresh, err := s.readFacts(ctx, from, to, devices, each)
 	// What cannot be kept costs time only. What was worked out in vain, because there was
 	// too much of it, is there the next time.
@@ -54,7 +55,7 @@ func (s *Store) Facts(ctx context.Context, from, to time.Time, devices bool, eac
 	return nil
 }
 
-func (s *Store) readFacts(ctx context.Context, from, to time.Time, devices bool, each func(*correction.FactBlock)) ([]worked, error) {
+func (s *Store) readFacts(ctx context.Context, from, to time.Time, devices bool, each func(*insights.FactBlock)) ([]worked, error) {
 	m, err := s.heavy.moment(ctx)
 	if err != nil {
 		return nil, err
@@ -177,7 +178,7 @@ func (s *Store) keepLate(ctx context.Context, block worked) error {
 type blockReader struct{ moment }
 
 // work works out the facts of a block from the record.
-func (r blockReader) work(block int64) (worked, *correction.FactBlock, error) {
+func (r blockReader) work(block int64) (worked, *insights.FactBlock, error) {
 	first := block * stretchSpan
 	last := first + stretchSpan - 1
 	w := worked{block: block}
@@ -189,7 +190,7 @@ func (r blockReader) work(block int64) (worked, *correction.FactBlock, error) {
 		return w, nil, err
 	}
 	w.version = version[0]
-	m := blockMaker{block: &correction.FactBlock{}, place: map[int64]uint16{}}
+	m := blockMaker{block: &insights.FactBlock{}, place: map[int64]uint16{}}
 	rows, err = r.query(r.ctx, `
 		SELECT c.id, c.prepared_ms, c.base_total, c.base_total - c.target_total, c.sub_mchid, c.service_id,
 			c.reason_code, c.reason_zh, c.reason_en, c.author, w.state, w.review = 'wrong', w.settled,
@@ -213,7 +214,7 @@ func (r blockReader) work(block int64) (worked, *correction.FactBlock, error) {
 
 // blockMaker makes a block from rows.
 type blockMaker struct {
-	block                                       *correction.FactBlock
+	block                                       *insights.FactBlock
 	place                                       map[int64]uint16 // id → its fact
 	merchants, services, reasons, agents, named names
 }
@@ -234,7 +235,7 @@ func (n *names) number(v any) (i uint16, fresh bool) {
 }
 
 func (m *blockMaker) scanFact(r scanner) (struct{}, error) {
-	var f correction.Fact
+	var f insights.Fact
 	var id, agent, settledMS int64
 	var merchant, service string
 	var reason correction.Reason
@@ -245,7 +246,7 @@ func (m *blockMaker) scanFact(r scanner) (struct{}, error) {
 	if err != nil {
 		return struct{}{}, err
 	}
-	outcome, counts := correction.OutcomeOf(state)
+	outcome, counts := insights.OutcomeOf(state)
 	if !counts {
 		return struct{}{}, nil
 	}
@@ -286,7 +287,7 @@ func (m *blockMaker) scanUse(r scanner) (struct{}, error) {
 	if fresh {
 		m.block.Devices = append(m.block.Devices, device)
 	}
-	m.block.Uses = append(m.block.Uses, correction.DeviceUse{Fact: fact, Device: n})
+	m.block.Uses = append(m.block.Uses, insights.DeviceUse{Fact: fact, Device: n})
 	return struct{}{}, nil
 }
 
@@ -295,7 +296,7 @@ const blockFormat = 1
 
 // encodeBlock writes a block as numbers of variable length: its lists, then a row for
 // each fact. Devices stand by themselves.
-func encodeBlock(b *correction.FactBlock) (facts, devices []byte) {
+func encodeBlock(b *insights.FactBlock) (facts, devices []byte) {
 	text := func(to []byte, v string) []byte {
 		return append(binary.AppendUvarint(to, uint64(len(v))), v...)
 	}
@@ -345,12 +346,12 @@ func bit(b bool) uint64 {
 
 // decodeBlock reads what encodeBlock wrote; false when it is something else. devices may
 // be empty: then the block names none.
-func decodeBlock(facts, devices []byte) (*correction.FactBlock, bool) {
+func decodeBlock(facts, devices []byte) (*insights.FactBlock, bool) {
 	d := &decoder{rest: facts}
 	if d.number() != blockFormat {
 		return nil, false
 	}
-	b := &correction.FactBlock{Merchants: d.list(), Services: d.list()}
+	b := &insights.FactBlock{Merchants: d.list(), Services: d.list()}
 	for range d.length() {
 		b.Reasons = append(b.Reasons, correction.Reason{Code: d.text(), ZH: d.text(), EN: d.text()})
 	}
@@ -358,7 +359,7 @@ func decodeBlock(facts, devices []byte) (*correction.FactBlock, bool) {
 		b.Agents = append(b.Agents, d.signed())
 	}
 	n := d.length()
-	b.Facts = make([]correction.Fact, n)
+	b.Facts = make([]insights.Fact, n)
 	var at int64
 	for i := range b.Facts {
 		f := &b.Facts[i]
@@ -369,7 +370,7 @@ func decodeBlock(facts, devices []byte) (*correction.FactBlock, bool) {
 		f.Base, f.Reduction = correction.Fen(d.number()), correction.Fen(d.number())
 		f.SettledMinutes = int32(d.number()) - 1
 		marks := d.number()
-		f.Outcome, f.Wrong, f.PaidOld = correction.Outcome(marks>>2), marks&2 != 0, marks&1 != 0
+		f.Outcome, f.Wrong, f.PaidOld = insights.Outcome(marks>>2), marks&2 != 0, marks&1 != 0
 	}
 	if d.err != nil || len(d.rest) > 0 {
 		return nil, false
@@ -379,9 +380,9 @@ func decodeBlock(facts, devices []byte) (*correction.FactBlock, bool) {
 	}
 	d = &decoder{rest: devices}
 	b.Devices = d.list()
-	b.Uses = make([]correction.DeviceUse, d.length())
+	b.Uses = make([]insights.DeviceUse, d.length())
 	for i := range b.Uses {
-		b.Uses[i] = correction.DeviceUse{Fact: d.place(len(b.Facts)), Device: d.place(len(b.Devices))}
+		b.Uses[i] = insights.DeviceUse{Fact: d.place(len(b.Facts)), Device: d.place(len(b.Devices))}
 	}
 	return b, d.err == nil && len(d.rest) == 0
 }

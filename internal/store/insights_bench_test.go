@@ -2,12 +2,11 @@ package store_test
 
 import (
 	"context"
-	"io"
-	"log/slog"
 	"testing"
 	"time"
 
 	"correction-console/internal/correction"
+	"correction-console/internal/insights"
 	"correction-console/internal/store"
 	"correction-console/internal/store/filltest"
 )
@@ -17,16 +16,16 @@ const monthRecords = 31 * 10_000
 
 // insightsOf opens a filled database and returns the days of it that hold as many
 // corrections as a month out of 10 M: 31 of 10 M, 310 of 1 M.
-func insightsOf(b *testing.B) (st *store.Store, s *correction.Service, from, to time.Time) {
+func insightsOf(b *testing.B) (st *store.Store, s *insights.Service, from, to time.Time) {
 	n := filltest.Records(1_000_000)
 	st, err := store.Open(b.Context(), filltest.Copy(b, n))
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { st.Close() })
-	s = &correction.Service{Store: st, Zone: time.UTC, Now: func() time.Time { return filltest.End }, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	s = insights.New(st)
 	to = correction.AddDays(filltest.End, 0)
-	days := min(monthRecords*filltest.Days/n, correction.MostInsightDays)
+	days := min(monthRecords*filltest.Days/n, insights.MostInsightDays)
 	return st, s, correction.AddDays(to, -days), to
 }
 
@@ -42,7 +41,7 @@ func BenchmarkInsights_Month(b *testing.B) {
 			break
 		}
 	}
-	var in correction.Insights
+	var in insights.Insights
 	for b.Loop() {
 		var err error
 		if in, err = s.Insights(context.Background(), boss, from, to); err != nil {

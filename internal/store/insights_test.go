@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"correction-console/internal/correction"
+	"correction-console/internal/insights"
 )
 
 // factOf is a fact with its names instead of places, to be compared.
@@ -19,7 +20,7 @@ type factOf struct {
 	base, reduction           correction.Fen
 	merchant, service, reason string
 	agent                     int64
-	outcome                   correction.Outcome
+	outcome                   insights.Outcome
 	wrong, old                bool
 	minutes                   int32
 	devices                   string
@@ -29,7 +30,7 @@ type factOf struct {
 func factsOf(t testing.TB, s *Store, from, to time.Time) []factOf {
 	t.Helper()
 	var out []factOf
-	must(t, s.Facts(t.Context(), from, to, true, func(b *correction.FactBlock) {
+	must(t, s.Facts(t.Context(), from, to, true, func(b *insights.FactBlock) {
 		devices := make([]string, len(b.Facts))
 		for _, u := range b.Uses {
 			devices[u.Fact] += b.Devices[u.Device] + " "
@@ -53,7 +54,7 @@ func factsOfRecord(t testing.TB, s *Store, ids []int64, from, to time.Time) []fa
 	for _, id := range ids {
 		c, err := s.Correction(t.Context(), id)
 		must(t, err)
-		outcome, counts := correction.OutcomeOf(c.State)
+		outcome, counts := insights.OutcomeOf(c.State)
 		if !counts || c.PreparedAt.Before(from) || !c.PreparedAt.Before(to) {
 			continue
 		}

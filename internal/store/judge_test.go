@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 )
 
@@ -69,7 +70,7 @@ func TestSetDisabled_VoidsWhatWaits(t *testing.T) {
 		viewer int64
 		want   int
 	}{{lin, 1}, {wu, 0}} {
-		list, err := s.Attention(t.Context(), correction.LogFilter{Scope: correction.Scope{All: true}}, x.viewer, s.now(), 50)
+		list, err := s.Attention(t.Context(), correction.Scope{All: true}, 0, x.viewer, s.now(), 50)
 		must(t, err)
 		n := 0
 		for _, r := range list {
@@ -81,7 +82,7 @@ func TestSetDisabled_VoidsWhatWaits(t *testing.T) {
 			t.Errorf("user %d sees the void one %d times", x.viewer, n)
 		}
 	}
-	if rows, _, err := s.Log(t.Context(), correction.LogFilter{Scope: correction.Scope{All: true}, State: correction.Void}, correction.Page{Limit: 10}); err != nil || len(rows) != 2 {
+	if rows, _, err := s.Log(t.Context(), changelog.LogFilter{Scope: correction.Scope{All: true}, State: correction.Void}, changelog.Page{Limit: 10}); err != nil || len(rows) != 2 {
 		t.Errorf("the log of void ones: %d, %v", len(rows), err)
 	}
 	if _, err := Verify(t.Context(), s.path, nil); err != nil {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 )
 
@@ -56,14 +57,14 @@ func scanSummary(r scanner) (correction.Summary, error) {
 // narrowed is a filter whose merchants are worked out: what the scope and the
 // filter both allow. All = every merchant.
 type narrowed struct {
-	correction.LogFilter
+	changelog.LogFilter
 	all       bool
 	merchants []string
 	words     []string // of Text, folded
 	kept      kept     // from who asks; known within a plan
 }
 
-func narrow(f correction.LogFilter) narrowed {
+func narrow(f changelog.LogFilter) narrowed {
 	n := narrowed{LogFilter: f, words: words(f.Text)}
 	switch {
 	case f.SubMchID != "" && f.Scope.Allows(f.SubMchID):
@@ -83,12 +84,12 @@ func (n narrowed) none() bool { return !n.all && len(n.merchants) == 0 }
 
 // Log returns one page of the corrections that the filter selects; more tells whether
 // there are more in the direction of the page.
-func (s *Store) Log(ctx context.Context, f correction.LogFilter, p correction.Page) ([]correction.Summary, bool, error) {
+func (s *Store) Log(ctx context.Context, f changelog.LogFilter, p changelog.Page) ([]correction.Summary, bool, error) {
 	n := narrow(f)
 	if n.none() || p.Limit <= 0 {
 		return nil, false, nil
 	}
-	if p.Sort == correction.ByTime && n.everything() {
+	if p.Sort == changelog.ByTime && n.everything() {
 		return s.newest(ctx, p)
 	}
 	var ids []int64
@@ -123,7 +124,7 @@ func (n narrowed) everything() bool {
 const standingColumn = `COALESCE(group_concat(w.correction_id || ' ' || w.at_ms || ' ' || w.state || ' ' || w.settled || ' ' || w.due || ' ' || w.review || ' ' || w.approver || ' ' || w.flagged || ' ' || w.request_id, char(10)), '')`
 
 // newest reads a page of all corrections with one query.
-func (s *Store) newest(ctx context.Context, p correction.Page) ([]correction.Summary, bool, error) {
+func (s *Store) newest(ctx context.Context, p changelog.Page) ([]correction.Summary, bool, error) {
 	const from = `SELECT ` + standingColumn + ` FROM (SELECT * FROM correction_now NOT INDEXED WHERE correction_id `
 	text, edge := from+`< ? ORDER BY correction_id DESC LIMIT ?) w`, p.Before
 	if p.After > 0 {
@@ -208,13 +209,20 @@ func (s *Store) walk(ctx context.Context, p *readPool, n narrowed, answer func(*
 	return answer(&walker{moment: m, plan: plan, ctx: m.ctx, effort: s.effort})
 }
 
+// OfAuthor lists the newest corrections in scope of an author, the newest first. It is a
+// filter of the change log like any other, and waits as they do.
+func (s *Store) OfAuthor(ctx context.Context, scope correction.Scope, author int64, limit int) ([]correction.Summary, error) {
+	rows, _, err := s.Log(ctx, changelog.LogFilter{Scope: scope, AuthorID: author}, changelog.Page{Limit: limit})
+	return rows, err
+}
+
 // undoneFor is how long a correction that did not come about asks for attention.
 const undoneFor = 24 * time.Hour
 
-// Attention lists the corrections of the filter's scope and author that need
+// Attention lists the corrections in scope, of one author or (0) of everybody, that need
 // somebody: uncertain ones and conflicts first, then the newest.
-func (s *Store) Attention(ctx context.Context, f correction.LogFilter, viewer int64, now time.Time, limit int) ([]correction.Summary, error) {
-	n := narrow(correction.LogFilter{Scope: f.Scope, SubMchID: f.SubMchID})
+func (s *Store) Attention(ctx context.Context, scope correction.Scope, author, viewer int64, now time.Time, limit int) ([]correction.Summary, error) {
+	n := narrow(changelog.LogFilter{Scope: scope})
 	if n.none() {
 		return nil, nil
 	}
@@ -245,7 +253,7 @@ func (s *Store) Attention(ctx context.Context, f correction.LogFilter, viewer in
 		) page CROSS JOIN correction c ON c.id = page.id`+summaryJoins+`
 		WHERE (?3 OR c.sub_mchid IN (SELECT value FROM json_each(?4))) AND (?5 = 0 OR c.author = ?5)
 		ORDER BY w.state IN ('unknown', 'conflict') DESC, w.state = 'returned' DESC, c.id DESC LIMIT ?6`,
-		millis(now), millis(now.Add(-undoneFor)), n.all, string(list), f.AuthorID, limit, viewer)
+		millis(now), millis(now.Add(-undoneFor)), n.all, string(list), author, limit, viewer)
 	out, err := collect(rows, err, scanSummary)
 	if err != nil {
 		return nil, fmt.Errorf("read what needs attention: %w", err)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 	"correction-console/internal/store"
 	"correction-console/internal/store/filltest"
@@ -69,7 +70,7 @@ func alternated(b *testing.B, rounds int, x, y func() error) (xs, ys, ratio floa
 	return median(a), median(c), median(r)
 }
 
-func page(s *store.Store, f correction.LogFilter, p correction.Page) func() error {
+func page(s *store.Store, f changelog.LogFilter, p changelog.Page) func() error {
 	return func() error {
 		p.Limit = 50
 		_, _, err := s.Log(context.Background(), f, p)
@@ -91,13 +92,13 @@ func BenchmarkLogDepth(b *testing.B) {
 	large, little := open(b, n), open(b, small)
 	for _, at := range []int{0, 10, 50, 99} { // percent of the way back
 		b.Run(fmt.Sprintf("%s-%d%%", shape(n), at), func(b *testing.B) {
-			edge := func(total int) correction.Page {
+			edge := func(total int) changelog.Page {
 				if at == 0 {
-					return correction.Page{}
+					return changelog.Page{}
 				}
-				return correction.Page{Before: int64(total - total*at/100)}
+				return changelog.Page{Before: int64(total - total*at/100)}
 			}
-			every := correction.LogFilter{Scope: every}
+			every := changelog.LogFilter{Scope: every}
 			for b.Loop() {
 				x, y, ratio := alternated(b, 401, page(large, every, edge(n)), page(little, every, edge(small)))
 				b.ReportMetric(x, "µs")
@@ -114,16 +115,16 @@ func BenchmarkLogDepth(b *testing.B) {
 func BenchmarkLogIndexed(b *testing.B) {
 	n := filltest.Records(middle)
 	large, little := open(b, n), open(b, middle)
-	month := correction.LogFilter{Scope: every, Agent: filltest.AgentLogin(7), From: filltest.End.Add(-400 * 24 * time.Hour), To: filltest.End.Add(-370 * 24 * time.Hour)}
-	for name, f := range map[string]func(n int) correction.LogFilter{
-		"agent+dates": func(int) correction.LogFilter { return month },
-		"order": func(n int) correction.LogFilter {
-			return correction.LogFilter{Scope: every, OutOrderNo: fmt.Sprintf("PB%08d", 20_000_000+n/2*7)}
+	month := changelog.LogFilter{Scope: every, Agent: filltest.AgentLogin(7), From: filltest.End.Add(-400 * 24 * time.Hour), To: filltest.End.Add(-370 * 24 * time.Hour)}
+	for name, f := range map[string]func(n int) changelog.LogFilter{
+		"agent+dates": func(int) changelog.LogFilter { return month },
+		"order": func(n int) changelog.LogFilter {
+			return changelog.LogFilter{Scope: every, OutOrderNo: fmt.Sprintf("PB%08d", 20_000_000+n/2*7)}
 		},
 	} {
 		b.Run(name+"-"+shape(n), func(b *testing.B) {
 			for b.Loop() {
-				x, y, ratio := alternated(b, 401, page(large, f(n), correction.Page{}), page(little, f(middle), correction.Page{}))
+				x, y, ratio := alternated(b, 401, page(large, f(n), changelog.Page{}), page(little, f(middle), changelog.Page{}))
 				b.ReportMetric(x, "µs")
 				b.ReportMetric(y, "µs-at-1M")
 				b.ReportMetric(ratio, "ratio")
@@ -152,10 +153,10 @@ func BenchmarkLogText(b *testing.B) {
 				}
 			}
 		}) {
-			f := correction.LogFilter{Scope: every, Text: texts[name]}
+			f := changelog.LogFilter{Scope: every, Text: texts[name]}
 			var v []float64
 			for range 31 {
-				v = append(v, took(b, page(s, f, correction.Page{})))
+				v = append(v, took(b, page(s, f, changelog.Page{})))
 			}
 			b.ReportMetric(median(v)/1000, name+"-ms")
 			worst = max(worst, median(v)/1000)
@@ -166,57 +167,57 @@ func BenchmarkLogText(b *testing.B) {
 }
 
 // filters are single filters and combinations of them.
-func filters(n int) (names []string, list []correction.LogFilter) {
+func filters(n int) (names []string, list []changelog.LogFilter) {
 	fen := func(v correction.Fen) *correction.Fen { return &v }
 	num := func(v int) *int { return &v }
 	days := func(d int) time.Time { return filltest.End.Add(-time.Duration(d) * 24 * time.Hour) }
 	parts := []struct {
 		name string
-		set  func(f *correction.LogFilter)
+		set  func(f *changelog.LogFilter)
 	}{
-		{"order", func(f *correction.LogFilter) { f.OutOrderNo = fmt.Sprintf("PB%08d", 20_000_000+n/3*7) }},
-		{"merchant", func(f *correction.LogFilter) { f.SubMchID = filltest.MerchantID(3) }},
-		{"merchant-small", func(f *correction.LogFilter) { f.SubMchID = filltest.MerchantID(39) }},
-		{"scope", func(f *correction.LogFilter) {
+		{"order", func(f *changelog.LogFilter) { f.OutOrderNo = fmt.Sprintf("PB%08d", 20_000_000+n/3*7) }},
+		{"merchant", func(f *changelog.LogFilter) { f.SubMchID = filltest.MerchantID(3) }},
+		{"merchant-small", func(f *changelog.LogFilter) { f.SubMchID = filltest.MerchantID(39) }},
+		{"scope", func(f *changelog.LogFilter) {
 			f.Scope = correction.Scope{Merchants: []string{filltest.MerchantID(1), filltest.MerchantID(17), filltest.MerchantID(38)}}
 		}},
-		{"service", func(f *correction.LogFilter) { f.ServiceID = filltest.ServiceID(2) }},
-		{"agent", func(f *correction.LogFilter) { f.Agent = filltest.AgentLogin(7) }},
-		{"agent-small", func(f *correction.LogFilter) { f.Agent = filltest.AgentLogin(60) }},
-		{"approver", func(f *correction.LogFilter) { f.Approver = filltest.SupervisorLogin(2) }},
-		{"applied", func(f *correction.LogFilter) { f.State = correction.Applied }},
-		{"in-force", func(f *correction.LogFilter) { f.State = correction.AnyInForce }},
-		{"rejected", func(f *correction.LogFilter) { f.State = correction.Rejected }},
-		{"late", func(f *correction.LogFilter) { f.State = correction.AppliedLate }},
-		{"unknown", func(f *correction.LogFilter) { f.State = correction.Unknown }},
-		{"awaiting", func(f *correction.LogFilter) { f.State = correction.Awaiting }},
-		{"reason", func(f *correction.LogFilter) { f.ReasonCode = "timing" }},
-		{"min", func(f *correction.LogFilter) { f.MinReduction = fen(20_000) }},
-		{"min-odd", func(f *correction.LogFilter) { f.MinReduction = fen(12_345) }},
-		{"max-odd", func(f *correction.LogFilter) { f.MaxReduction = fen(123) }},
-		{"range", func(f *correction.LogFilter) { f.MinReduction, f.MaxReduction = fen(1234), fen(1300) }},
-		{"share", func(f *correction.LogFilter) { f.MinPermille = num(500) }},
-		{"share-odd", func(f *correction.LogFilter) { f.MinPermille, f.MaxPermille = num(125), num(127) }},
-		{"all-given", func(f *correction.LogFilter) { f.MinPermille = num(1000) }},
-		{"old-month", func(f *correction.LogFilter) { f.From, f.To = days(800), days(770) }},
-		{"year", func(f *correction.LogFilter) { f.From, f.To = days(700), days(335) }},
-		{"hour", func(f *correction.LogFilter) { f.From, f.To = days(500), days(500).Add(time.Hour) }},
-		{"device", func(f *correction.LogFilter) { f.Device = "D00012" }},
-		{"zero", func(f *correction.LogFilter) { f.Flag = correction.FlagZero }},
-		{"fast", func(f *correction.LogFilter) { f.Flag = correction.FlagFast }},
-		{"fine", func(f *correction.LogFilter) { f.Review = string(correction.ReviewFine) }},
-		{"wrong", func(f *correction.LogFilter) { f.Review = string(correction.ReviewWrong) }},
-		{"unreviewed", func(f *correction.LogFilter) { f.Review = correction.ReviewNone }},
-		{"common", func(f *correction.LogFilter) { f.Text = filltest.CommonWord }},
-		{"some", func(f *correction.LogFilter) { f.Text = filltest.SomeWord }},
-		{"rare", func(f *correction.LogFilter) { f.Text = filltest.RareWord }},
-		{"long", func(f *correction.LogFilter) { f.Text = "设备计费异常" }},
-		{"rune", func(f *correction.LogFilter) { f.Text = "雨" }},
-		{"digits", func(f *correction.LogFilter) { f.Text = "4567" }},
-		{"name", func(f *correction.LogFilter) { f.Text = "云海" }},
+		{"service", func(f *changelog.LogFilter) { f.ServiceID = filltest.ServiceID(2) }},
+		{"agent", func(f *changelog.LogFilter) { f.Agent = filltest.AgentLogin(7) }},
+		{"agent-small", func(f *changelog.LogFilter) { f.Agent = filltest.AgentLogin(60) }},
+		{"approver", func(f *changelog.LogFilter) { f.Approver = filltest.SupervisorLogin(2) }},
+		{"applied", func(f *changelog.LogFilter) { f.State = correction.Applied }},
+		{"in-force", func(f *changelog.LogFilter) { f.State = changelog.AnyInForce }},
+		{"rejected", func(f *changelog.LogFilter) { f.State = correction.Rejected }},
+		{"late", func(f *changelog.LogFilter) { f.State = correction.AppliedLate }},
+		{"unknown", func(f *changelog.LogFilter) { f.State = correction.Unknown }},
+		{"awaiting", func(f *changelog.LogFilter) { f.State = correction.Awaiting }},
+		{"reason", func(f *changelog.LogFilter) { f.ReasonCode = "timing" }},
+		{"min", func(f *changelog.LogFilter) { f.MinReduction = fen(20_000) }},
+		{"min-odd", func(f *changelog.LogFilter) { f.MinReduction = fen(12_345) }},
+		{"max-odd", func(f *changelog.LogFilter) { f.MaxReduction = fen(123) }},
+		{"range", func(f *changelog.LogFilter) { f.MinReduction, f.MaxReduction = fen(1234), fen(1300) }},
+		{"share", func(f *changelog.LogFilter) { f.MinPermille = num(500) }},
+		{"share-odd", func(f *changelog.LogFilter) { f.MinPermille, f.MaxPermille = num(125), num(127) }},
+		{"all-given", func(f *changelog.LogFilter) { f.MinPermille = num(1000) }},
+		{"old-month", func(f *changelog.LogFilter) { f.From, f.To = days(800), days(770) }},
+		{"year", func(f *changelog.LogFilter) { f.From, f.To = days(700), days(335) }},
+		{"hour", func(f *changelog.LogFilter) { f.From, f.To = days(500), days(500).Add(time.Hour) }},
+		{"device", func(f *changelog.LogFilter) { f.Device = "D00012" }},
+		{"zero", func(f *changelog.LogFilter) { f.Flag = correction.FlagZero }},
+		{"fast", func(f *changelog.LogFilter) { f.Flag = correction.FlagFast }},
+		{"fine", func(f *changelog.LogFilter) { f.Review = string(correction.ReviewFine) }},
+		{"wrong", func(f *changelog.LogFilter) { f.Review = string(correction.ReviewWrong) }},
+		{"unreviewed", func(f *changelog.LogFilter) { f.Review = correction.ReviewNone }},
+		{"common", func(f *changelog.LogFilter) { f.Text = filltest.CommonWord }},
+		{"some", func(f *changelog.LogFilter) { f.Text = filltest.SomeWord }},
+		{"rare", func(f *changelog.LogFilter) { f.Text = filltest.RareWord }},
+		{"long", func(f *changelog.LogFilter) { f.Text = "设备计费异常" }},
+		{"rune", func(f *changelog.LogFilter) { f.Text = "雨" }},
+		{"digits", func(f *changelog.LogFilter) { f.Text = "4567" }},
+		{"name", func(f *changelog.LogFilter) { f.Text = "云海" }},
 	}
 	add := func(which ...int) {
-		f := correction.LogFilter{Scope: every}
+		f := changelog.LogFilter{Scope: every}
 		var name []string
 		for _, i := range which {
 			parts[i].set(&f)
@@ -253,12 +254,12 @@ func BenchmarkLogFilters(b *testing.B) {
 			for b.Loop() {
 				var all []one
 				for i, f := range list {
-					run := page(s, f, correction.Page{})
+					run := page(s, f, changelog.Page{})
 					switch what {
 					case "reduction":
-						run = page(s, f, correction.Page{Sort: correction.ByReduction})
+						run = page(s, f, changelog.Page{Sort: changelog.ByReduction})
 					case "count":
-						most := correction.MaxTotal
+						most := changelog.MaxTotal
 						run = func() error {
 							most++ // so that it is not known already
 							_, _, err := s.Count(context.Background(), f, most)
@@ -300,13 +301,13 @@ func BenchmarkLogFilters(b *testing.B) {
 func BenchmarkLogTotal(b *testing.B) {
 	n := filltest.Records(middle)
 	s := open(b, n)
-	for name, f := range map[string]correction.LogFilter{
+	for name, f := range map[string]changelog.LogFilter{
 		"everything": {Scope: every}, "agent": {Scope: every, Agent: filltest.AgentLogin(7)}, "applied": {Scope: every, State: correction.Applied},
 		"common": {Scope: every, Text: filltest.CommonWord}, "rare": {Scope: every, Text: filltest.RareWord},
 		"month": {Scope: every, From: filltest.End.Add(-60 * 24 * time.Hour), To: filltest.End.Add(-30 * 24 * time.Hour)},
 	} {
 		b.Run(name+"-"+shape(n), func(b *testing.B) {
-			most := correction.MaxTotal
+			most := changelog.MaxTotal
 			count := func() error {
 				_, _, err := s.Count(context.Background(), f, most)
 				return err
@@ -315,8 +316,8 @@ func BenchmarkLogTotal(b *testing.B) {
 				anew, alone, _ := alternated(b, 101, func() error {
 					most++ // so that it is not known already
 					return count()
-				}, page(s, f, correction.Page{}))
-				again, _, _ := alternated(b, 101, count, page(s, f, correction.Page{}))
+				}, page(s, f, changelog.Page{}))
+				again, _, _ := alternated(b, 101, count, page(s, f, changelog.Page{}))
 				b.ReportMetric(anew, "total-µs")
 				b.ReportMetric(again, "again-µs")
 				b.ReportMetric(alone, "page-µs")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"correction-console/internal/auth"
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 )
 
@@ -67,7 +68,7 @@ func history(t testing.TB, s *Store, n int, rng *rand.Rand) (rows []correction.S
 }
 
 // selects is the filter in Go.
-func selects(f correction.LogFilter, r correction.Summary) bool {
+func selects(f changelog.LogFilter, r correction.Summary) bool {
 	return f.Scope.Allows(r.Ref.SubMchID) &&
 		(f.OutOrderNo == "" || f.OutOrderNo == r.Ref.OutOrderNo) &&
 		(f.SubMchID == "" || f.SubMchID == r.Ref.SubMchID) &&
@@ -92,7 +93,7 @@ func TestLog_PagesEqualAFilterInGo(t *testing.T) {
 	}
 	filters, pages, nonEmpty := 120, 0, 0
 	for i := range filters {
-		f := correction.LogFilter{Scope: correction.Scope{All: true}}
+		f := changelog.LogFilter{Scope: correction.Scope{All: true}}
 		switch rng.IntN(6) {
 		case 0:
 			f.Scope = correction.Scope{}
@@ -120,7 +121,7 @@ func TestLog_PagesEqualAFilterInGo(t *testing.T) {
 			nonEmpty++
 		}
 		limit := 1 + rng.IntN(60)
-		page := func(p correction.Page, want []correction.Summary, wantMore bool) {
+		page := func(p changelog.Page, want []correction.Summary, wantMore bool) {
 			t.Helper()
 			p.Limit = limit
 			got, more, err := s.Log(t.Context(), f, p)
@@ -131,7 +132,7 @@ func TestLog_PagesEqualAFilterInGo(t *testing.T) {
 			}
 		}
 		for from := 0; ; from += limit {
-			p := correction.Page{}
+			p := changelog.Page{}
 			if from > 0 {
 				p.Before = want[from-1].ID
 			}
@@ -143,10 +144,10 @@ func TestLog_PagesEqualAFilterInGo(t *testing.T) {
 		}
 		for to := len(want) - 1; to >= 0; to -= limit {
 			from := max(0, to-limit)
-			page(correction.Page{After: want[to].ID}, want[from:to], from > 0)
+			page(changelog.Page{After: want[to].ID}, want[from:to], from > 0)
 		}
 		var exported []correction.Summary
-		must(t, s.Export(t.Context(), f, correction.ByTime, eachRow(func(r correction.Summary) error {
+		must(t, s.Export(t.Context(), f, changelog.ByTime, eachRow(func(r correction.Summary) error {
 			exported = append(exported, asListed(t, s, r))
 			return nil
 		})))
@@ -166,7 +167,7 @@ func TestExport_StopsAtTheFirstError(t *testing.T) {
 	history(t, s, 5, rand.New(rand.NewPCG(logSeed, 2)))
 	stop := errors.New("stop")
 	n := 0
-	err := s.Export(t.Context(), correction.LogFilter{Scope: correction.Scope{All: true}}, correction.ByTime, eachRow(func(correction.Summary) error {
+	err := s.Export(t.Context(), changelog.LogFilter{Scope: correction.Scope{All: true}}, changelog.ByTime, eachRow(func(correction.Summary) error {
 		if n++; n == 2 {
 			return stop
 		}
@@ -207,8 +208,8 @@ func TestAttention_ListsWhatNeedsSomebody(t *testing.T) {
 	other := correction.Ref{SubMchID: "77", OutOrderNo: "N"}
 	elsewhere := add(lin.ID, other, recent, pathTo[correction.Rejected]...)
 
-	ids := func(f correction.LogFilter, limit int) []int64 {
-		rows, err := s.Attention(t.Context(), f, 0, now, limit)
+	ids := func(f changelog.LogFilter, limit int) []int64 {
+		rows, err := s.Attention(t.Context(), f.Scope, f.AuthorID, 0, now, limit)
 		must(t, err)
 		var out []int64
 		for _, r := range rows {
@@ -219,15 +220,15 @@ func TestAttention_ListsWhatNeedsSomebody(t *testing.T) {
 	every := correction.Scope{All: true}
 	linAll := []int64{conflict, unknown, elsewhere, notApplied, notSent, stale, claimed, sending, waiting, rejected}
 	for _, tc := range []struct {
-		f     correction.LogFilter
+		f     changelog.LogFilter
 		limit int
 		want  []int64
 	}{
-		{correction.LogFilter{Scope: every}, 50, append([]int64{wus}, linAll...)},
-		{correction.LogFilter{Scope: every, AuthorID: lin.ID}, 50, linAll},
-		{correction.LogFilter{Scope: every}, 2, []int64{wus, conflict}},
-		{correction.LogFilter{Scope: correction.Scope{Merchants: []string{"77"}}}, 50, []int64{elsewhere}},
-		{correction.LogFilter{}, 50, nil},
+		{changelog.LogFilter{Scope: every}, 50, append([]int64{wus}, linAll...)},
+		{changelog.LogFilter{Scope: every, AuthorID: lin.ID}, 50, linAll},
+		{changelog.LogFilter{Scope: every}, 2, []int64{wus, conflict}},
+		{changelog.LogFilter{Scope: correction.Scope{Merchants: []string{"77"}}}, 50, []int64{elsewhere}},
+		{changelog.LogFilter{}, 50, nil},
 	} {
 		if got := ids(tc.f, tc.limit); !slices.Equal(got, tc.want) {
 			t.Errorf("%+v: got %v, want %v", tc.f, got, tc.want)
@@ -265,7 +266,7 @@ func BenchmarkLog(b *testing.B) {
 	s := openTest(b)
 	rng := rand.New(rand.NewPCG(logSeed, 3))
 	_, _, merchants := history(b, s, 3000, rng)
-	for name, f := range map[string]correction.LogFilter{
+	for name, f := range map[string]changelog.LogFilter{
 		"newest":   {Scope: correction.Scope{All: true}},
 		"scope":    {Scope: correction.Scope{Merchants: merchants[:3]}},
 		"unknown":  {Scope: correction.Scope{All: true}, State: correction.Unknown},
@@ -274,7 +275,7 @@ func BenchmarkLog(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				_, _, err := s.Log(b.Context(), f, correction.Page{Limit: 50})
+				_, _, err := s.Log(b.Context(), f, changelog.Page{Limit: 50})
 				must(b, err)
 			}
 		})
@@ -286,14 +287,14 @@ func TestExport_HoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	s := openTest(t)
 	history(t, s, 40, rand.New(rand.NewPCG(1, 2)))
-	every := correction.LogFilter{Scope: correction.Scope{All: true}}
+	every := changelog.LogFilter{Scope: correction.Scope{All: true}}
 	release := make(chan struct{})
 	var started, done sync.WaitGroup
 	for range 2 * exportReads.links {
 		started.Add(1)
 		first := sync.OnceFunc(started.Done)
 		done.Go(func() {
-			must(t, s.Export(t.Context(), every, correction.ByTime, func([]correction.Summary) error {
+			must(t, s.Export(t.Context(), every, changelog.ByTime, func([]correction.Summary) error {
 				first()
 				<-release
 				return nil
@@ -304,12 +305,12 @@ func TestExport_HoldsUpNobody(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	for range readers + 1 {
-		if rows, _, err := s.Log(ctx, every, correction.Page{Limit: 5}); err != nil || len(rows) == 0 {
+		if rows, _, err := s.Log(ctx, every, changelog.Page{Limit: 5}); err != nil || len(rows) == 0 {
 			t.Fatalf("%d rows, %v", len(rows), err)
 		}
 	}
 	rows := 0
-	must(t, s.Export(ctx, every, correction.ByTime, func(portion []correction.Summary) error {
+	must(t, s.Export(ctx, every, changelog.ByTime, func(portion []correction.Summary) error {
 		rows += len(portion)
 		return nil
 	}))
@@ -324,8 +325,8 @@ func TestLog_PageIsWholeWhenTheCacheOverflows(t *testing.T) {
 	t.Parallel()
 	s := openTest(t)
 	history(t, s, 60, rand.New(rand.NewPCG(3, 4)))
-	every := correction.LogFilter{Scope: correction.Scope{All: true}}
-	want, _, err := s.Log(t.Context(), every, correction.Page{Limit: 50})
+	every := changelog.LogFilter{Scope: correction.Scope{All: true}}
+	want, _, err := s.Log(t.Context(), every, changelog.Page{Limit: 50})
 	must(t, err)
 	s.facts.mu.Lock()
 	for i, r := range want {
@@ -337,7 +338,7 @@ func TestLog_PageIsWholeWhenTheCacheOverflows(t *testing.T) {
 		s.facts.byID[int64(1_000_000+i)] = correction.Summary{}
 	}
 	s.facts.mu.Unlock()
-	got, _, err := s.Log(t.Context(), every, correction.Page{Limit: 50})
+	got, _, err := s.Log(t.Context(), every, changelog.Page{Limit: 50})
 	must(t, err)
 	if !slices.Equal(got, want) {
 		t.Errorf("the page changed:\n%v\n%v", got, want)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pressly/goose/v3"
 
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 )
 
@@ -149,7 +150,7 @@ func TestOpen_BringsTheFirstVersionUpToDate(t *testing.T) {
 		equal(t, fmt.Sprintf("when correction %d came to its state", x.id), c.Entered().At, x.entered)
 	}
 	equal(t, "events in the proof", kept.Size, events)
-	rows, _, err := s.Log(t.Context(), correction.LogFilter{Scope: correction.Scope{All: true}}, correction.Page{Limit: 100})
+	rows, _, err := s.Log(t.Context(), changelog.LogFilter{Scope: correction.Scope{All: true}}, changelog.Page{Limit: 100})
 	must(t, err)
 	for _, r := range rows {
 		x := old[r.ID-1]

@@ -22,11 +22,17 @@ import (
 	"modernc.org/sqlite"
 
 	"correction-console/internal/auth"
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
+	"correction-console/internal/dayclose"
+	"correction-console/internal/insights"
 )
 
 var (
 	_ correction.Store = (*Store)(nil)
+	_ changelog.Store  = (*Store)(nil)
+	_ insights.Store   = (*Store)(nil)
+	_ dayclose.Store   = (*Store)(nil)
 	_ auth.Store       = (*Store)(nil)
 )
 

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 )
 
@@ -180,7 +181,7 @@ func newPlan(ctx context.Context, r moment, d *directory, n narrowed) (*plan, er
 		some(facetMerchant, true, func(v string) bool { return set[v] })
 	}
 	switch {
-	case n.State == correction.AnyInForce:
+	case n.State == changelog.AnyInForce:
 		some(facetState, false, func(v string) bool { return correction.State(v).InForce() })
 	case n.State.Final() && n.State != "":
 		one(facetState, string(n.State), false)
@@ -238,7 +239,7 @@ func (p *plan) lists(ctx context.Context, r moment, n narrowed) error {
 			return err
 		}
 	}
-	if n.State != "" && n.State != correction.AnyInForce && !n.State.Final() && !p.none {
+	if n.State != "" && n.State != changelog.AnyInForce && !n.State.Final() && !p.none {
 		if err := only(`SELECT correction_id FROM correction_now INDEXED BY correction_now_state WHERE state = ?`, string(n.State)); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 )
 
@@ -80,7 +81,7 @@ func TestPrepare_RefusesWhatDoesNotHold(t *testing.T) {
 		c.Target = total
 		prepare(t, s, c)
 	}
-	rows, _, err := s.Log(t.Context(), correction.LogFilter{Scope: correction.Scope{All: true}}, correction.Page{Limit: 50})
+	rows, _, err := s.Log(t.Context(), changelog.LogFilter{Scope: correction.Scope{All: true}}, changelog.Page{Limit: 50})
 	must(t, err)
 	equal(t, "corrections on record", len(rows), 2)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"correction-console/internal/correction"
+	"correction-console/internal/dayclose"
 	"correction-console/internal/ledger"
 )
 
@@ -276,12 +277,12 @@ func TestDay_CountsEndAtMidnight(t *testing.T) {
 	ended1(t, s, lin.ID, ref("A6"), from.Add(time.Hour), correction.Awaiting)
 	d, err := s.DayCounts(t.Context(), correction.Scope{All: true}, from, to, now)
 	must(t, err)
-	if d.All != 4 || d.InForce != 2 || d.Reduction != 17800 || d.Flagged != 1 || d.Unreviewed != 4 || d.States[correction.Expiry] != 2 || d.Open[correction.OpenFlagged] != 1 || len(d.Open) != 1 {
+	if d.All != 4 || d.InForce != 2 || d.Reduction != 17800 || d.Flagged != 1 || d.Unreviewed != 4 || d.States[correction.Expiry] != 2 || d.Open[dayclose.OpenFlagged] != 1 || len(d.Open) != 1 {
 		t.Errorf("%+v", d)
 	}
 	d, err = s.DayCounts(t.Context(), correction.Scope{All: true}, from, to, from.Add(time.Hour+5*time.Minute))
 	must(t, err)
-	if d.Open[correction.OpenConfirm] != 1 || d.Open[correction.OpenApproval] != 1 {
+	if d.Open[dayclose.OpenConfirm] != 1 || d.Open[dayclose.OpenApproval] != 1 {
 		t.Errorf("while they wait: %+v", d.Open)
 	}
 	d, err = s.DayCounts(t.Context(), correction.Scope{Merchants: []string{"1"}}, from, to, now)
@@ -299,31 +300,31 @@ func TestPutDay_OneWinsAndTheRecordIsNotRewritten(t *testing.T) {
 	from := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
 	to := from.AddDate(0, 0, 1)
 	id := ended1(t, s, lin.ID, ref("A1"), t0, correction.Applied, correction.FlagZero)
-	put := func(n int, action correction.DayAction, text string) error {
+	put := func(n int, action dayclose.DayAction, text string) error {
 		cp, err := s.Checkpoint(t.Context())
 		if err != nil {
 			return err
 		}
-		return s.PutDay(t.Context(), correction.DayRecord{Day: "2026-11-20", N: n, At: t0.Add(time.Hour), ActorID: zhou.ID, SessionID: 3, Action: action, Checkpoint: cp, Text: text}, from, to)
+		return s.PutDay(t.Context(), dayclose.DayRecord{Day: "2026-11-20", N: n, At: t0.Add(time.Hour), ActorID: zhou.ID, SessionID: 3, Action: action, Checkpoint: cp, Text: text}, from, to)
 	}
-	if err := put(1, correction.DayClosed, ""); !errors.Is(err, correction.ErrDayOpen) {
+	if err := put(1, dayclose.DayClosed, ""); !errors.Is(err, dayclose.ErrDayOpen) {
 		t.Fatalf("closed while something is open: %v", err)
 	}
 	old, err := s.Checkpoint(t.Context())
 	must(t, err)
 	must(t, mark(t, s, id, zhou.ID, correction.ReviewFine, ""))
-	err = s.PutDay(t.Context(), correction.DayRecord{Day: "2026-11-20", N: 1, At: t0, ActorID: zhou.ID, Action: correction.DayClosed, Checkpoint: old}, from, to)
-	if !errors.Is(err, correction.ErrDayMoved) {
+	err = s.PutDay(t.Context(), dayclose.DayRecord{Day: "2026-11-20", N: 1, At: t0, ActorID: zhou.ID, Action: dayclose.DayClosed, Checkpoint: old}, from, to)
+	if !errors.Is(err, dayclose.ErrDayMoved) {
 		t.Fatalf("a checkpoint of before: %v", err)
 	}
-	if err := put(1, correction.DayReopened, "x"); !errors.Is(err, correction.ErrMoved) {
+	if err := put(1, dayclose.DayReopened, "x"); !errors.Is(err, correction.ErrMoved) {
 		t.Fatalf("reopened before it was closed: %v", err)
 	}
 	const rivals = 20
 	errs := make(chan error, rivals)
 	var all sync.WaitGroup
 	for range rivals {
-		all.Go(func() { errs <- put(1, correction.DayClosed, "") })
+		all.Go(func() { errs <- put(1, dayclose.DayClosed, "") })
 	}
 	all.Wait()
 	close(errs)
@@ -337,14 +338,14 @@ func TestPutDay_OneWinsAndTheRecordIsNotRewritten(t *testing.T) {
 		}
 	}
 	equal(t, "closings", won, 1)
-	if err := put(2, correction.DayClosed, ""); !errors.Is(err, correction.ErrMoved) {
+	if err := put(2, dayclose.DayClosed, ""); !errors.Is(err, correction.ErrMoved) {
 		t.Errorf("closed twice: %v", err)
 	}
-	if err := put(2, correction.DayReopened, ""); err == nil {
+	if err := put(2, dayclose.DayReopened, ""); err == nil {
 		t.Error("reopened without words")
 	}
-	must(t, put(2, correction.DayReopened, "why"))
-	must(t, put(3, correction.DayClosed, ""))
+	must(t, put(2, dayclose.DayReopened, "why"))
+	must(t, put(3, dayclose.DayClosed, ""))
 	list, err := s.DayRecords(t.Context(), "2026-11-20")
 	must(t, err)
 	if len(list) != 3 || list[0].Counts.Reduction != 8900 || list[0].ActorName != "Name of zhou" || list[0].SessionID != 3 || list[0].Checkpoint.Root() == "" || list[1].Text != "why" || !list[2].At.Equal(t0.Add(time.Hour)) {

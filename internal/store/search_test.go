@@ -13,6 +13,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 )
 
@@ -49,11 +50,11 @@ func TestSearch_FindsWhateverOccurs(t *testing.T) {
 			asked = append(asked, word)
 		}
 		q := strings.Join(asked, " ")
-		f := correction.LogFilter{Scope: correction.Scope{All: true}, Text: q}
+		f := changelog.LogFilter{Scope: correction.Scope{All: true}, Text: q}
 		if !x.hasWords(q) { // upper case of other alphabets is not folded
 			t.Skip()
 		}
-		rows, _, err := s.Log(context.Background(), f, correction.Page{Limit: 400})
+		rows, _, err := s.Log(context.Background(), f, changelog.Page{Limit: 400})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +83,7 @@ func TestSearch_FindsByTheNamesOfNow(t *testing.T) {
 	prepare(t, s, other)
 	finds := func(text string, want ...int64) {
 		t.Helper()
-		rows, _, err := s.Log(t.Context(), correction.LogFilter{Scope: correction.Scope{All: true}, Text: text}, correction.Page{Limit: 9})
+		rows, _, err := s.Log(t.Context(), changelog.LogFilter{Scope: correction.Scope{All: true}, Text: text}, changelog.Page{Limit: 9})
 		must(t, err)
 		var got []int64
 		for _, r := range rows {
@@ -131,7 +132,7 @@ func TestReindex_IsWhatWasKeptUp(t *testing.T) {
 			t.Fatalf("line %d of %d and %d:\n%.300s\n%.300s", i, len(kept), len(made), kept[min(i, len(kept)-1)], made[min(i, len(made)-1)])
 		}
 	}
-	rows, _, err := s.Log(t.Context(), correction.LogFilter{Scope: correction.Scope{All: true}, Text: "雨伞"}, correction.Page{Limit: 900})
+	rows, _, err := s.Log(t.Context(), changelog.LogFilter{Scope: correction.Scope{All: true}, Text: "雨伞"}, changelog.Page{Limit: 900})
 	must(t, err)
 	if len(rows) == 0 {
 		t.Error("nothing is found after the index was made anew")
@@ -175,7 +176,7 @@ func TestViews_AreNamedOnceBoundedAndShared(t *testing.T) {
 	s := openTest(t)
 	lin, zhou := person(t, s, "lin", correction.Agent), person(t, s, "zhou", correction.Supervisor)
 	save := func(owner int64, name string, shared bool) (int64, error) {
-		return s.SaveView(t.Context(), correction.View{OwnerID: owner, Name: name, Query: "state=applied", Shared: shared, CreatedAt: t0}, "10.0.0.1")
+		return s.SaveFilter(t.Context(), changelog.SavedFilter{OwnerID: owner, Name: name, Query: "state=applied", Shared: shared, CreatedAt: t0}, "10.0.0.1")
 	}
 	mine, err := save(lin.ID, "b 我的", false)
 	must(t, err)
@@ -185,19 +186,19 @@ func TestViews_AreNamedOnceBoundedAndShared(t *testing.T) {
 	must(t, err)
 	_, err = save(zhou.ID, "c", false)
 	must(t, err)
-	list, err := s.Views(t.Context(), lin.ID)
+	list, err := s.SavedFilters(t.Context(), lin.ID)
 	must(t, err)
-	want := []correction.View{
+	want := []changelog.SavedFilter{
 		{ID: shared, OwnerID: zhou.ID, OwnerName: "Name of zhou", Name: "a 大额", Query: "state=applied", Shared: true, CreatedAt: t0},
 		{ID: mine, OwnerID: lin.ID, OwnerName: "Name of lin", Name: "b 我的", Query: "state=applied", CreatedAt: t0},
 	}
 	if !slices.Equal(list, want) {
 		t.Errorf("got %+v\nwant %+v", list, want)
 	}
-	is(t, s.DeleteView(t.Context(), lin.ID, shared, "", t0), correction.ErrNoRow)
-	must(t, s.DeleteView(t.Context(), lin.ID, mine, "10.0.0.1", t0.Add(time.Second)))
-	is(t, s.DeleteView(t.Context(), lin.ID, mine, "", t0), correction.ErrNoRow)
-	for i := range correction.MaxViews {
+	is(t, s.DeleteFilter(t.Context(), lin.ID, shared, "", t0), correction.ErrNoRow)
+	must(t, s.DeleteFilter(t.Context(), lin.ID, mine, "10.0.0.1", t0.Add(time.Second)))
+	is(t, s.DeleteFilter(t.Context(), lin.ID, mine, "", t0), correction.ErrNoRow)
+	for i := range changelog.MaxSavedFilters {
 		_, err := save(lin.ID, fmt.Sprint(i), false)
 		must(t, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 )
 
@@ -117,7 +118,7 @@ func (w *walker) shown() *walker {
 
 // veiledLast reads a page in the order of amounts in which what is kept comes last, the
 // newest first: as if it gave up nothing.
-func (w *walker) veiledLast(p correction.Page, limit int) ([]int64, error) {
+func (w *walker) veiledLast(p changelog.Page, limit int) ([]int64, error) {
 	selected, err := w.check(w.kept.ids)
 	if err != nil {
 		return nil, err
@@ -146,7 +147,7 @@ func (w *walker) veiledLast(p correction.Page, limit int) ([]int64, error) {
 // veiledAtEnd is everything in the order of amounts, what is kept last.
 func (w *walker) veiledAtEnd() (found, error) {
 	main := w.shown()
-	seq, err := main.everything(correction.ByReduction)
+	seq, err := main.everything(changelog.ByReduction)
 	if err != nil {
 		return nil, err
 	}

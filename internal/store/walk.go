@@ -8,7 +8,7 @@ import (
 	"math/bits"
 	"slices"
 
-	"correction-console/internal/correction"
+	"correction-console/internal/changelog"
 )
 
 // walker goes through the corrections of a plan in an order.
@@ -312,7 +312,7 @@ func jsonIDs(ids []int64) string {
 }
 
 // ordered looks at the rows of ids and returns those of a page in its order.
-func (w *walker) ordered(ids []int64, p correction.Page, limit int) ([]int64, error) {
+func (w *walker) ordered(ids []int64, p changelog.Page, limit int) ([]int64, error) {
 	q := &query{}
 	q.add(`SELECT c.id FROM json_each(?) found CROSS JOIN correction c ON c.id = found.value`+filterJoins+` WHERE TRUE`, jsonIDs(ids))
 	w.conditions(q)
@@ -323,17 +323,17 @@ func (w *walker) ordered(ids []int64, p correction.Page, limit int) ([]int64, er
 }
 
 // pick returns the ids of a page of at most limit rows, from its edge on.
-func (w *walker) pick(p correction.Page, limit int) ([]int64, error) {
+func (w *walker) pick(p changelog.Page, limit int) ([]int64, error) {
 	switch {
 	case w.none:
 		return nil, nil
-	case p.Sort == correction.ByReduction && len(w.kept.ids) > 0 && !w.kept.hide:
+	case p.Sort == changelog.ByReduction && len(w.kept.ids) > 0 && !w.kept.hide:
 		return w.veiledLast(p, limit)
 	case w.listed && len(w.list) <= w.few:
 		return w.ordered(w.list, p, limit)
-	case p.Sort == correction.ByReduction && w.match != "":
+	case p.Sort == changelog.ByReduction && w.match != "":
 		return w.largestMatching(p, limit)
-	case p.Sort == correction.ByReduction:
+	case p.Sort == changelog.ByReduction:
 		return w.largest(p, limit)
 	case w.plain():
 		return w.byID(p, limit)
@@ -375,7 +375,7 @@ func (w *walker) times() (since, until int64) {
 }
 
 // byID reads the page of a filter that asks for nothing but dates.
-func (w *walker) byID(p correction.Page, limit int) ([]int64, error) {
+func (w *walker) byID(p changelog.Page, limit int) ([]int64, error) {
 	from, to := w.from, w.to
 	if p.After > 0 {
 		from = max(from, p.After+1)
@@ -396,19 +396,19 @@ func (w *walker) byID(p correction.Page, limit int) ([]int64, error) {
 }
 
 // everything is all that the plan selects, in an order.
-func (w *walker) everything(sort correction.LogSort) (found, error) {
+func (w *walker) everything(sort changelog.LogSort) (found, error) {
 	end, err := w.last()
 	if err != nil {
 		return nil, err
 	}
-	if sort == correction.ByTime {
+	if sort == changelog.ByTime {
 		return w.found(0, end, false), nil
 	}
 	if len(w.kept.ids) > 0 && !w.kept.hide {
 		return w.veiledAtEnd()
 	}
 	if w.plain() && w.From.IsZero() && w.To.IsZero() {
-		seq, _ := w.inOrder(correction.Page{}, w.kept.any, 1<<62)
+		seq, _ := w.inOrder(changelog.Page{}, w.kept.any, 1<<62)
 		return seq, nil
 	}
 	// A bit for each correction says which are found; then they are put in order.
@@ -423,13 +423,13 @@ func (w *walker) everything(sort correction.LogSort) (found, error) {
 	if w.err != nil {
 		return nil, w.err
 	}
-	seq, _ := w.inOrder(correction.Page{}, all.has, 1<<62)
+	seq, _ := w.inOrder(changelog.Page{}, all.has, 1<<62)
 	return seq, nil
 }
 
 // inOrder are all corrections in the order of their reductions from the edge of a page
 // on, as far as they are found.
-func (w *walker) inOrder(p correction.Page, has func(id int64) (bool, bool), patience int) (seq found, gaveUp *bool) {
+func (w *walker) inOrder(p changelog.Page, has func(id int64) (bool, bool), patience int) (seq found, gaveUp *bool) {
 	gaveUp = new(bool)
 	steps := 0
 	return func(yield func(int64, bool) bool) {
@@ -481,7 +481,7 @@ func (w *walker) inOrder(p correction.Page, has func(id int64) (bool, bool), pat
 }
 
 // largest reads a page in the order of reductions.
-func (w *walker) largest(p correction.Page, limit int) ([]int64, error) {
+func (w *walker) largest(p changelog.Page, limit int) ([]int64, error) {
 	if w.plain() && w.From.IsZero() && w.To.IsZero() {
 		seq, _ := w.inOrder(p, w.kept.any, 1<<62)
 		return w.take(seq, limit)
@@ -513,7 +513,7 @@ func (w *walker) largest(p correction.Page, limit int) ([]int64, error) {
 
 // sorted reads a page in the order of reductions of what the window holds: by the bytes
 // of the measure first, then by the rows of as few as can be.
-func (w *walker) sorted(p correction.Page, limit int) ([]int64, error) {
+func (w *walker) sorted(p changelog.Page, limit int) ([]int64, error) {
 	edge, least, most := 0, 1, 255
 	switch {
 	case p.After > 0:
@@ -606,7 +606,7 @@ func (w *walker) sorted(p correction.Page, limit int) ([]int64, error) {
 
 // largestMatching reads a page of a search in the order of reductions: range of amounts
 // by range of amounts, which the search index knows, too.
-func (w *walker) largestMatching(p correction.Page, limit int) ([]int64, error) {
+func (w *walker) largestMatching(p changelog.Page, limit int) ([]int64, error) {
 	end, err := w.last()
 	if err != nil {
 		return nil, err
@@ -689,7 +689,7 @@ func (w *walker) atMost(match string, end int64, limit int) (ids []int64, comple
 }
 
 // dense reads a page out of a range of amounts in which many are found.
-func (w *walker) dense(p correction.Page, code, limit int) ([]int64, error) {
+func (w *walker) dense(p changelog.Page, code, limit int) ([]int64, error) {
 	low, high := int64(1), int64(mostFen)
 	if i := code / 2; code%2 == 0 {
 		low, high = amountEdges[i-1], amountEdges[i-1]

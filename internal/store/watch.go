@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 )
 
@@ -69,9 +70,9 @@ func (s *Store) RetryTail(ctx context.Context, id int64) (int64, error) {
 	return tail, nil
 }
 
-// Due lists what a supervisor has to see to, oldest first.
-func (s *Store) Due(ctx context.Context, f correction.LogFilter, limit int) ([]correction.Summary, error) {
-	n := narrow(correction.LogFilter{Scope: f.Scope, SubMchID: f.SubMchID})
+// Due lists what a supervisor has to see to in scope, oldest first.
+func (s *Store) Due(ctx context.Context, scope correction.Scope, limit int) ([]correction.Summary, error) {
+	n := narrow(changelog.LogFilter{Scope: scope})
 	if n.none() {
 		return nil, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"testing"
 
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 	"correction-console/internal/store"
 )
@@ -26,8 +27,8 @@ func TestFill_IsWhole(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { s.Close() })
-		all := correction.LogFilter{Scope: correction.Scope{All: true}}
-		if err := s.Export(t.Context(), all, correction.ByTime, func(rows []correction.Summary) error {
+		all := changelog.LogFilter{Scope: correction.Scope{All: true}}
+		if err := s.Export(t.Context(), all, changelog.ByTime, func(rows []correction.Summary) error {
 			lists[i] = append(lists[i], rows...)
 			return nil
 		}); err != nil {
@@ -50,7 +51,7 @@ func TestFill_IsWhole(t *testing.T) {
 		t.Errorf("states: %v", states)
 	}
 	for _, text := range []string{CommonWord, SomeWord, "餮", "云海"} {
-		total, _, err := s.Count(t.Context(), correction.LogFilter{Scope: correction.Scope{All: true}, Text: text}, n)
+		total, _, err := s.Count(t.Context(), changelog.LogFilter{Scope: correction.Scope{All: true}, Text: text}, n)
 		if err != nil || total == 0 {
 			t.Errorf("%s is found %d times, %v", text, total, err)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/a-h/templ"
 	"golang.org/x/net/html"
 
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 	"correction-console/internal/i18n"
 	"correction-console/web/templates/layout"
@@ -125,7 +126,7 @@ func frameSamples(l i18n.Lang) map[string]templ.Component {
 			"reduction_max": pages.LogBadAmount, "share_min": pages.LogBadShare, "share_max": pages.LogRange, "q": pages.LogLong, "device": pages.LogTwice, "columns": pages.LogUnknown}}
 	out["log-bad"] = pages.Log(bad)
 	wide := frameLog(l, 20)
-	wide.Filter.Columns, wide.Filter.Sort = pages.LogColumns, correction.ByReduction
+	wide.Filter.Columns, wide.Filter.Sort = pages.LogColumns, changelog.ByReduction
 	wide.More = true
 	wide.View = pages.ViewForm{Open: true, Name: "昨天大额", Problem: pages.ViewTaken}
 	out["log-wide"] = pages.Log(wide)

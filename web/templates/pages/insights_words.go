@@ -6,8 +6,10 @@ import (
 	"strings"
 	"time"
 
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 	"correction-console/internal/i18n"
+	"correction-console/internal/insights"
 	"correction-console/web/templates/components"
 	"correction-console/web/templates/layout"
 )
@@ -38,7 +40,7 @@ type InsightsProps struct {
 	From, To string // as typed, or the days of the period
 	Problems map[string]PeriodProblem
 	Presets  []Preset
-	Insights *correction.Insights
+	Insights *insights.Insights
 	CSV      string
 }
 
@@ -57,7 +59,7 @@ func (p InsightsProps) problem(field string) string {
 	case PeriodBackwards:
 		return t("结束日期不能早于开始日期", "The last day must not be before the first")
 	case PeriodLong:
-		return p.Page.F("一次最多看 %d 天", "At most %d days at once", correction.MostInsightDays)
+		return p.Page.F("一次最多看 %d 天", "At most %d days at once", insights.MostInsightDays)
 	}
 	return ""
 }
@@ -76,7 +78,7 @@ func (p InsightsProps) problems() []components.SummaryItem {
 type filter struct{ name, value string }
 
 var (
-	inForce  = filter{"state", string(correction.AnyInForce)}
+	inForce  = filter{"state", string(changelog.AnyInForce)}
 	largest  = filter{"sort", "reduction"}
 	byState  = func(s correction.State) filter { return filter{"state", string(s)} }
 	zeroed   = filter{"share_min", "100"}
@@ -211,13 +213,13 @@ type By struct {
 	ID     string
 	Title  string
 	Column string
-	Groups []correction.Group
+	Groups []insights.Group
 	param  string // of the change log
 	sums   bool   // they add up to the total
 }
 
 // GroupsOf are the tables of groups, in the order of the page.
-func GroupsOf(p layout.Page, in *correction.Insights) []By {
+func GroupsOf(p layout.Page, in *insights.Insights) []By {
 	return []By{
 		{"agents", p.T("按客服", "By agent"), p.T("客服", "Agent"), in.Agents, "agent", true},
 		{"reasons", p.T("按原因", "By reason"), p.T("原因", "Reason"), in.Reasons, "reason_code", true},
@@ -228,7 +230,7 @@ func GroupsOf(p layout.Page, in *correction.Insights) []By {
 }
 
 // GroupName is what people call a group.
-func GroupName(p layout.Page, g correction.Group) string {
+func GroupName(p layout.Page, g insights.Group) string {
 	switch {
 	case g.Others > 0:
 		return p.F("其余 %d 个设备", "%d other devices", g.Others)
@@ -241,11 +243,11 @@ func GroupName(p layout.Page, g correction.Group) string {
 }
 
 // StepWord says by what the time is divided.
-func StepWord(p layout.Page, s correction.Step) string {
+func StepWord(p layout.Page, s insights.Step) string {
 	switch s {
-	case correction.ByWeek:
+	case insights.ByWeek:
 		return p.T("按周", "By week")
-	case correction.ByMonth:
+	case insights.ByMonth:
 		return p.T("按月", "By month")
 	}
 	return p.T("按天", "By day")
@@ -255,7 +257,7 @@ func StepWord(p layout.Page, s correction.Step) string {
 type line struct {
 	name   string
 	others bool // many taken together: not to be compared with the rest
-	correction.Figures
+	insights.Figures
 	link func(...filter) string // empty where the change log cannot select it
 }
 
@@ -328,20 +330,20 @@ var weekdays = [...]i18n.Text{
 	{ZH: "日", EN: "Sun"}, {ZH: "一", EN: "Mon"}, {ZH: "二", EN: "Tue"}, {ZH: "三", EN: "Wed"}, {ZH: "四", EN: "Thu"}, {ZH: "五", EN: "Fri"}, {ZH: "六", EN: "Sat"},
 }
 
-func (p InsightsProps) today(s correction.Stretch) bool {
+func (p InsightsProps) today(s insights.Stretch) bool {
 	return !p.Page.Now.Before(s.From) && p.Page.Now.Before(s.To)
 }
 
 // stretchName is the days of a stretch in words.
-func (p InsightsProps) stretchName(s correction.Stretch) string {
+func (p InsightsProps) stretchName(s insights.Stretch) string {
 	last := correction.AddDays(s.To, -1)
 	switch p.Insights.Step {
-	case correction.ByDay:
+	case insights.ByDay:
 		if p.today(s) {
 			return p.Page.F("%s 今天", "%s, today", s.From.Format("01-02"))
 		}
 		return s.From.Format("01-02") + " " + weekdays[s.From.Weekday()].In(p.Page.Lang)
-	case correction.ByMonth:
+	case insights.ByMonth:
 		if s.From.Day() == 1 && s.To.Day() == 1 {
 			return s.From.Format("2006-01")
 		}
@@ -427,7 +429,7 @@ func (p InsightsProps) plot() (bars []plotBar, levels []gridLine) {
 		width = step * 75 / 100
 	}
 	every := (len(lines) + mostLabels - 1) / mostLabels
-	wide := p.Insights.Step != correction.ByDay
+	wide := p.Insights.Step != insights.ByDay
 	for i, l := range lines {
 		s := p.Insights.Stretches[i]
 		h := high(l.Sum)
@@ -441,7 +443,7 @@ func (p InsightsProps) plot() (bars []plotBar, levels []gridLine) {
 		}
 		if i%every == 0 {
 			switch {
-			case wide && p.Insights.Step == correction.ByMonth:
+			case wide && p.Insights.Step == insights.ByMonth:
 				b.label = s.From.Format("06-01")
 			case wide || len(lines) > mostValues:
 				b.label = s.From.Format("01-02")

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 	"correction-console/internal/i18n"
 	"correction-console/web/templates/components"
@@ -159,11 +160,11 @@ func shortened(s string) string {
 func (p LogProps) viewProblem() string {
 	switch p.View.Problem {
 	case ViewBadName:
-		return p.Page.F("给筛选起个名字，1 到 %d 个字", "Give the filter a name of 1 to %d characters", correction.MaxViewName)
+		return p.Page.F("给筛选起个名字，1 到 %d 个字", "Give the filter a name of 1 to %d characters", changelog.MaxFilterName)
 	case ViewTaken:
 		return p.Page.T("你已经有同名的筛选，换一个名字，或先删除原来的", "You have a filter of that name. Choose another, or delete it first")
 	case ViewFull:
-		return p.Page.F("最多保存 %d 个筛选，先删除不用的", "At most %d filters can be kept. Delete one first", correction.MaxViews)
+		return p.Page.F("最多保存 %d 个筛选，先删除不用的", "At most %d filters can be kept. Delete one first", changelog.MaxSavedFilters)
 	}
 	return ""
 }
@@ -309,14 +310,14 @@ func (p LogProps) tally() string {
 // where names the span of numbers on the page.
 func (p LogProps) where() string {
 	first, last := p.Rows[0].ID, p.Rows[len(p.Rows)-1].ID
-	if p.Filter.Sort == correction.ByReduction || first == last {
+	if p.Filter.Sort == changelog.ByReduction || first == last {
 		return p.Page.F("本页 %d 条，共 %s", "%d on this page, of %s", len(p.Rows), p.total())
 	}
 	return p.Page.F("%s 至 %s，共 %s", "%s to %s of %s", components.Number(first), components.Number(last), p.total())
 }
 
 func (p LogProps) caption() string {
-	if p.Filter.Sort == correction.ByReduction {
+	if p.Filter.Sort == changelog.ByReduction {
 		return p.Page.T("改价记录，少收多的在前", "Corrections, the largest reduction first")
 	}
 	return p.Page.T("改价记录，新的在前", "Corrections, newest first")
@@ -331,9 +332,9 @@ func (p LogProps) sortLink(column string) (href string, on bool) {
 	}
 	switch column {
 	case byTime:
-		return p.ByTimeURL, p.Filter.Sort == correction.ByTime
+		return p.ByTimeURL, p.Filter.Sort == changelog.ByTime
 	case "less":
-		return p.ByReductionURL, p.Filter.Sort == correction.ByReduction
+		return p.ByReductionURL, p.Filter.Sort == changelog.ByReduction
 	}
 	return "", false
 }

@@ -5,6 +5,7 @@ package pages
 import (
 	"time"
 
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 	"correction-console/internal/i18n"
 	"correction-console/web/templates/layout"
@@ -214,8 +215,8 @@ type CorrectionProps struct {
 	MayAnswer     bool            // a question waits for the person
 	MayNote       bool
 	Review        ReviewForm
-	Origins       map[int64]correction.Origin // by row of the session, for those who see internals
-	SeesInternals bool                        // supervisors and auditors: raw body, answers, times in full
+	Origins       map[int64]changelog.Origin // by row of the session, for those who see internals
+	SeesInternals bool                       // supervisors and auditors: raw body, answers, times in full
 	RequestID     string
 	BodyText      string // the stored bytes, as text
 }
@@ -295,7 +296,7 @@ type LogProps struct {
 // LogForm is the filter as typed, with what is wrong with it.
 type LogForm struct {
 	Values   map[string]string // by parameter
-	Sort     correction.LogSort
+	Sort     changelog.LogSort
 	Rows     int
 	Columns  []string
 	Problems map[string]LogProblem // by parameter

@@ -4,7 +4,9 @@ import (
 	"net/url"
 	"strconv"
 
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
+	"correction-console/internal/dayclose"
 	"correction-console/internal/i18n"
 	"correction-console/web/templates/components"
 	"correction-console/web/templates/layout"
@@ -63,8 +65,8 @@ type ReviewProps struct {
 	CanSign bool
 	Form    SignOffForm
 	Done    *SignOffDone
-	Today   correction.Day
-	Days    []correction.Day
+	Today   dayclose.Day
+	Days    []dayclose.Day
 }
 
 // SignOffForm is what was chosen and typed.
@@ -104,8 +106,8 @@ type SkippedRow struct {
 // DayProps is the page of a day.
 type DayProps struct {
 	Page       layout.Page
-	Day        correction.Day
-	Days       []correction.Day
+	Day        dayclose.Day
+	Days       []dayclose.Day
 	Prev, Next string // names of the days beside it; Next is empty for today
 	Checkpoint correction.Checkpoint
 	CanReview  bool
@@ -114,7 +116,7 @@ type DayProps struct {
 
 // DayForm is what was typed to close or reopen a day.
 type DayForm struct {
-	Action  correction.DayAction
+	Action  dayclose.DayAction
 	Text    string
 	Problem DayProblem
 	By      *correction.Holder
@@ -360,7 +362,7 @@ func (p CorrectionProps) lastN() string { return strconv.Itoa(p.C.Last().N) }
 
 // Words of a day.
 
-func dayLabel(d correction.Day) string { return d.Name[len("2026-"):] }
+func dayLabel(d dayclose.Day) string { return d.Name[len("2026-"):] }
 
 // dayLog is the change log of a day with one more filter.
 func dayLog(day, name, value string) string {
@@ -386,8 +388,8 @@ func (p DayProps) figures() []dayFigure {
 	}
 	out := []dayFigure{
 		{p.Page.T("提出的改价", "Proposed"), c.All, "", dayLog(day, "", "")},
-		{p.Page.T("已生效，少收", "In force, given up"), c.InForce, c.Reduction.String(), dayLog(day, "state", string(correction.AnyInForce))},
-		{p.Page.T("其中改到 0 元", "of these to zero"), c.Zeroed, c.ZeroedSum.String(), dayLog(day, "share_min", "100") + "&state=" + string(correction.AnyInForce)},
+		{p.Page.T("已生效，少收", "In force, given up"), c.InForce, c.Reduction.String(), dayLog(day, "state", string(changelog.AnyInForce))},
+		{p.Page.T("其中改到 0 元", "of these to zero"), c.Zeroed, c.ZeroedSum.String(), dayLog(day, "share_min", "100") + "&state=" + string(changelog.AnyInForce)},
 		{p.Page.T("要退差价", "Refunds due"), c.Refunds, c.RefundSum.String(), ""},
 	}
 	for _, s := range []correction.State{
@@ -411,44 +413,44 @@ func (p DayProps) reviewFigures() []dayFigure {
 }
 
 // openText says how much of something keeps a day open.
-func openText(p layout.Page, o correction.DayOpen, n int) string {
+func openText(p layout.Page, o dayclose.DayOpen, n int) string {
 	switch o {
-	case correction.OpenConfirm:
+	case dayclose.OpenConfirm:
 		return p.F("%d 笔待确认", "%d to confirm", n)
-	case correction.OpenApproval:
+	case dayclose.OpenApproval:
 		return p.F("%d 笔待审批", "%d waiting for approval", n)
-	case correction.OpenSending:
+	case dayclose.OpenSending:
 		return p.F("%d 笔提交中", "%d being sent", n)
-	case correction.OpenUnknown:
+	case dayclose.OpenUnknown:
 		return p.F("%d 笔结果确认中", "%d being checked", n)
-	case correction.OpenConflict:
+	case dayclose.OpenConflict:
 		return p.F("%d 笔需人工核对", "%d in need of a person", n)
-	case correction.OpenDue:
+	case dayclose.OpenDue:
 		return p.F("%d 笔需处理", "%d to see to", n)
-	case correction.OpenFlagged:
+	case dayclose.OpenFlagged:
 		return p.F("还有 %d 笔待复核", "%d still to review", n)
-	case correction.OpenQueried:
+	case dayclose.OpenQueried:
 		return p.F("还有 %d 笔在问客服", "%d with a question", n)
 	}
 	return strconv.Itoa(n)
 }
 
 // openURL is the list of what keeps a day open; empty when there is none of its own.
-func openURL(day string, o correction.DayOpen) string {
+func openURL(day string, o dayclose.DayOpen) string {
 	switch o {
-	case correction.OpenConfirm:
+	case dayclose.OpenConfirm:
 		return dayLog(day, "state", string(correction.Prepared))
-	case correction.OpenApproval:
+	case dayclose.OpenApproval:
 		return dayLog(day, "state", string(correction.Awaiting))
-	case correction.OpenSending:
+	case dayclose.OpenSending:
 		return dayLog(day, "state", string(correction.Sending))
-	case correction.OpenUnknown:
+	case dayclose.OpenUnknown:
 		return dayLog(day, "state", string(correction.Unknown))
-	case correction.OpenConflict:
+	case dayclose.OpenConflict:
 		return dayLog(day, "state", string(correction.NeedsPerson))
-	case correction.OpenFlagged:
+	case dayclose.OpenFlagged:
 		return ReviewTabURL(correction.TabOpen, day, 0)
-	case correction.OpenQueried:
+	case dayclose.OpenQueried:
 		return ReviewTabURL(correction.TabQueried, day, 0)
 	}
 	return "/"
@@ -485,7 +487,7 @@ func (p DayProps) changed() bool {
 func (p DayProps) problem() string {
 	switch p.Form.Problem {
 	case DayText:
-		if p.Form.Action == correction.DayReopened {
+		if p.Form.Action == dayclose.DayReopened {
 			return p.Page.F("写上为什么重开，最多 %d 字", "Say why it is reopened, in at most %d characters", correction.MaxText)
 		}
 		return p.Page.F("说明最多 %d 字，不能有控制字符", "At most %d characters, and no control characters", correction.MaxText)
@@ -504,15 +506,15 @@ func (p DayProps) movedText() string {
 	return p.Page.T("刚刚有人签署或重开过这一天", "Somebody has just closed or reopened this day")
 }
 
-func actionText(p layout.Page, a correction.DayAction) string {
-	if a == correction.DayReopened {
+func actionText(p layout.Page, a dayclose.DayAction) string {
+	if a == dayclose.DayReopened {
 		return p.T("重开", "Reopened")
 	}
 	return p.T("签署", "Closed")
 }
 
 // dayLine is a day in the list of days.
-func dayLine(p layout.Page, d correction.Day) string {
+func dayLine(p layout.Page, d dayclose.Day) string {
 	s := p.T("没有改价", "none")
 	if d.Counts.InForce > 0 {
 		s = p.F("%d 笔 · %s", "%d · %s", d.Counts.InForce, d.Counts.Reduction.Minus())

@@ -2,6 +2,7 @@ package pages
 
 import (
 	"correction-console/internal/correction"
+	"correction-console/internal/dayclose"
 	"correction-console/internal/i18n"
 	"correction-console/web/templates/components"
 	"correction-console/web/templates/layout"
@@ -52,11 +53,11 @@ func (p CorrectionProps) partText() string {
 }
 
 // sameText names who approved corrections of a day and checked them, too.
-func sameText(p layout.Page, s correction.SamePerson) string {
+func sameText(p layout.Page, s dayclose.SamePerson) string {
 	return p.F("%s 批准后又自己核对了 %d 笔，当时没有别的主管能核对：%s", "%s approved and also checked %d, as no other supervisor could: %s", s.Name, s.N, numbersOf(p, s))
 }
 
-func numbersOf(p layout.Page, s correction.SamePerson) string {
+func numbersOf(p layout.Page, s dayclose.SamePerson) string {
 	out := ""
 	for i, id := range s.IDs {
 		if i > 0 {

@@ -1,4 +1,4 @@
-package correction
+package insights
 
 import (
 	"math/rand/v2"
@@ -7,12 +7,14 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"correction-console/internal/correction"
 )
 
 // figuresBySorting works out the same figures from the facts themselves.
 func figuresBySorting(facts []Fact) Figures {
 	var f Figures
-	var reductions []Fen
+	var reductions []correction.Fen
 	var shares []int
 	var minutes []int32
 	for _, x := range facts {
@@ -35,7 +37,7 @@ func figuresBySorting(facts []Fact) Figures {
 		}
 		f.Count++
 		f.Sum, f.Base = f.Sum+x.Reduction, f.Base+x.Base
-		reductions, shares = append(reductions, x.Reduction), append(shares, Permille(x.Reduction, x.Base))
+		reductions, shares = append(reductions, x.Reduction), append(shares, correction.Permille(x.Reduction, x.Base))
 		if x.Reduction*2 >= x.Base {
 			f.Half++
 		}
@@ -69,22 +71,22 @@ func figuresBySorting(facts []Fact) Figures {
 func randomBlock(chance *rand.Rand, n int, from, to time.Time) *FactBlock {
 	b := &FactBlock{Merchants: []string{"m0", "m1", "m2"}, Services: []string{"s0", "s1"}, Agents: []int64{3, 4, 5}}
 	for _, code := range []string{"r0", "r1"} {
-		b.Reasons = append(b.Reasons, Reason{Code: code, ZH: code, EN: code})
+		b.Reasons = append(b.Reasons, correction.Reason{Code: code, ZH: code, EN: code})
 	}
 	for i := range 50 {
 		b.Devices = append(b.Devices, "d"+strconv.Itoa(i))
 	}
 	for i := range n {
 		f := Fact{
-			PreparedMS: from.UnixMilli() + chance.Int64N(to.UnixMilli()-from.UnixMilli()), Base: 1 + Fen(chance.IntN(5000)),
+			PreparedMS: from.UnixMilli() + chance.Int64N(to.UnixMilli()-from.UnixMilli()), Base: 1 + correction.Fen(chance.IntN(5000)),
 			SettledMinutes: int32(chance.IntN(5000)) - 1, Outcome: Outcome(1 + chance.IntN(int(WasNotSent))),
 			Merchant: uint16(chance.IntN(3)), Service: uint16(chance.IntN(2)), Reason: uint16(chance.IntN(2)), Agent: uint16(chance.IntN(3)),
 			Wrong: chance.IntN(9) == 0, PaidOld: chance.IntN(9) == 0,
 		}
 		if chance.IntN(50) == 0 {
-			f.Base = 1_000_000_000 + Fen(chance.IntN(5)) // above what is counted page by page
+			f.Base = 1_000_000_000 + correction.Fen(chance.IntN(5)) // above what is counted page by page
 		}
-		f.Reduction = 1 + Fen(chance.Int64N(int64(f.Base)))
+		f.Reduction = 1 + correction.Fen(chance.Int64N(int64(f.Base)))
 		if chance.IntN(9) == 0 {
 			f.Reduction = f.Base
 		}
@@ -104,7 +106,7 @@ func TestTallies_EqualWhatSortingGives(t *testing.T) {
 	from := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	to := from.AddDate(0, 0, 20)
 	for round := range 60 {
-		scope := Scope{All: round%2 == 0, Merchants: []string{"m1"}}
+		scope := correction.Scope{All: round%2 == 0, Merchants: []string{"m1"}}
 		starts, _ := StretchesOf(from, to)
 		got := newTallies(scope, starts)
 		var inside []Fact
@@ -221,14 +223,14 @@ func TestDays_WhereClocksAreChanged(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		next := AddDays(d, 1)
+		next := correction.AddDays(d, 1)
 		if got := int(next.Sub(d) / time.Hour); got != c.hours || next.Hour() != 0 {
 			t.Errorf("%s has %d hours, want %d", c.day, got, c.hours)
 		}
 	}
 	from := time.Date(2026, 3, 1, 0, 0, 0, 0, berlin)
-	to := AddDays(from, 31)
-	if got := DaysBetween(from, to); got != 31 || to.Format(time.DateOnly) != "2026-04-01" {
+	to := correction.AddDays(from, 31)
+	if got := correction.DaysBetween(from, to); got != 31 || to.Format(time.DateOnly) != "2026-04-01" {
 		t.Errorf("%d days until %s", got, to)
 	}
 	starts, step := StretchesOf(from, to)
@@ -236,7 +238,7 @@ func TestDays_WhereClocksAreChanged(t *testing.T) {
 		t.Fatalf("%d starts by %v", len(starts), step)
 	}
 	for i, s := range starts {
-		if s.Hour() != 0 || s.Minute() != 0 || DaysBetween(from, s) != i {
+		if s.Hour() != 0 || s.Minute() != 0 || correction.DaysBetween(from, s) != i {
 			t.Errorf("day %d begins at %s", i, s)
 		}
 	}
@@ -267,7 +269,7 @@ func TestStretches_WeeksAndMonths(t *testing.T) {
 		{day(2026, 1, 20), 190, ByMonth, 7, []string{"2026-01-20", "2026-02-01", "2026-03-01"}},
 		{day(2025, 11, 27), 366, ByMonth, 13, []string{"2025-11-27", "2025-12-01"}},
 	} {
-		to := AddDays(c.from, c.days)
+		to := correction.AddDays(c.from, c.days)
 		starts, step := StretchesOf(c.from, to)
 		if step != c.step || len(starts) != c.bars+1 || !starts[len(starts)-1].Equal(to) {
 			t.Errorf("%d days from %s: %d bars by %v until %s", c.days, c.from, len(starts)-1, step, starts[len(starts)-1])
@@ -280,7 +282,7 @@ func TestStretches_WeeksAndMonths(t *testing.T) {
 
 func TestOutcomes_CoverWhatCameOfASending(t *testing.T) {
 	t.Parallel()
-	for _, s := range States {
+	for _, s := range correction.States {
 		o, counts := OutcomeOf(s)
 		if s.InForce() != (o == InForce) {
 			t.Errorf("%s is %d", s, o)
@@ -288,7 +290,7 @@ func TestOutcomes_CoverWhatCameOfASending(t *testing.T) {
 		if s.Undone() && (o != WasRejected && o != WasNotApplied && o != WasNotSent) {
 			t.Errorf("%s is %d", s, o)
 		}
-		if counts == (s == Prepared || s == Expiry || s == Withdrawn || s == Void || s == Awaiting || s == Approved || s == Returned || s == Claimed || s == Stale || s == Sending || s == Resolved) {
+		if counts == (s == correction.Prepared || s == correction.Expiry || s == correction.Withdrawn || s == correction.Void || s == correction.Awaiting || s == correction.Approved || s == correction.Returned || s == correction.Claimed || s == correction.Stale || s == correction.Sending || s == correction.Resolved) {
 			t.Errorf("%s counts: %v", s, counts)
 		}
 	}

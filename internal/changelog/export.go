@@ -1,10 +1,12 @@
-package correction
+package changelog
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"time"
+
+	"correction-console/internal/correction"
 )
 
 // CutShort is why an export ended before its last row.
@@ -38,30 +40,27 @@ func WhyCut(err error) CutShort {
 type Sink struct {
 	What  string // format and filter, for the record
 	IP    string
-	Begin func() error              // once the export is on record
-	Still func() error              // before each portion: may it go on? nil: it may
-	Row   func(Summary) error       // for each row
-	End   func(rows int) error      // after the last row
-	Close func(rows int, err error) // always, after Begin
+	Begin func() error                   // once the export is on record
+	Still func() error                   // before each portion: may it go on? nil: it may
+	Row   func(correction.Summary) error // for each row
+	End   func(rows int) error           // after the last row
+	Close func(rows int, err error)      // always, after Begin
 }
 
 // ExportLog gives a sink every correction that List would show, in the same order. That
 // it began is on record before anything leaves, and at the end how many rows did, and why
 // there were no more.
-func (s *Service) ExportLog(ctx context.Context, a Actor, f LogFilter, sort LogSort, to Sink) error {
-	if !a.Can(Export) {
-		return fail(Forbidden, CodeForbidden, nil)
+func (s *Service) ExportLog(ctx context.Context, a correction.Actor, f LogFilter, sort LogSort, to Sink) error {
+	if !a.Can(correction.Export) {
+		return &correction.Error{Kind: correction.Forbidden, Code: correction.CodeForbidden}
 	}
-	f, err := s.narrow(a, f)
-	if err == nil {
-		f.Veil, err = s.veilFor(ctx, a)
-	}
+	f, err := s.narrow(ctx, a, f)
 	if err != nil {
 		return err
 	}
-	entry := AuditEntry{At: s.Now(), UserID: a.UserID, Action: "export", Detail: to.What, IP: to.IP}
-	if err := s.Store.AppendAudit(ctx, entry); err != nil {
-		return fail(Unavailable, CodeNoRecord, err)
+	entry := correction.AuditEntry{At: s.now(), UserID: a.UserID, Action: "export", Detail: to.What, IP: to.IP}
+	if err := s.store.AppendAudit(ctx, entry); err != nil {
+		return &correction.Error{Kind: correction.Unavailable, Code: correction.CodeNoRecord, Err: err}
 	}
 	still := func() error {
 		if to.Still == nil {
@@ -72,14 +71,14 @@ func (s *Service) ExportLog(ctx context.Context, a Actor, f LogFilter, sort LogS
 	rows := 0
 	err = to.Begin()
 	if err == nil {
-		err = s.portions(ctx, f, sort, func(portion []Summary) error {
+		err = s.portions(ctx, f, sort, func(portion []correction.Summary) error {
 			if err := still(); err != nil {
 				return err
 			}
-			if err := s.VeilRows(ctx, a, portion); err != nil {
+			if err := s.veils.VeilRows(ctx, a, portion); err != nil {
 				return err
 			}
-			for _, r := range s.asOfNow(portion) {
+			for _, r := range correction.AsOfNow(portion, s.now()) {
 				if err := to.Row(r); err != nil {
 					return err
 				}
@@ -94,7 +93,7 @@ func (s *Service) ExportLog(ctx context.Context, a Actor, f LogFilter, sort LogS
 	if err == nil {
 		err = to.End(rows)
 	}
-	entry.At, entry.Action = s.Now(), "export.end"
+	entry.At, entry.Action = s.now(), "export.end"
 	entry.Detail = fmt.Sprintf("%d rows: %s", rows, to.What)
 	if err != nil {
 		entry.Action = "export.cut"
@@ -102,8 +101,8 @@ func (s *Service) ExportLog(ctx context.Context, a Actor, f LogFilter, sort LogS
 	}
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
 	defer cancel()
-	if aerr := s.Store.AppendAudit(after, entry); aerr != nil && err == nil {
-		err = fail(Unavailable, CodeNoRecord, aerr)
+	if aerr := s.store.AppendAudit(after, entry); aerr != nil && err == nil {
+		err = &correction.Error{Kind: correction.Unavailable, Code: correction.CodeNoRecord, Err: aerr}
 	}
 	to.Close(rows, err)
 	return err
@@ -115,17 +114,17 @@ const quickPortion = 100 * time.Millisecond
 
 // portions reads what an export holds in a goroutine of its own. It returns when both
 // sides are done.
-func (s *Service) portions(ctx context.Context, f LogFilter, sort LogSort, each func([]Summary) error) error {
+func (s *Service) portions(ctx context.Context, f LogFilter, sort LogSort, each func([]correction.Summary) error) error {
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
-	full, empty, more := make(chan []Summary), make(chan []Summary, 2), make(chan struct{}, 1)
+	full, empty, more := make(chan []correction.Summary), make(chan []correction.Summary, 2), make(chan struct{}, 1)
 	for range cap(empty) {
 		empty <- nil
 	}
 	read := make(chan error, 1)
 	go func() {
 		defer close(full)
-		read <- s.Store.Export(reading, f, sort, func(portion []Summary) error {
+		read <- s.store.Export(reading, f, sort, func(portion []correction.Summary) error {
 			select {
 			case full <- append((<-empty)[:0], portion...):
 			case <-reading.Done():

@@ -6,16 +6,17 @@ import (
 	"fmt"
 	"slices"
 
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 )
 
-// Choices lists what the change log can be filtered by.
-func (s *Store) Choices(ctx context.Context) (correction.Choices, error) {
+// FilterOptions lists what the change log can be filtered by.
+func (s *Store) FilterOptions(ctx context.Context) (changelog.FilterOptions, error) {
 	d, err := s.directory(ctx)
 	if err != nil {
-		return correction.Choices{}, fmt.Errorf("list choices of the log: %w", err)
+		return changelog.FilterOptions{}, fmt.Errorf("list what the log can be filtered by: %w", err)
 	}
-	return correction.Choices{Offerings: slices.Clone(d.offerings), People: slices.Clone(d.everybody), Approvers: slices.Clone(d.approvers)}, nil
+	return changelog.FilterOptions{Offerings: slices.Clone(d.offerings), People: slices.Clone(d.everybody), Approvers: slices.Clone(d.approvers)}, nil
 }
 
 // Complete fills rows of the log with flags, devices, the time of the confirmation and
@@ -63,16 +64,16 @@ const (
 )
 
 // Origins are where the sessions of these rows came from, ended ones too.
-func (s *Store) Origins(ctx context.Context, rows []int64) (map[int64]correction.Origin, error) {
+func (s *Store) Origins(ctx context.Context, rows []int64) (map[int64]changelog.Origin, error) {
 	list, err := json.Marshal(rows)
 	if err != nil {
 		return nil, fmt.Errorf("read where sessions came from: %w", err)
 	}
-	out := map[int64]correction.Origin{}
+	out := map[int64]changelog.Origin{}
 	found, err := s.reader.query(ctx, `SELECT row, ip, user_agent FROM session WHERE row IN (SELECT value FROM json_each(?))`, string(list))
 	_, err = collect(found, err, func(r scanner) (struct{}, error) {
 		var row int64
-		var o correction.Origin
+		var o changelog.Origin
 		err := r.Scan(&row, &o.IP, &o.UserAgent)
 		out[row] = o
 		return struct{}{}, err

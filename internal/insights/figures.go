@@ -1,14 +1,12 @@
-package correction
+package insights
 
 import (
 	"cmp"
-	"context"
-	"errors"
-	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"time"
+
+	"correction-console/internal/correction"
 )
 
 // Outcome is what became of a correction, as far as figures tell it apart. A
@@ -28,21 +26,21 @@ const (
 )
 
 // OutcomeOf is the outcome of a state; false when figures do not count it.
-func OutcomeOf(s State) (Outcome, bool) {
+func OutcomeOf(s correction.State) (Outcome, bool) {
 	switch s {
-	case Applied, AppliedLate:
+	case correction.Applied, correction.AppliedLate:
 		return InForce, true
-	case Declined:
+	case correction.Declined:
 		return WasDeclined, true
-	case Unknown:
+	case correction.Unknown:
 		return IsUnknown, true
-	case NeedsPerson:
+	case correction.NeedsPerson:
 		return IsConflict, true
-	case Rejected:
+	case correction.Rejected:
 		return WasRejected, true
-	case NotApplied:
+	case correction.NotApplied:
 		return WasNotApplied, true
-	case NotSent:
+	case correction.NotSent:
 		return WasNotSent, true
 	}
 	return 0, false
@@ -52,8 +50,8 @@ func OutcomeOf(s State) (Outcome, bool) {
 // Reason and Agent are places in the lists of its FactBlock.
 type Fact struct {
 	PreparedMS int64
-	Base       Fen
-	Reduction  Fen
+	Base       correction.Fen
+	Reduction  correction.Fen
 	// SettledMinutes is how many whole minutes after it was prepared the customer was
 	// seen to have paid the new amount; -1 when not.
 	SettledMinutes                   int32
@@ -66,7 +64,7 @@ type Fact struct {
 // FactBlock is the facts of corrections whose ids follow each other.
 type FactBlock struct {
 	Merchants, Services []string
-	Reasons             []Reason // code and texts only
+	Reasons             []correction.Reason // code and texts only
 	Agents              []int64
 	Facts               []Fact
 	Devices             []string
@@ -80,22 +78,22 @@ type DeviceUse struct{ Fact, Device uint16 }
 // six are about those that are in force. Medians are the lower of two middle values.
 type Figures struct {
 	Count       int
-	Sum, Base   Fen // given up, and of the orders before
-	Median      Fen // given up
-	MedianShare int // of the order given up, thousandths
-	Half        int // gave up at least half of the order
+	Sum, Base   correction.Fen // given up, and of the orders before
+	Median      correction.Fen // given up
+	MedianShare int            // of the order given up, thousandths
+	Half        int            // gave up at least half of the order
 	Zeroed      int
 	Settled     int // the customer paid the new amount
 	SettledIn   time.Duration
 	PaidOld     int
-	PaidOldSum  Fen // to be refunded
+	PaidOldSum  correction.Fen // to be refunded
 	Wrong       int
 
 	Declined, Unknown, Conflicts, Rejected, NotApplied, NotSent int
 }
 
 // Share is the part of the orders that was given up, in thousandths.
-func (f Figures) Share() int { return Permille(f.Sum, f.Base) }
+func (f Figures) Share() int { return correction.Permille(f.Sum, f.Base) }
 
 // Undone counts what WeChat refused and what did not take effect.
 func (f Figures) Undone() int { return f.Rejected + f.NotApplied + f.NotSent }
@@ -107,10 +105,10 @@ func (f Figures) Empty() bool {
 
 // Group is the figures of one agent, reason, merchant, service or device.
 type Group struct {
-	Key    string // login, code, number; empty for all other devices
-	Name   string // empty when none is known
-	Reason Reason // of a reason
-	Others int    // how many devices are taken together
+	Key    string            // login, code, number; empty for all other devices
+	Name   string            // empty when none is known
+	Reason correction.Reason // of a reason
+	Others int               // how many devices are taken together
 	Figures
 }
 
@@ -262,7 +260,7 @@ func (t *tally) add(f *Fact) {
 	t.Sum += f.Reduction
 	t.Base += f.Base
 	t.reductions.add(int64(f.Reduction))
-	t.shares.add(int64(Permille(f.Reduction, f.Base))) // rounding keeps the order, so the middle one is right
+	t.shares.add(int64(correction.Permille(f.Reduction, f.Base))) // rounding keeps the order, so the middle one is right
 	if 2*f.Reduction >= f.Base {
 		t.Half++
 	}
@@ -284,7 +282,7 @@ func (t *tally) add(f *Fact) {
 
 func (t *tally) figures() Figures {
 	f := t.Figures
-	f.Median = Fen(t.reductions.median())
+	f.Median = correction.Fen(t.reductions.median())
 	f.MedianShare = int(t.shares.median())
 	f.SettledIn = time.Duration(t.minutes.median()) * time.Minute
 	return f
@@ -293,28 +291,28 @@ func (t *tally) figures() Figures {
 // deviceFacts are those of one device. Few devices are told one by one, so only their
 // figures are worked out.
 type deviceFacts struct {
-	sum   Fen
+	sum   correction.Fen
 	facts []Fact
 }
 
 // tallies are all that the figures of a period are made of.
 type tallies struct {
-	scope     Scope
+	scope     correction.Scope
 	total     tally
 	starts    []int64 // of the stretches, in ms, and where the last one ends
 	stretches []tally
 	at        int // the stretch of the newest fact: most follow each other
 	agents    map[int64]*tally
 	reasons   map[string]*tally
-	reason    map[string]Reason
+	reason    map[string]correction.Reason
 	merchants map[string]*tally
 	services  map[string]*tally
 	devices   map[string]*deviceFacts
 }
 
-func newTallies(scope Scope, starts []time.Time) *tallies {
+func newTallies(scope correction.Scope, starts []time.Time) *tallies {
 	t := &tallies{scope: scope, stretches: make([]tally, len(starts)-1),
-		agents: map[int64]*tally{}, reasons: map[string]*tally{}, reason: map[string]Reason{},
+		agents: map[int64]*tally{}, reasons: map[string]*tally{}, reason: map[string]correction.Reason{},
 		merchants: map[string]*tally{}, services: map[string]*tally{}, devices: map[string]*deviceFacts{}}
 	for _, s := range starts {
 		t.starts = append(t.starts, s.UnixMilli())
@@ -451,102 +449,18 @@ func (t *tallies) topDevices() []Group {
 // StretchesOf are the starts of the days, weeks or months that a plot of the period shows,
 // and where the last one ends. The first and the last may be cut by the period.
 func StretchesOf(from, to time.Time) (starts []time.Time, step Step) {
-	days := DaysBetween(from, to)
-	next := func(t time.Time) time.Time { return AddDays(t, 1) }
+	days := correction.DaysBetween(from, to)
+	next := func(t time.Time) time.Time { return correction.AddDays(t, 1) }
 	switch {
 	case days > mostWeekBars*7:
 		step = ByMonth
-		next = func(t time.Time) time.Time { return StartOfDay(t.Year(), t.Month()+1, 1, t.Location()) }
+		next = func(t time.Time) time.Time { return correction.StartOfDay(t.Year(), t.Month()+1, 1, t.Location()) }
 	case days > mostDayBars:
 		step = ByWeek
-		next = func(t time.Time) time.Time { return AddDays(t, 7-(int(t.Weekday())+6)%7) }
+		next = func(t time.Time) time.Time { return correction.AddDays(t, 7-(int(t.Weekday())+6)%7) }
 	}
 	for t := from; t.Before(to); t = next(t) {
 		starts = append(starts, t)
 	}
 	return append(starts, to), step
-}
-
-// Insights are the figures of the days from until before to, which are starts of days,
-// of the merchants in the actor's scope.
-func (s *Service) Insights(ctx context.Context, a Actor, from, to time.Time) (Insights, error) {
-	if !a.Can(ReadReviews) {
-		return Insights{}, fail(Forbidden, CodeForbidden, nil)
-	}
-	days := DaysBetween(from, to)
-	if days < 1 || days > MostInsightDays {
-		return Insights{}, fail(Invalid, CodeNotFound, nil)
-	}
-	in := Insights{From: from, To: to, PriorFrom: AddDays(from, -days), Days: days, OutOfScope: !a.Scope.All}
-	prior := newTallies(a.Scope, []time.Time{in.PriorFrom, from})
-	var starts []time.Time
-	starts, in.Step = StretchesOf(from, to)
-	t := newTallies(a.Scope, starts)
-	// The two periods beside each other: each takes half of the time of the page.
-	before := make(chan error, 1)
-	go func() {
-		defer func() { // the page fails, and nothing else
-			if r := recover(); r != nil {
-				before <- fmt.Errorf("panic: %v", r)
-			}
-		}()
-		before <- s.Store.Facts(ctx, in.PriorFrom, from, false, func(b *FactBlock) { prior.sum(b) })
-	}()
-	err := s.Store.Facts(ctx, from, to, true, t.add)
-	if err = errors.Join(<-before, err); err != nil {
-		return Insights{}, err
-	}
-	in.Prior, in.Total = prior.total.figures(), t.total.figures()
-	for i := range t.stretches {
-		in.Stretches = append(in.Stretches, Stretch{From: starts[i], To: starts[i+1], Figures: t.stretches[i].figures()})
-	}
-	return in, s.name(ctx, a, t, &in)
-}
-
-// name completes insights with the groups and what people call them.
-func (s *Service) name(ctx context.Context, a Actor, t *tallies, in *Insights) error {
-	authors, err := s.Store.Authors(ctx, a.Scope)
-	if err != nil {
-		return err
-	}
-	author := map[int64]Author{}
-	for _, p := range authors {
-		author[p.ID] = p
-	}
-	in.Agents = groups(t.agents, func(id int64) Group {
-		if p, ok := author[id]; ok {
-			return Group{Key: p.Login, Name: p.Name}
-		}
-		return Group{Name: "#" + strconv.FormatInt(id, 10)}
-	})
-	in.Reasons = groups(t.reasons, func(code string) Group { return Group{Key: code, Reason: t.reason[code]} })
-	merchants, err := s.MerchantsFor(ctx, a)
-	if err != nil {
-		return err
-	}
-	called := map[string]string{}
-	for _, m := range merchants {
-		called[m.SubMchID] = m.Name
-	}
-	in.Merchants = groups(t.merchants, func(id string) Group { return Group{Key: id, Name: called[id]} })
-	in.Services = groups(t.services, func(id string) Group { return Group{Key: id} })
-	for i, g := range in.Services {
-		o, err := s.offering(ctx, g.Key)
-		if err != nil {
-			return err
-		}
-		in.Services[i].Name = o.Name
-	}
-	in.Devices = t.topDevices()
-	return nil
-}
-
-// rollUpAtOnce bounds what one round of housekeeping works out.
-const rollUpAtOnce = 128
-
-// RollUp prepares the figures of corrections that are on record, the newest first, so
-// that the page of figures is fast. It does a bounded part of it.
-func (s *Service) RollUp(ctx context.Context) error {
-	_, err := s.Store.RollUp(ctx, rollUpAtOnce)
-	return err
 }
