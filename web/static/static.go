@@ -11,8 +11,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,10 +28,12 @@ var tree embed.FS
 // Prefix is where all addresses of Path begin, and what Handler is mounted at.
 const Prefix = "/static/"
 
-// Sheet is the one style sheet: the tokens, then everything else.
+// Sheet is the one style sheet: all files of css/, a file a component.
 const Sheet = "css/console.css"
 
-var sheetParts = []string{"css/tokens.css", "css/app.css", "css/flow.css", "css/review.css", "css/insights.css", "css/settings.css", "css/log.css"}
+// layers begins the sheet. The layer of a rule decides what it overrides, not the
+// file that holds it; within a layer the files follow in the order of their names.
+const layers = "@layer reset, tokens, base, layout, components, utilities, print;\n"
 
 // types are the only kinds of files that are served. A script is a module by the
 // way a page loads it; its type is the same.
@@ -56,35 +60,58 @@ var loaded = sync.OnceValue(load)
 // a fault of the build and nothing can be served without them.
 func load() bundle {
 	b := bundle{assets: map[string]*asset{}}
-	h := sha256.New()
 	err := fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		contentType, ok := types[path.Ext(name)]
-		if !ok {
+		if !ok || contentType == types[".css"] {
 			return nil
 		}
 		content, err := tree.ReadFile(name)
 		if err != nil {
 			return fmt.Errorf("read embedded file %s: %w", name, err)
 		}
-		fmt.Fprintf(h, "%s\x00%d\x00", name, len(content))
-		h.Write(content)
 		b.assets[name] = newAsset(contentType, content)
 		return nil
 	})
 	if err != nil {
 		panic(fmt.Sprintf("static: %v", err))
 	}
-	var sheet []byte
-	for _, name := range sheetParts {
-		sheet = append(sheet, b.assets[name].plain...)
-		delete(b.assets, name)
+	sheet, err := readSheet()
+	if err != nil {
+		panic(fmt.Sprintf("static: %v", err))
 	}
 	b.assets[Sheet] = newAsset(types[".css"], sheet)
+	h := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(b.assets)) {
+		content := b.assets[name].plain
+		fmt.Fprintf(h, "%s\x00%d\x00", name, len(content))
+		h.Write(content)
+	}
 	b.hash = hex.EncodeToString(h.Sum(nil))[:12]
 	return b
+}
+
+// readSheet joins the style sheets. table-dense.css follows table.css, which it
+// refines: names are compared without their endings.
+func readSheet() ([]byte, error) {
+	names, err := fs.Glob(tree, "css/*.css")
+	if err != nil {
+		return nil, fmt.Errorf("list the style sheets: %w", err)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		return strings.Compare(strings.TrimSuffix(a, ".css"), strings.TrimSuffix(b, ".css"))
+	})
+	sheet := []byte(layers)
+	for _, name := range names {
+		part, err := tree.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("read embedded file %s: %w", name, err)
+		}
+		sheet = append(sheet, part...)
+	}
+	return sheet, nil
 }
 
 func newAsset(contentType string, content []byte) *asset {

@@ -71,26 +71,39 @@ func TestHandler_ServesEveryFileForGood(t *testing.T) {
 	}
 }
 
-func TestHandler_SheetBeginsWithTheTokens(t *testing.T) {
+func TestHandler_SheetIsEveryFileInTheOrderOfTheirNames(t *testing.T) {
 	t.Parallel()
-	tokens, err := os.ReadFile("css/tokens.css")
-	if err != nil {
-		t.Fatal(err)
+	names, err := filepath.Glob("css/*.css")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no style sheets: %v", err)
 	}
-	app, err := os.ReadFile("css/app.css")
-	if err != nil {
-		t.Fatal(err)
+	rest, ok := strings.CutPrefix(ask(http.MethodGet, static.Path(static.Sheet), "").Body.String(), "@layer reset, tokens, base, layout, components, utilities, print;\n")
+	if !ok {
+		t.Error("the sheet does not begin with the order of the layers")
 	}
-	var rest []byte
-	for _, name := range []string{"css/flow.css", "css/review.css", "css/insights.css", "css/settings.css", "css/log.css"} {
+	at := map[string]int{}
+	sum := 0
+	for _, name := range names {
 		part, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		rest = append(rest, part...)
+		at[name] = strings.Index(rest, string(part))
+		if at[name] < 0 {
+			t.Errorf("the sheet lacks %s", name)
+		}
+		sum += len(part)
+		if static.Has(filepath.ToSlash(name)) {
+			t.Errorf("%s is served by itself", name)
+		}
 	}
-	if got := ask(http.MethodGet, static.Path(static.Sheet), "").Body.String(); got != string(tokens)+string(app)+string(rest) {
-		t.Error("the sheet is not the tokens followed by the rest")
+	if sum != len(rest) {
+		t.Errorf("the sheet has %d bytes, its files have %d", len(rest), sum)
+	}
+	for _, order := range [][2]string{{"base", "topbar"}, {"table", "table-dense"}, {"table-dense", "table-narrow"}, {"table-narrow", "tabs"}} {
+		if at[filepath.Join("css", order[0]+".css")] >= at[filepath.Join("css", order[1]+".css")] {
+			t.Errorf("%s does not precede %s", order[0], order[1])
+		}
 	}
 }
 
