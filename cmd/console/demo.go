@@ -18,7 +18,7 @@ import (
 	"correction-console/internal/config"
 	"correction-console/internal/console"
 	"correction-console/internal/correction"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 	"correction-console/internal/wechat"
 	"correction-console/internal/wechat/simulator"
 )
@@ -113,7 +113,7 @@ func (d *demoCommand) Run() error {
 	c, err := console.New(ctx, console.Config{
 		Config: cfg, Version: version, Gateway: gw, DemoURL: "http://" + faults.Addr().String() + "/",
 		Log:  slog.New(slog.NewJSONHandler(lines, &slog.HandlerOptions{Level: slog.LevelWarn})),
-		Seed: func(ctx context.Context, st *store.Store) error { return seedDemo(ctx, st, password) },
+		Seed: func(ctx context.Context, st *sqlite.Store) error { return seedDemo(ctx, st, password) },
 	})
 	if err != nil {
 		return err
@@ -160,7 +160,7 @@ func demoPassword() string {
 
 // seedDemo puts the sample merchants, services and people in place. In a folder
 // that was kept, the people get the new password.
-func seedDemo(ctx context.Context, st *store.Store, password string) error {
+func seedDemo(ctx context.Context, st *sqlite.Store, password string) error {
 	for _, m := range simulator.DemoMerchants() {
 		if err := st.PutMerchant(ctx, m); err != nil {
 			return err
@@ -187,7 +187,7 @@ func seedDemo(ctx context.Context, st *store.Store, password string) error {
 		if there[p.login] {
 			err = st.ResetPassword(ctx, p.login, hash)
 		} else {
-			err = st.AddUser(ctx, store.UserSpec{Username: p.login, Name: p.name, Role: p.role, All: true, PasswordHash: hash})
+			err = st.AddUser(ctx, sqlite.UserSpec{Username: p.login, Name: p.name, Role: p.role, All: true, PasswordHash: hash})
 		}
 		if err != nil {
 			return err
@@ -198,7 +198,7 @@ func seedDemo(ctx context.Context, st *store.Store, password string) error {
 
 // seedSettings limits the demo's agent, so that approvals can be seen, unless somebody
 // has edited the settings of a folder that was kept. Supervisors have no limit.
-func seedSettings(ctx context.Context, st *store.Store) error {
+func seedSettings(ctx context.Context, st *sqlite.Store) error {
 	per, day, count := correction.Fen(20000), correction.Fen(500000), 200
 	for name, value := range map[correction.SettingName]any{
 		correction.SettingLimits: correction.Limits{Roles: map[correction.Role]correction.Limit{correction.Agent: {Per: &per, Day: &day, DayCount: &count}}},

@@ -9,7 +9,7 @@ import (
 
 	"correction-console/internal/config"
 	"correction-console/internal/correction"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 )
 
 type merchantCommands struct {
@@ -32,7 +32,7 @@ func (m *merchantAdd) Run() error {
 	if err != nil {
 		return err
 	}
-	return withStore(m.Data, func(ctx context.Context, st *store.Store) error {
+	return withStore(m.Data, func(ctx context.Context, st *sqlite.Store) error {
 		if err := st.PutMerchant(ctx, correction.Merchant{SubMchID: m.SubMchID, Name: name}); err != nil {
 			return err
 		}
@@ -52,7 +52,7 @@ func displayName(s string) (string, error) {
 type merchantList struct{ dataFolder }
 
 func (m *merchantList) Run() error {
-	return withStore(m.Data, func(ctx context.Context, st *store.Store) error {
+	return withStore(m.Data, func(ctx context.Context, st *sqlite.Store) error {
 		all, err := st.Merchants(ctx)
 		if err != nil {
 			return err
@@ -96,7 +96,7 @@ func (s *serviceAdd) Run() error {
 			return config.Usage(fmt.Errorf("--cap %q: write yuan, such as 99.00", s.Cap))
 		}
 	}
-	return withStore(s.Data, func(ctx context.Context, st *store.Store) error {
+	return withStore(s.Data, func(ctx context.Context, st *sqlite.Store) error {
 		switch now, err := st.AddOffering(ctx, o); {
 		case errors.Is(err, correction.ErrLoosens):
 			return proposeOffering(ctx, st, now, o)
@@ -110,7 +110,7 @@ func (s *serviceAdd) Run() error {
 
 // proposeOffering keeps what loosens until a supervisor for all merchants agrees, and
 // says so: nothing has changed yet.
-func proposeOffering(ctx context.Context, st *store.Store, now *correction.Offering, o correction.Offering) error {
+func proposeOffering(ctx context.Context, st *sqlite.Store, now *correction.Offering, o correction.Offering) error {
 	p, err := correction.OfferingProposal(now, o)
 	if err != nil {
 		return err
@@ -145,7 +145,7 @@ func industryCodes() string {
 type serviceList struct{ dataFolder }
 
 func (s *serviceList) Run() error {
-	return withStore(s.Data, func(ctx context.Context, st *store.Store) error {
+	return withStore(s.Data, func(ctx context.Context, st *sqlite.Store) error {
 		all, err := st.Offerings(ctx)
 		if err != nil {
 			return err

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"correction-console/internal/correction"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 )
 
 // The command line counts: while an installation is set up a service is what it says;
@@ -20,7 +20,7 @@ func TestServiceAdd_LoosensWithASecondPerson(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	st, err := store.Open(t.Context(), filepath.Join(data, "console.db"))
+	st, err := sqlite.Open(t.Context(), filepath.Join(data, "console.db"))
 	must(err)
 	defer st.Close()
 	add := func(id, limit string, zero bool) {
@@ -44,7 +44,7 @@ func TestServiceAdd_LoosensWithASecondPerson(t *testing.T) {
 	if o := now("S1"); !o.AllowZero || o.Cap != 10000 {
 		t.Fatalf("the first set-up: %+v", o)
 	}
-	must(st.AddUser(t.Context(), store.UserSpec{Username: "boss", Name: "Boss", Role: correction.Supervisor, All: true, PasswordHash: "x"}))
+	must(st.AddUser(t.Context(), sqlite.UserSpec{Username: "boss", Name: "Boss", Role: correction.Supervisor, All: true, PasswordHash: "x"}))
 	add("S1", "50", false) // tightens
 	if o := now("S1"); o.AllowZero || o.Cap != 5000 {
 		t.Errorf("what tightens holds at once: %+v", o)

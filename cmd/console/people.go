@@ -15,7 +15,7 @@ import (
 	"correction-console/internal/config"
 	"correction-console/internal/console"
 	"correction-console/internal/correction"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 )
 
 type userCommands struct {
@@ -54,15 +54,15 @@ func (u *userAdd) Run() error {
 			return config.Usage(fmt.Errorf("--merchant %q: write the sub-merchant number, digits only", m))
 		}
 	}
-	return withStore(u.Data, func(ctx context.Context, st *store.Store) error {
+	return withStore(u.Data, func(ctx context.Context, st *sqlite.Store) error {
 		hash, err := newPassword(ctx, u.PasswordStdin, name)
 		if err != nil {
 			return err
 		}
-		err = st.AddUser(ctx, store.UserSpec{
+		err = st.AddUser(ctx, sqlite.UserSpec{
 			Username: name, Name: display, Role: correction.Role(u.Role), All: len(u.Merchant) == 0, Merchants: u.Merchant, PasswordHash: hash, Lang: u.Lang,
 		})
-		if errors.Is(err, store.ErrExists) {
+		if errors.Is(err, sqlite.ErrExists) {
 			return fmt.Errorf("there is a user %q already", name)
 		}
 		if err != nil {
@@ -102,7 +102,7 @@ func newPassword(ctx context.Context, stdin bool, username string) (string, erro
 type userList struct{ dataFolder }
 
 func (u *userList) Run() error {
-	return withStore(u.Data, func(ctx context.Context, st *store.Store) error {
+	return withStore(u.Data, func(ctx context.Context, st *sqlite.Store) error {
 		users, err := st.Users(ctx)
 		if err != nil {
 			return err
@@ -128,7 +128,7 @@ type userReset struct {
 }
 
 func (u *userReset) Run() error {
-	return withStore(u.Data, func(ctx context.Context, st *store.Store) error {
+	return withStore(u.Data, func(ctx context.Context, st *sqlite.Store) error {
 		name, err := meant(ctx, st, u.Name)
 		if err != nil {
 			return err
@@ -152,7 +152,7 @@ type userDisable struct {
 }
 
 func (u *userDisable) Run() error {
-	return withStore(u.Data, func(ctx context.Context, st *store.Store) error {
+	return withStore(u.Data, func(ctx context.Context, st *sqlite.Store) error {
 		name, err := meant(ctx, st, u.Name)
 		if err != nil {
 			return err
@@ -167,7 +167,7 @@ func (u *userDisable) Run() error {
 
 // meant is the user name, as it is kept, of whom a typed name means: the same person who
 // signs in with it.
-func meant(ctx context.Context, st *store.Store, typed string) (string, error) {
+func meant(ctx context.Context, st *sqlite.Store, typed string) (string, error) {
 	user, err := st.UserByName(ctx, typed)
 	return user.Username, known(err, typed)
 }
@@ -180,7 +180,7 @@ func known(err error, name string) error {
 }
 
 // withStore opens the database for one command; it works beside a running console.
-func withStore(data string, f func(context.Context, *store.Store) error) error {
+func withStore(data string, f func(context.Context, *sqlite.Store) error) error {
 	ctx := context.Background()
 	if err := refuseForeign(data); err != nil {
 		return err

@@ -4,11 +4,11 @@ package main
 
 import (
 	"correction-console/internal/correction"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 )
 
 // plant and shared do something only for the tests of internal/crashtest.
-func plant(*correction.Service, *store.Store) error { return nil }
+func plant(*correction.Service, *sqlite.Store) error { return nil }
 
 func shared() bool { return false }
 

@@ -10,12 +10,12 @@ import (
 	"time"
 
 	"correction-console/internal/correction"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 )
 
 // plant makes the mistake of CONSOLE_PLANT. The tests of internal/crashtest must notice
 // each of them; those that did not would prove nothing.
-func plant(s *correction.Service, st *store.Store) (err error) {
+func plant(s *correction.Service, st *sqlite.Store) (err error) {
 	switch name := os.Getenv("CONSOLE_PLANT"); name {
 	case "":
 	case "no_intent":

@@ -12,7 +12,7 @@ import (
 
 	"correction-console/internal/correction"
 	"correction-console/internal/journal"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 )
 
 // bench is a record and a journal that a test writes itself, without a console.
@@ -20,7 +20,7 @@ type bench struct {
 	t    *testing.T
 	env  []string
 	data string
-	st   *store.Store
+	st   *sqlite.Store
 	j    *journal.Journal
 	now  time.Time
 }
@@ -46,7 +46,7 @@ func (b *bench) ok(err error) {
 func (b *bench) open() {
 	b.t.Helper()
 	var err error
-	b.st, err = store.Open(b.t.Context(), filepath.Join(b.data, "console.db"))
+	b.st, err = sqlite.Open(b.t.Context(), filepath.Join(b.data, "console.db"))
 	b.ok(err)
 	b.j, err = journal.Open(filepath.Join(b.data, "journal"), time.Now)
 	b.ok(err)
@@ -60,7 +60,7 @@ func (b *bench) close() {
 
 func (b *bench) add(name string, role correction.Role) int64 {
 	b.t.Helper()
-	b.ok(b.st.AddUser(b.t.Context(), store.UserSpec{Username: name, Name: name, Role: role, All: true, PasswordHash: "-"}))
+	b.ok(b.st.AddUser(b.t.Context(), sqlite.UserSpec{Username: name, Name: name, Role: role, All: true, PasswordHash: "-"}))
 	u, err := b.st.UserByName(b.t.Context(), name)
 	b.ok(err)
 	return u.ID

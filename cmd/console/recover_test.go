@@ -24,7 +24,7 @@ import (
 
 	"correction-console/internal/correction"
 	"correction-console/internal/ledger"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 	"correction-console/internal/wechat/simulator"
 )
 
@@ -376,7 +376,7 @@ func (l *lane) verify(kept ...ledger.Checkpoint) {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	if _, err := store.Verify(context.Background(), l.database(), []string{signer.VerifierKey()}, kept...); err != nil {
+	if _, err := sqlite.Verify(context.Background(), l.database(), []string{signer.VerifierKey()}, kept...); err != nil {
 		l.t.Errorf("verify: %v", err)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"correction-console/internal/config"
 	"correction-console/internal/console"
 	"correction-console/internal/correction"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 )
 
 // The demo limits its agent and leaves no amount without an approver; what somebody
@@ -26,7 +26,7 @@ func TestDemo_SeedsLimitsOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	st, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "console.db"))
+	st, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "console.db"))
 	must(err)
 	defer st.Close()
 	must(seedDemo(t.Context(), st, "a quiet green bicycle"))

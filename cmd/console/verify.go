@@ -13,7 +13,7 @@ import (
 
 	"correction-console/internal/config"
 	"correction-console/internal/ledger"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 )
 
 type verifyCommand struct {
@@ -58,13 +58,13 @@ func (v *verifyCommand) Run() error {
 	}
 	start := time.Now()
 	debug.SetGCPercent(200) // what is alive is small
-	r, err := store.Verify(context.Background(), path, keys, elsewhere...)
-	var mine *store.Fault
+	r, err := sqlite.Verify(context.Background(), path, keys, elsewhere...)
+	var mine *sqlite.Fault
 	var theirs *ledger.Fault
 	if errors.As(err, &mine) || errors.As(err, &theirs) {
 		return fmt.Errorf("%s is not as it was written: %w", path, err)
 	}
-	var other *store.OtherKey
+	var other *sqlite.OtherKey
 	if errors.As(err, &other) {
 		return fmt.Errorf("%s agrees with its own checkpoints, but the key is another one: they are signed by %s, which proves nothing without its verifier key. Give that with --key, or put the key file back", path, strings.Join(other.Names, ", "))
 	}

@@ -25,7 +25,7 @@ import (
 	"correction-console/internal/correction"
 	"correction-console/internal/handlers"
 	"correction-console/internal/journal"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 	"correction-console/internal/wechat"
 	"correction-console/internal/wechat/simulator"
 )
@@ -57,7 +57,7 @@ func (c *Clock) Advance(d time.Duration) {
 type App struct {
 	URL     string
 	Clock   *Clock
-	Store   *store.Store
+	Store   *sqlite.Store
 	Sim     *simulator.Server
 	Service *correction.Service
 	Journal *journal.Journal
@@ -108,7 +108,7 @@ var People = []struct {
 
 // refuseNested makes a test fail in which somebody asks the store for a second connection
 // while holding one.
-var refuseNested = sync.OnceFunc(func() { store.RefuseNested(func(what string) { panic(what) }) })
+var refuseNested = sync.OnceFunc(func() { sqlite.RefuseNested(func(what string) { panic(what) }) })
 
 // Start boots a console with the simulator's sample orders and the people above.
 func Start(t testing.TB, o Options) *App {
@@ -204,7 +204,7 @@ var blank = sync.OnceValues(func() ([]byte, error) {
 	}
 	defer os.RemoveAll(folder)
 	path := config.DatabasePath(folder)
-	st, err := store.Open(context.Background(), path)
+	st, err := sqlite.Open(context.Background(), path)
 	if err != nil {
 		return nil, err
 	}
@@ -228,7 +228,7 @@ func place(data string) error {
 }
 
 // seed puts merchants, services and people into a database.
-func seed(ctx context.Context, st *store.Store) error {
+func seed(ctx context.Context, st *sqlite.Store) error {
 	phc, err := hash()
 	for _, m := range simulator.DemoMerchants() {
 		err = errors.Join(err, st.PutMerchant(ctx, m))
@@ -237,7 +237,7 @@ func seed(ctx context.Context, st *store.Store) error {
 		err = errors.Join(err, st.PutOffering(ctx, s))
 	}
 	for _, p := range People {
-		err = errors.Join(err, st.AddUser(ctx, store.UserSpec{
+		err = errors.Join(err, st.AddUser(ctx, sqlite.UserSpec{
 			Username: p.Login, Name: p.Name, Role: p.Role, All: p.Merchants == nil, Merchants: p.Merchants, PasswordHash: phc,
 		}))
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"correction-console/internal/correction"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 )
 
 // Past is a correction as it is to be on record, without that anything is sent.
@@ -114,7 +114,7 @@ func (a *App) AddPerson(login, name string, role correction.Role, merchants ...s
 	a.t.Helper()
 	phc, err := hash()
 	if err == nil {
-		err = a.Store.AddUser(a.t.Context(), store.UserSpec{Username: login, Name: name, Role: role, All: len(merchants) == 0, Merchants: merchants, PasswordHash: phc})
+		err = a.Store.AddUser(a.t.Context(), sqlite.UserSpec{Username: login, Name: name, Role: role, All: len(merchants) == 0, Merchants: merchants, PasswordHash: phc})
 	}
 	if err != nil {
 		a.t.Fatal(err)

@@ -53,7 +53,7 @@ var onlyIn = map[string][]string{
 	"github.com/labstack/echo":            {"internal/handlers", "internal/auth", "cmd"},
 	"github.com/gorilla":                  {"internal/auth"},
 	"database/sql":                        {"internal/store"},
-	"modernc.org":                         {"internal/store"},
+	"modernc.org":                         {"internal/store/sqlite"},
 	"github.com/pressly/goose":            {"internal/store"},
 	"github.com/wechatpay-apiv3":          {"internal/wechat"},
 	"github.com/chromedp":                 {"internal/browser"},

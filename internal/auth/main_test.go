@@ -10,7 +10,7 @@ import (
 
 	"correction-console/internal/auth"
 	"correction-console/internal/correction"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 )
 
 const password = "violett Kröte 37"
@@ -54,8 +54,8 @@ func newConsole(t testing.TB, secure bool) *console {
 		t.Fatal(err)
 	}
 	phc := auth.CheapHash(t, password)
-	c.li = c.store.add(t, store.UserSpec{Username: "li", Name: "李静", Role: correction.Agent, All: true, PasswordHash: phc})
-	c.wang = c.store.add(t, store.UserSpec{Username: "wang", Name: "王强", Role: correction.Supervisor, All: true, PasswordHash: phc})
+	c.li = c.store.add(t, sqlite.UserSpec{Username: "li", Name: "李静", Role: correction.Agent, All: true, PasswordHash: phc})
+	c.wang = c.store.add(t, sqlite.UserSpec{Username: "wang", Name: "王强", Role: correction.Supervisor, All: true, PasswordHash: phc})
 	c.dummy = auth.CheapHash(t, "nobody's")
 	c.restart(secure)
 	return c

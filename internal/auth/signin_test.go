@@ -13,7 +13,7 @@ import (
 
 	"correction-console/internal/auth"
 	"correction-console/internal/correction"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 )
 
 func wantWait(t *testing.T, err error, after time.Duration, locked bool) {
@@ -53,7 +53,7 @@ func TestSignIn_AnswersAlikeForUnknownDisabledAndWrong(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, true)
 	c.store.disable(t, "wang")
-	c.store.add(t, store.UserSpec{Username: "empty", Name: "无密码", Role: correction.Agent})
+	c.store.add(t, sqlite.UserSpec{Username: "empty", Name: "无密码", Role: correction.Agent})
 	for i, tc := range []struct{ name, pw, reason string }{
 		{"li", "wrong", "wrong_password"},
 		{"wang", password, "disabled"},
@@ -88,7 +88,7 @@ func TestSignIn_AnswersAlikeForUnknownDisabledAndWrong(t *testing.T) {
 func TestSignIn_NamesWithoutAPasswordCostAHash(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, true)
-	c.store.add(t, store.UserSpec{Username: "empty", Name: "无密码", Role: correction.Agent})
+	c.store.add(t, sqlite.UserSpec{Username: "empty", Name: "无密码", Role: correction.Agent})
 	c.auth.SetDummy("rubbish")
 	for _, name := range []string{"nobody", "no body\x00", "", "empty"} {
 		if _, err := c.signIn(t, name, password, "192.0.2.1", ""); !errors.Is(err, auth.ErrBadHash) {
@@ -348,7 +348,7 @@ func TestSignIn_ABrowserIsKnownForSeveralPeople(t *testing.T) {
 	people := []string{"li", "wang"}
 	for i := range 9 {
 		name := fmt.Sprint("desk", i)
-		c.store.add(t, store.UserSpec{Username: name, Name: name, Role: correction.Agent, PasswordHash: phc})
+		c.store.add(t, sqlite.UserSpec{Username: name, Name: name, Role: correction.Agent, PasswordHash: phc})
 		people = append(people, name)
 	}
 	known := ""
@@ -484,7 +484,7 @@ func TestSignIn_CountsANameInAnyWritingWhetherItExistsOrNot(t *testing.T) {
 	c := newConsole(t, true)
 	phc := auth.CheapHash(t, password)
 	for _, name := range []string{"zhang.wei", "strasse", "张伟"} {
-		c.store.add(t, store.UserSpec{Username: name, Name: name, Role: correction.Agent, PasswordHash: phc})
+		c.store.add(t, sqlite.UserSpec{Username: name, Name: name, Role: correction.Agent, PasswordHash: phc})
 	}
 	writings := func(name, upper string) []string {
 		wide := strings.Map(func(r rune) rune {

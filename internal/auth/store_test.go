@@ -10,20 +10,20 @@ import (
 
 	"correction-console/internal/auth"
 	"correction-console/internal/correction"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 )
 
 // database is the console's database. The record of what happened has no reader in
 // the console, so the tests read it from the file.
 type database struct {
-	*store.Store
+	*sqlite.Store
 	file *sql.DB
 }
 
 func openStore(t testing.TB) *database {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "console.db")
-	s, err := store.Open(t.Context(), path)
+	s, err := sqlite.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func openStore(t testing.TB) *database {
 	return &database{Store: s, file: file}
 }
 
-func (d *database) add(t testing.TB, u store.UserSpec) auth.User {
+func (d *database) add(t testing.TB, u sqlite.UserSpec) auth.User {
 	t.Helper()
 	if err := d.AddUser(t.Context(), u); err != nil {
 		t.Fatal(err)

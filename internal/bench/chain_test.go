@@ -20,7 +20,7 @@ import (
 
 	"correction-console/internal/apptest"
 	"correction-console/internal/correction"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 	"correction-console/internal/wechat/simulator"
 )
 
@@ -51,7 +51,7 @@ type chains struct {
 	actor             correction.Actor
 	base              correction.Order
 	order             simulator.Order
-	bareStore         *store.Store
+	bareStore         *sqlite.Store
 	db                *sql.DB
 	queries, modifies *core.Client
 	n                 int
@@ -89,7 +89,7 @@ func newChains(b *testing.B) *chains {
 }
 
 // next prepares a correction of an order of its own.
-func (x *chains) next(b *testing.B, st *store.Store) correction.Correction {
+func (x *chains) next(b *testing.B, st *sqlite.Store) correction.Correction {
 	x.n++
 	o, simOrder := x.base, x.order
 	o.OutOrderNo = fmt.Sprintf("CHAIN-%06d", x.n)
@@ -115,7 +115,7 @@ func (x *chains) bare(c correction.Correction) error {
 
 // atOnce carries out so many corrections at the same time and returns how many a
 // second that is.
-func (x *chains) atOnce(b *testing.B, n int, st *store.Store, carryOut func(correction.Correction) error) float64 {
+func (x *chains) atOnce(b *testing.B, n int, st *sqlite.Store, carryOut func(correction.Correction) error) float64 {
 	list := make([]correction.Correction, n)
 	for i := range list {
 		list[i] = x.next(b, st)

@@ -14,8 +14,8 @@ import (
 	"correction-console/internal/apptest"
 	"correction-console/internal/auth"
 	"correction-console/internal/correction"
-	"correction-console/internal/store"
 	"correction-console/internal/store/filltest"
+	"correction-console/internal/store/sqlite"
 )
 
 // exportRecords is how many corrections an export is measured with; BENCH_RECORDS
@@ -33,11 +33,11 @@ const exportSQL = `SELECT c.id, c.prepared_ms, c.out_order_no, c.sub_mchid, m.na
 // filled starts a console on a large database and signs a supervisor in.
 func filled(b *testing.B, n int) (*apptest.App, *apptest.Client) {
 	data := filepath.Dir(filltest.Copy(b, n))
-	s, err := store.Open(context.Background(), filepath.Join(data, "console.db"))
+	s, err := sqlite.Open(context.Background(), filepath.Join(data, "console.db"))
 	must(b, err)
 	phc, err := auth.NewHasher().Hash(context.Background(), apptest.Password)
 	must(b, err)
-	must(b, s.AddUser(context.Background(), store.UserSpec{Username: "zhou", Name: "周启明", Role: correction.Supervisor, All: true, PasswordHash: phc}))
+	must(b, s.AddUser(context.Background(), sqlite.UserSpec{Username: "zhou", Name: "周启明", Role: correction.Supervisor, All: true, PasswordHash: phc}))
 	must(b, s.Close())
 	a := apptest.Start(b, apptest.Options{Data: data})
 	return a, a.As("zhou")

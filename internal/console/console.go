@@ -25,7 +25,7 @@ import (
 	"correction-console/internal/journal"
 	"correction-console/internal/ledger"
 	"correction-console/internal/notify"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 	"correction-console/internal/wechat"
 )
 
@@ -47,14 +47,14 @@ type Config struct {
 	Exports handlers.ExportLimits
 
 	// Seed puts into the database what must be there before anything reads it; nil: nothing.
-	Seed func(context.Context, *store.Store) error
+	Seed func(context.Context, *sqlite.Store) error
 	// AcceptRollback puts on record that part of the record is lost.
 	AcceptRollback bool
 
 	// Machine replaces what is measured of this machine; nil: it is measured. For tests.
 	Machine func() correction.Machine
 	// Alter changes the service before anything uses it; nil: nothing. For tests.
-	Alter func(*correction.Service, *store.Store) error
+	Alter func(*correction.Service, *sqlite.Store) error
 	// Shared lets several consoles serve one folder. For tests.
 	Shared bool
 }
@@ -62,7 +62,7 @@ type Config struct {
 // Console is a console that can be run. The exported parts are those that tests and
 // benchmarks look into.
 type Console struct {
-	Store   *store.Store
+	Store   *sqlite.Store
 	Journal *journal.Journal
 	Service *correction.Service
 	Web     handlers.Config
@@ -221,7 +221,7 @@ func openJournal(cfg config.Config, now func() time.Time) (*journal.Journal, err
 }
 
 // NewNotifier tells the robot of the settings about approvals; nil when there is none.
-func NewNotifier(cfg config.Config, st *store.Store, log *slog.Logger) *notify.Notifier {
+func NewNotifier(cfg config.Config, st *sqlite.Store, log *slog.Logger) *notify.Notifier {
 	if cfg.WebhookURL == "" {
 		return nil
 	}

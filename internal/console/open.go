@@ -12,7 +12,7 @@ import (
 	"syscall"
 
 	"correction-console/internal/config"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 )
 
 func makeFolder(data string) error {
@@ -24,11 +24,11 @@ func makeFolder(data string) error {
 
 // OpenStore opens the database of the data folder, making both when they are
 // missing.
-func OpenStore(ctx context.Context, data string) (*store.Store, error) {
+func OpenStore(ctx context.Context, data string) (*sqlite.Store, error) {
 	if err := makeFolder(data); err != nil {
 		return nil, err
 	}
-	st, err := store.Open(ctx, config.DatabasePath(data))
+	st, err := sqlite.Open(ctx, config.DatabasePath(data))
 	if err != nil {
 		return nil, fmt.Errorf("CONSOLE_DATA=%q: %w", data, err)
 	}
@@ -40,8 +40,8 @@ func Lock(data string) (func() error, error) {
 	if err := makeFolder(data); err != nil {
 		return nil, err
 	}
-	unlock, err := store.Lock(filepath.Join(data, "console.lock"))
-	if errors.Is(err, store.ErrLocked) {
+	unlock, err := sqlite.Lock(filepath.Join(data, "console.lock"))
+	if errors.Is(err, sqlite.ErrLocked) {
 		return nil, fmt.Errorf("CONSOLE_DATA=%q: another console serves this folder", data)
 	}
 	return unlock, err

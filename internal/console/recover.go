@@ -14,7 +14,7 @@ import (
 	"correction-console/internal/correction"
 	"correction-console/internal/journal"
 	"correction-console/internal/ledger"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 )
 
 // Recovery is what a replay of the journal brought back.
@@ -97,7 +97,7 @@ func (r *Recovery) Ask(ctx context.Context, each func(id int64, c correction.Cor
 }
 
 // replay brings back what the journal knows and the record does not.
-func (r *Recovery) replay(ctx context.Context, st *store.Store, folder string) error {
+func (r *Recovery) replay(ctx context.Context, st *sqlite.Store, folder string) error {
 	if err := r.replayOnce(ctx, st, folder); err != nil {
 		return err
 	}
@@ -117,14 +117,14 @@ func (r *Recovery) replay(ctx context.Context, st *store.Store, folder string) e
 	return nil
 }
 
-func (r *Recovery) replayOnce(ctx context.Context, st *store.Store, folder string) error {
+func (r *Recovery) replayOnce(ctx context.Context, st *sqlite.Store, folder string) error {
 	lost := map[[32]byte]bool{} // corrections that could not be replayed: once is enough
 	damaged, err := journal.Read(folder, func(line journal.Record) error {
 		if line.Mark != [32]byte{} || lost[line.Correction.ConfirmHash] {
 			return nil
 		}
 		r.Lines++
-		var did store.Replayed
+		var did sqlite.Replayed
 		var err error
 		if line.Intent {
 			did, err = st.Replay(ctx, line.Correction, line.Signing)
@@ -132,7 +132,7 @@ func (r *Recovery) replayOnce(ctx context.Context, st *store.Store, folder strin
 			did, err = st.ReplayEvent(ctx, line.Correction.ConfirmHash, line.Event)
 		}
 		switch {
-		case errors.Is(err, store.ErrDiffers), errors.Is(err, correction.ErrNoRow), errors.Is(err, correction.ErrTaken), errors.Is(err, correction.ErrMoved):
+		case errors.Is(err, sqlite.ErrDiffers), errors.Is(err, correction.ErrNoRow), errors.Is(err, correction.ErrTaken), errors.Is(err, correction.ErrMoved):
 			lost[line.Correction.ConfirmHash] = true
 			r.held = r.held || errors.Is(err, correction.ErrTaken)
 			r.Faults = append(r.Faults, fmt.Errorf("correction %d of order %s: %w", line.Correction.ID, line.Correction.Ref.OutOrderNo, err))
@@ -153,7 +153,7 @@ func (r *Recovery) replayOnce(ctx context.Context, st *store.Store, folder strin
 
 // mark puts on record, and into the journal, that the journal was replayed up to here:
 // what could not be is told now, and must not keep the console from starting for ever.
-func (r *Recovery) mark(ctx context.Context, st *store.Store, j *journal.Journal) error {
+func (r *Recovery) mark(ctx context.Context, st *sqlite.Store, j *journal.Journal) error {
 	var key [32]byte
 	rand.Read(key[:])
 	if err := st.Mark(ctx, key, r.Lines, r.Added, len(r.Faults)); err != nil {

@@ -10,7 +10,7 @@ import (
 	"correction-console/internal/config"
 	"correction-console/internal/correction"
 	"correction-console/internal/journal"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 )
 
 // errBehind is told when the journal knows more than the database.
@@ -22,7 +22,7 @@ const recentLines = 32
 
 // refuseBehind compares the newest lines of the journal with the record: a restored older
 // database must not send again what it does not know.
-func refuseBehind(ctx context.Context, st *store.Store, folder string) error {
+func refuseBehind(ctx context.Context, st *sqlite.Store, folder string) error {
 	newest, err := journal.Newest(folder, recentLines)
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func refuseBehind(ctx context.Context, st *store.Store, folder string) error {
 }
 
 // onRecord reports whether the database knows what a line tells of.
-func onRecord(ctx context.Context, st *store.Store, r journal.Record) (bool, error) {
+func onRecord(ctx context.Context, st *sqlite.Store, r journal.Record) (bool, error) {
 	n := r.Event.N
 	if r.Intent {
 		n = r.Correction.Last().N
@@ -66,7 +66,7 @@ func onRecord(ctx context.Context, st *store.Store, r journal.Record) (bool, err
 // another one. With AcceptRollback, which needs an empty journal, the loss goes on record instead;
 // accepting when there is nothing to accept is refused, so that the flag is not left in
 // place for the next time.
-func refuseRollback(ctx context.Context, st *store.Store, cfg Config, vkey string) error {
+func refuseRollback(ctx context.Context, st *sqlite.Store, cfg Config, vkey string) error {
 	accept := cfg.AcceptRollback
 	k, err := checkpoint.Compare(ctx, st, cfg.Journal, cfg.CheckpointFolder, vkey, accept)
 	if err != nil {
@@ -104,7 +104,7 @@ const journalMargin = 5 * time.Minute
 
 // JournalLacks reports whether corrections were sent that the journal does not know: it
 // is missing, or an older copy of it took its place.
-func JournalLacks(ctx context.Context, st *store.Store, folder string) (bool, error) {
+func JournalLacks(ctx context.Context, st *sqlite.Store, folder string) (bool, error) {
 	lines, err := journal.Newest(folder, recentLines)
 	if err != nil {
 		return false, err

@@ -20,7 +20,7 @@ import (
 	"correction-console/internal/correction"
 	"correction-console/internal/ledger"
 	"correction-console/internal/proctest"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 	"correction-console/internal/wechat/simulator"
 )
 
@@ -481,7 +481,7 @@ func (in *installation) settle() error {
 		err = rec.whole
 	}
 	if err == nil {
-		_, err = store.Verify(noContext, in.database(), []string{in.vkey})
+		_, err = sqlite.Verify(noContext, in.database(), []string{in.vkey})
 	}
 	if err != nil {
 		count(&total.corrupt)

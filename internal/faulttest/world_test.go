@@ -27,7 +27,7 @@ import (
 	"correction-console/internal/health"
 	"correction-console/internal/journal"
 	"correction-console/internal/ledger"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 	"correction-console/internal/wechat"
 	"correction-console/internal/wechat/simulator"
 )
@@ -103,7 +103,7 @@ var blank = sync.OnceValues(func() ([]byte, error) {
 	}
 	defer os.RemoveAll(folder)
 	ctx, path := context.Background(), filepath.Join(folder, "console.db")
-	s, err := store.Open(ctx, path)
+	s, err := sqlite.Open(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ var blank = sync.OnceValues(func() ([]byte, error) {
 		err = errors.Join(err, s.PutMerchant(ctx, correction.Merchant{SubMchID: m, Name: "Merchant " + m}))
 	}
 	for _, p := range people {
-		spec := store.UserSpec{Username: p.login, Name: p.login, Role: p.role, All: p.scope == "", PasswordHash: "phc"}
+		spec := sqlite.UserSpec{Username: p.login, Name: p.login, Role: p.role, All: p.scope == "", PasswordHash: "phc"}
 		if p.scope != "" {
 			spec.Merchants = []string{p.scope}
 		}
@@ -208,7 +208,7 @@ type world struct {
 	crashed bool // it was stopped while something may have been under way
 
 	console *console.Console
-	store   *store.Store
+	store   *sqlite.Store
 	journal *journal.Journal
 	gateway *wechat.Gateway
 	service *correction.Service
@@ -265,7 +265,7 @@ func (w *world) start() {
 			Zone: time.UTC, Quiet: policy.Quiet, Recheck: policy.Recheck, FollowFor: policy.FollowFor,
 		},
 		Gateway: &gate{gateway, w.net}, Log: slog.New(w.alarms), Now: w.clock.Now, Machine: func() correction.Machine { return health.Of(gateway.Health()) },
-		Alter: func(s *correction.Service, st *store.Store) error {
+		Alter: func(s *correction.Service, st *sqlite.Store) error {
 			if w.o.policy != nil {
 				w.o.policy(&s.Policy)
 			}
@@ -326,7 +326,7 @@ func (w *world) end() {
 }
 
 // verify checks the whole record against its newest checkpoint.
-func (w *world) verify() store.Verification {
+func (w *world) verify() sqlite.Verification {
 	w.t.Helper()
 	ctx := context.Background()
 	cp, err := w.store.Checkpoint(ctx)
@@ -335,7 +335,7 @@ func (w *world) verify() store.Verification {
 	w.must(err)
 	known, err := ledger.Open([]byte(cp.Note), key.VerifierKey())
 	w.must(err)
-	v, err := store.Verify(ctx, w.database(), []string{key.VerifierKey()}, known)
+	v, err := sqlite.Verify(ctx, w.database(), []string{key.VerifierKey()}, known)
 	if err != nil {
 		w.t.Errorf("the record does not verify: %v", err)
 	}

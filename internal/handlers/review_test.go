@@ -15,7 +15,7 @@ import (
 	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 	"correction-console/internal/dayclose"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 	"correction-console/internal/wechat/simulator"
 )
 
@@ -568,7 +568,7 @@ func TestReview_AtTheSameMomentDoesNotLoseAReading(t *testing.T) {
 func checkRecord(t *testing.T, a *apptest.App) {
 	t.Helper()
 	key := verifierKey(t, a.As("he").Get("/operations").Body)
-	if v, err := store.Verify(context.Background(), a.Data+"/console.db", []string{key}); err != nil || v.Events == 0 {
+	if v, err := sqlite.Verify(context.Background(), a.Data+"/console.db", []string{key}); err != nil || v.Events == 0 {
 		t.Errorf("verify: %+v, %v", v, err)
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 	"correction-console/internal/apptest"
 	"correction-console/internal/correction"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 )
 
 // approvedBy is an applied correction of lin's that this supervisor approved.
@@ -117,7 +117,7 @@ func TestSecond_WhoApprovedDoesNotReview(t *testing.T) {
 func instead(t *testing.T, a *apptest.App, role correction.Role, merchants ...string) {
 	t.Helper()
 	must(t, a.Store.SetDisabled(context.Background(), "qian", true))
-	must(t, a.Store.AddUser(context.Background(), store.UserSpec{Username: "sun", Name: "孙立", Role: role, All: merchants == nil, Merchants: merchants, PasswordHash: "-"}))
+	must(t, a.Store.AddUser(context.Background(), sqlite.UserSpec{Username: "sun", Name: "孙立", Role: role, All: merchants == nil, Merchants: merchants, PasswordHash: "-"}))
 }
 
 // Who approved a correction is not the second person of its ruling, unless the only other
@@ -130,7 +130,7 @@ func TestSecond_WhoApprovedDoesNotAgree(t *testing.T) {
 			t.Parallel()
 			a := apptest.Start(t, apptest.Options{})
 			if third {
-				must(t, a.Store.AddUser(ctx, store.UserSpec{Username: "sun", Name: "孙立", Role: correction.Supervisor, All: true, PasswordHash: "-"}))
+				must(t, a.Store.AddUser(ctx, sqlite.UserSpec{Username: "sun", Name: "孙立", Role: correction.Supervisor, All: true, PasswordHash: "-"}))
 			}
 			zero := correction.Fen(0)
 			a.AgentLimit(correction.Limit{Per: &zero})

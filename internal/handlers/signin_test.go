@@ -20,7 +20,7 @@ import (
 	"correction-console/internal/apptest"
 	"correction-console/internal/auth"
 	"correction-console/internal/correction"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 )
 
 // desk is a browser at an address of the loopback range.
@@ -93,7 +93,7 @@ func addPeople(t *testing.T, a *apptest.App, n int) []string {
 	var names []string
 	for i := range n {
 		names = append(names, fmt.Sprint("shift", i))
-		if err := a.Store.AddUser(t.Context(), store.UserSpec{Username: names[i], Name: names[i], Role: correction.Agent, All: true, PasswordHash: phc}); err != nil {
+		if err := a.Store.AddUser(t.Context(), sqlite.UserSpec{Username: names[i], Name: names[i], Role: correction.Agent, All: true, PasswordHash: phc}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -14,10 +14,10 @@ import (
 	"testing"
 	"time"
 
-	"modernc.org/sqlite"
+	driver "modernc.org/sqlite"
 
 	"correction-console/internal/correction"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 )
 
 // generation is the number of the way in which databases are filled. A change of what
@@ -118,7 +118,7 @@ func Fill(ctx context.Context, path string, n int, seed uint64, tell func(string
 		return fmt.Errorf("fill %s: %w", path, err)
 	}
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=journal_mode(OFF)&_pragma=synchronous(0)&_pragma=locking_mode(EXCLUSIVE)&_pragma=cache_size(-800000)&_pragma=temp_store(2)"
-	c, err := sqlite.NewConnector(dsn)
+	c, err := driver.NewConnector(dsn)
 	if err != nil {
 		return fmt.Errorf("fill %s: %w", path, err)
 	}
@@ -133,13 +133,13 @@ func Fill(ctx context.Context, path string, n int, seed uint64, tell func(string
 
 // people makes the database with those who correct, and what for.
 func people(ctx context.Context, path string) error {
-	s, err := store.Open(ctx, path)
+	s, err := sqlite.Open(ctx, path)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	for i := range Agents + Supervisors {
-		u := store.UserSpec{Username: AgentLogin(int64(i + 1)), Role: correction.Agent, All: true, PasswordHash: "-"}
+		u := sqlite.UserSpec{Username: AgentLogin(int64(i + 1)), Role: correction.Agent, All: true, PasswordHash: "-"}
 		if i >= Agents {
 			u.Username, u.Role = SupervisorLogin(i-Agents+1), correction.Supervisor
 		}
@@ -210,7 +210,7 @@ func fill(ctx context.Context, db *sql.DB, n int, seed uint64, tell func(string,
 			return err
 		}
 	}
-	if err := store.Reindex(ctx, tx); err != nil {
+	if err := sqlite.Reindex(ctx, tx); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {

@@ -7,7 +7,7 @@ import (
 
 	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
-	"correction-console/internal/store"
+	"correction-console/internal/store/sqlite"
 )
 
 // The same seed makes the same corrections, and what is made can be read, searched and
@@ -16,14 +16,14 @@ func TestFill_IsWhole(t *testing.T) {
 	t.Parallel()
 	const n = 3000
 	var lists [2][]correction.Summary
-	var s *store.Store
+	var s *sqlite.Store
 	for i := range lists {
 		path := filepath.Join(t.TempDir(), "console.db")
 		if err := Fill(t.Context(), path, n, 7, t.Logf); err != nil {
 			t.Fatal(err)
 		}
 		var err error
-		if s, err = store.Open(t.Context(), path); err != nil {
+		if s, err = sqlite.Open(t.Context(), path); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { s.Close() })
