@@ -17,8 +17,9 @@ import (
 func waiting(t *testing.T, a *apptest.App) map[string]correction.Correction {
 	t.Helper()
 	limit, day := correction.Fen(20000), correction.Fen(100000)
+	own := day - 1 // so that the whole top tier is above it: of one that is hidden nothing else is told
 	a.Setting(correction.SettingLimits, correction.Limits{Roles: map[correction.Role]correction.Limit{
-		correction.Agent: {Per: &limit, Day: &day}, correction.Supervisor: {Per: &day},
+		correction.Agent: {Per: &limit, Day: &day}, correction.Supervisor: {Per: &own},
 	}, People: map[string]correction.Limit{fmt.Sprint(a.Who("qian").UserID): {}}})
 	a.Setting(correction.SettingTiers, []correction.Tier{{From: 0}, {From: 100000}})
 	lin, wu, zhou := a.Who("lin"), a.Who("wu"), a.Who("zhou")

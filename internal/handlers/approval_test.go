@@ -158,7 +158,7 @@ func TestApproval_AnOrderThatMovedVoidsIt(t *testing.T) {
 	if res.Status != http.StatusSeeOther || res.Location != "/approvals?id="+fmt.Sprint(shown.ID) {
 		t.Fatalf("check now: %d %s", res.Status, res.Location)
 	}
-	if page := desk.Get(res.Location); !strings.Contains(page.Body, "订单已变化") || strings.Contains(page.Body, "formaction") {
+	if page := desk.Get(res.Location); !strings.Contains(page.Body, "订单已变化") || strings.Contains(page.Body, "formaction") || !strings.Contains(page.Body, "内容或金额有变") {
 		t.Errorf("the page lets decide about an order that moved:\n%s", page.Body)
 	}
 	if c := a.Record(shown.ID); c.State != correction.Stale {

@@ -202,20 +202,27 @@ func (p ApprovalsProps) sinceRows() []sinceRow {
 		reading, _ = c.LastReading()
 	}
 	count := func(o correction.Order) string {
-		if len(o.Discounts) == 0 {
-			return p.Page.F("%d 行，无优惠", "%d lines, no discounts", len(o.Lines))
+		lines := p.Page.F("%d 行", "%d lines", len(o.Lines))
+		if len(o.Lines) == 1 {
+			lines = p.Page.T("1 行", "1 line")
 		}
-		return p.Page.F("%d 行，%d 项优惠", "%d lines, %d discounts", len(o.Lines), len(o.Discounts))
+		switch len(o.Discounts) {
+		case 0:
+			return lines + p.Page.T("，无优惠", ", no discounts")
+		case 1:
+			return lines + p.Page.T("，1 项优惠", ", 1 discount")
+		}
+		return lines + p.Page.F("，%d 项优惠", ", %d discounts", len(o.Discounts))
 	}
 	var rows []sinceRow
 	if reading != nil {
 		rows = append(rows,
 			sinceRow{label: p.Page.T("当前总额", "Total"), then: c.Base.Total.String(), now: orderAmountText(p.Page, *reading), same: reading.HasTotal && reading.Total == c.Base.Total},
 			sinceRow{label: p.Page.T("收款状态", "Collection"), then: p.collection(c.Base), now: p.collection(*reading), same: i18n.StateCodes(c.Base) == i18n.StateCodes(*reading)},
-			sinceRow{label: p.Page.T("明细和优惠", "Lines and discounts"), then: count(c.Base), now: count(*reading),
+			sinceRow{label: p.Page.T("明细和优惠的数目", "Number of lines and discounts"), then: count(c.Base), now: count(*reading),
 				same: len(c.Base.Lines) == len(reading.Lines) && len(c.Base.Discounts) == len(reading.Discounts)})
 		if !correction.SameLines(c.Base.Lines, reading.Lines) || !correction.SameLines(c.Base.Discounts, reading.Discounts) {
-			rows = append(rows, sinceRow{label: p.Page.T("明细的内容和金额", "Contents and amounts of the lines"), then: "—", now: p.Page.T("内容或金额有变", "contents or amounts differ")})
+			rows = append(rows, sinceRow{label: p.Page.T("明细和优惠的内容", "Contents of lines and discounts"), then: "—", now: p.Page.T("内容或金额有变", "contents or amounts differ")})
 		}
 	}
 	rows = append(rows, sinceRow{
