@@ -60,6 +60,14 @@ var (
 // the audit entry of the operations that take one: both are written, or neither.
 // What such an operation ends, it ends at the time of its entry.
 type Store interface {
+	Users
+	SessionStore
+	AttemptStore
+	AppendAudit(ctx context.Context, a correction.AuditEntry) error
+}
+
+// Users are the people with their passwords and preferences.
+type Users interface {
 	// UserByName returns the user whom a typed name means; ErrNoUser.
 	UserByName(ctx context.Context, typed string) (User, error)
 	UserByID(ctx context.Context, id int64) (User, error) // ErrNoUser
@@ -67,7 +75,10 @@ type Store interface {
 	SetPassword(ctx context.Context, userID int64, phc string, keep [32]byte, e correction.AuditEntry) error
 	Rehash(ctx context.Context, userID int64, old, phc string) error // same password, better parameters
 	SetPreferences(ctx context.Context, userID int64, lang, theme string) error
+}
 
+// SessionStore keeps sessions.
+type SessionStore interface {
 	// CreateSession stores a session of a user who is not disabled (else ErrNoUser),
 	// revokes the oldest ones beyond keep, and records what entry makes of the row and
 	// of the number of those revoked. entry runs inside the transaction.
@@ -85,13 +96,14 @@ type Store interface {
 	// RecentSignIns returns from where the people of the newest sessions signed in, each
 	// person and address once, with the newest time.
 	RecentSignIns(ctx context.Context, newest int) ([]SignInPlace, error)
+}
 
+// AttemptStore counts attempts to sign in.
+type AttemptStore interface {
 	// CountAttempt counts an attempt before it is judged, in one statement, and
 	// returns the state with it counted. Keys are "user:NAME", "known:HASH", "ip:ADDR",
 	// "all".
 	CountAttempt(ctx context.Context, key string, now time.Time, window time.Duration) (Attempts, error)
 	Lock(ctx context.Context, key string, until time.Time) error
 	ClearAttempts(ctx context.Context, key string) error
-
-	AppendAudit(ctx context.Context, a correction.AuditEntry) error
 }

@@ -193,15 +193,20 @@ func (a *Authenticator) SignIn(ctx context.Context, username, password, ip, user
 		a.rehash(ctx, user, password)
 	}
 	leave()
-	attempt.in = true
-	if err := a.audit(ctx, ActionSignIn, attempt); err != nil {
+	return a.signedIn(ctx, tr, attempt, browser.with(a.knownKey, name, a.now()))
+}
+
+// signedIn puts a success on record and clears the failures before it.
+func (a *Authenticator) signedIn(ctx context.Context, tr try, at attempt, known knownBrowser) (Result, error) {
+	at.in = true
+	if err := a.audit(ctx, ActionSignIn, at); err != nil {
 		return Result{}, err
 	}
 	if err := a.throttle.succeeded(ctx, tr); err != nil {
 		// The next failure counts on; no reason to keep the right person out.
 		a.log.ErrorContext(ctx, "failures not cleared", "err", err)
 	}
-	return Result{User: user, Known: browser.with(a.knownKey, name, a.now()).encode(a.knownKey)}, nil
+	return Result{User: at.user, Known: known.encode(a.knownKey)}, nil
 }
 
 // learnNetworks reads from where people signed in before this process; without it their

@@ -41,21 +41,7 @@ func (s *Service) Confirm(ctx context.Context, a Actor, id int64, token, typedTo
 	if c.AuthorID != a.UserID || !a.Can(Correct) {
 		return fail(Forbidden, CodeForbidden, nil)
 	}
-	sum := sha256.Sum256([]byte(token))
-	if subtle.ConstantTimeCompare(sum[:], c.ConfirmHash[:]) != 1 {
-		return fail(Conflict, CodeTokenWrong, nil)
-	}
-	switch c.State {
-	case Prepared:
-	case Expiry:
-		if err := s.ExpireOverdue(ctx); err != nil {
-			s.Log.Error("expire corrections", "err", err)
-		}
-		return fail(Conflict, CodeExpired, nil)
-	default:
-		return fail(Conflict, CodeTokenUsed, nil)
-	}
-	if err := s.writable(); err != nil {
+	if err := s.confirmable(ctx, c, token); err != nil {
 		return err
 	}
 	if c.AsksTotal {
@@ -112,6 +98,26 @@ func (s *Service) Confirm(ctx context.Context, a Actor, id int64, token, typedTo
 	err = s.send(ctx, c, trial)
 	step("page")
 	return err
+}
+
+// confirmable refuses a token that is not that of the correction, and a correction that
+// is not to be confirmed any more.
+func (s *Service) confirmable(ctx context.Context, c Correction, token string) error {
+	sum := sha256.Sum256([]byte(token))
+	if subtle.ConstantTimeCompare(sum[:], c.ConfirmHash[:]) != 1 {
+		return fail(Conflict, CodeTokenWrong, nil)
+	}
+	switch c.State {
+	case Prepared:
+	case Expiry:
+		if err := s.ExpireOverdue(ctx); err != nil {
+			s.Log.Error("expire corrections", "err", err)
+		}
+		return fail(Conflict, CodeExpired, nil)
+	default:
+		return fail(Conflict, CodeTokenUsed, nil)
+	}
+	return s.writable()
 }
 
 // send carries out a claimed correction, which is judged by t once more with the intent.

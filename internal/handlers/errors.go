@@ -25,6 +25,33 @@ func (s *server) fail(err error, c echo.Context) {
 		return
 	}
 	props := pages.ErrorProps{Status: http.StatusInternalServerError, Problem: pages.ErrorInternal, ID: requestID(c), BackURL: "/"}
+	s.classify(&props, err, c)
+	if props.Status >= 500 && !errors.Is(err, errCrowded) { // that is logged where it is bounded
+		s.Log.Error("request failed", "id", props.ID, "status", props.Status, "err", logText(err))
+	}
+	if _, _, ok := auth.From(c); !ok && props.Problem == pages.ErrorNotFound {
+		props.BackURL = "/login"
+	}
+	props.Page = s.page(c, errorTitle)
+	if strings.HasPrefix(c.Path(), "/orders/") && props.Order == "" {
+		_, props.Order, _ = orderParams(c)
+	}
+	links(&props, c)
+	props.DraftKept, _ = c.Get(draftKept).(bool)
+	if c.Request().Method == http.MethodHead {
+		c.Response().WriteHeader(props.Status)
+		return
+	}
+	if rerr := s.render(c, props.Status, pages.Error(props)); rerr != nil {
+		s.Log.Error("error page", "id", props.ID, "err", rerr)
+		if !c.Response().Committed {
+			_ = c.String(http.StatusInternalServerError, "500 "+props.ID+"\n")
+		}
+	}
+}
+
+// classify says which problem an error is, and its status.
+func (s *server) classify(props *pages.ErrorProps, err error, c echo.Context) {
 	var he *echo.HTTPError
 	var de *correction.Error
 	var tooLarge *http.MaxBytesError
@@ -59,7 +86,7 @@ func (s *server) fail(err error, c echo.Context) {
 		props.Status, props.Problem = http.StatusTooManyRequests, pages.ErrorExporting
 		c.Response().Header().Set(echo.HeaderRetryAfter, crowdedRetry)
 	case errors.As(err, &de):
-		s.describe(&props, de, c)
+		s.describe(props, de, c)
 	case errors.As(err, &he):
 		props.Status = he.Code
 		switch he.Code {
@@ -73,16 +100,11 @@ func (s *server) fail(err error, c echo.Context) {
 			props.Problem, props.NothingSent = pages.ErrorBadRequest, true
 		}
 	}
-	if props.Status >= 500 && !errors.Is(err, errCrowded) { // that is logged where it is bounded
-		s.Log.Error("request failed", "id", props.ID, "status", props.Status, "err", logText(err))
-	}
-	if _, _, ok := auth.From(c); !ok && props.Problem == pages.ErrorNotFound {
-		props.BackURL = "/login"
-	}
-	props.Page = s.page(c, errorTitle)
-	if strings.HasPrefix(c.Path(), "/orders/") && props.Order == "" {
-		_, props.Order, _ = orderParams(c)
-	}
+}
+
+// links says where the page of an error leads: to what was asked for, or as near to it as
+// makes sense.
+func links(props *pages.ErrorProps, c echo.Context) {
 	props.RetryURL = retryURL(c)
 	if props.Problem == pages.ErrorQuery { // the page without what cannot be read
 		if props.RetryURL = pageWithout(c); props.Page.User == nil {
@@ -99,17 +121,6 @@ func (s *server) fail(err error, c echo.Context) {
 	}
 	if props.Problem == pages.ErrorRetried { // the order's page tells
 		props.RetryURL = strings.TrimSuffix(props.RetryURL, "/correction")
-	}
-	props.DraftKept, _ = c.Get(draftKept).(bool)
-	if c.Request().Method == http.MethodHead {
-		c.Response().WriteHeader(props.Status)
-		return
-	}
-	if rerr := s.render(c, props.Status, pages.Error(props)); rerr != nil {
-		s.Log.Error("error page", "id", props.ID, "err", rerr)
-		if !c.Response().Committed {
-			_ = c.String(http.StatusInternalServerError, "500 "+props.ID+"\n")
-		}
 	}
 }
 

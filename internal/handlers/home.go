@@ -120,18 +120,8 @@ func (s *server) findOrder(c echo.Context) error {
 	case len(found.Refs) == 1:
 		return seeOther(c, pages.OrderURL(found.Refs[0]))
 	case len(found.Refs) > 1:
-		merchants, err := s.Corrections.MerchantsFor(ctx, a)
-		if err != nil {
+		if find.Choices, err = s.findChoices(ctx, a, found.Refs); err != nil {
 			return err
-		}
-		for _, r := range found.Refs {
-			choice := pages.FindChoice{Ref: r, MerchantName: r.SubMchID}
-			for _, m := range merchants {
-				if m.SubMchID == r.SubMchID {
-					choice.MerchantName = m.Name
-				}
-			}
-			find.Choices = append(find.Choices, choice)
 		}
 		return problem(http.StatusOK, pages.FindSeveral)
 	case found.Asked == 0:
@@ -140,6 +130,25 @@ func (s *server) findOrder(c echo.Context) error {
 	}
 	s.notFound(c, correction.Ref{OutOrderNo: find.OutOrderNo}, found.Asked)
 	return problem(http.StatusNotFound, pages.FindNowhere)
+}
+
+// findChoices names the merchants at which an order was found.
+func (s *server) findChoices(ctx context.Context, a correction.Actor, refs []correction.Ref) ([]pages.FindChoice, error) {
+	merchants, err := s.Corrections.MerchantsFor(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	var choices []pages.FindChoice
+	for _, r := range refs {
+		choice := pages.FindChoice{Ref: r, MerchantName: r.SubMchID}
+		for _, m := range merchants {
+			if m.SubMchID == r.SubMchID {
+				choice.MerchantName = m.Name
+			}
+		}
+		choices = append(choices, choice)
+	}
+	return choices, nil
 }
 
 // Actions of audit entries about look-ups.

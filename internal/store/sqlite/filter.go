@@ -110,6 +110,12 @@ func (n narrowed) conditions(q *query) {
 	if n.kept.hide && len(n.kept.ids) > 0 {
 		and(`c.id NOT IN (SELECT value FROM json_each(?))`, jsonIDs(n.kept.ids))
 	}
+	n.wordConditions(q)
+}
+
+// wordConditions adds the condition that all words are found.
+func (n narrowed) wordConditions(q *query) {
+	and := func(text string, args ...any) { q.add(` AND `+text, args...) }
 	if len(n.words) > 0 && len(n.kept.ids) > 0 {
 		// In what is kept, words are found as far as they are shown.
 		own := func(i int, column string) string {

@@ -63,6 +63,23 @@ func newPlan(ctx context.Context, r moment, d *directory, n narrowed) (*plan, er
 		return nil, err
 	}
 	p := &plan{narrowed: n, to: 1<<62 - 1, sureTo: 1<<62 - 1}
+	p.narrow(d, n)
+	p.measure(n)
+	if p.none {
+		return p, nil
+	}
+	if err := p.lists(ctx, r, n); err != nil || p.none {
+		return p, err
+	}
+	if err := p.dates(ctx, r); err != nil || p.none {
+		return p, err
+	}
+	p.text(d)
+	return p, nil
+}
+
+// narrow adds the conditions on what a correction has as a whole.
+func (p *plan) narrow(d *directory, n narrowed) {
 	one := func(kind, value string, lasting bool) {
 		if number, ok := d.facets[kind][value]; ok {
 			p.facets = append(p.facets, alternatives{[]int64{number}, lasting})
@@ -128,18 +145,6 @@ func newPlan(ctx context.Context, r moment, d *directory, n narrowed) (*plan, er
 	case n.State.Final() && n.State != "":
 		one(facetState, string(n.State), false)
 	}
-	p.measure(n)
-	if p.none {
-		return p, nil
-	}
-	if err := p.lists(ctx, r, n); err != nil || p.none {
-		return p, err
-	}
-	if err := p.dates(ctx, r); err != nil || p.none {
-		return p, err
-	}
-	p.text(d)
-	return p, nil
 }
 
 // restrict notes that a correction has one of these facets of a kind.

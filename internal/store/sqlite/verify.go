@@ -139,6 +139,31 @@ func ownCheckpoints(ctx context.Context, tx *sql.Tx, vkeys []string) (list []led
 	return list, others, err
 }
 
+// leafRow is a leaf of the proof with its event and its intent to send, as far as they
+// are there. It is good until the next row.
+type leafRow struct {
+	i, id                                                          int64
+	n                                                              int
+	hashes, detail, state, requestID, settled, review, nonce, boot sql.RawBytes
+	at, actor, session, due, leaf, sign, mono                      sql.NullInt64
+}
+
+func (l *leafRow) scan(rows *sql.Rows) error {
+	return rows.Scan(&l.i, &l.id, &l.n, &l.hashes, &l.state, &l.at, &l.actor, &l.session, &l.detail, &l.requestID, &l.settled, &l.due, &l.review, &l.leaf,
+		&l.sign, &l.nonce, &l.boot, &l.mono)
+}
+
+func (l *leafRow) entry() ledger.Entry {
+	return ledger.Entry{
+		CorrectionID: l.id, N: l.n, State: string(l.state), AtMS: l.at.Int64, Actor: l.actor.Int64, Session: l.session.Int64, Detail: l.detail,
+		RequestID: string(l.requestID), Settled: string(l.settled), Due: l.due.Int64, Review: string(l.review),
+	}
+}
+
+func (l *leafRow) intent() *ledger.Intent {
+	return &ledger.Intent{SignMS: l.sign.Int64, Nonce: string(l.nonce), BootID: string(l.boot), MonoMS: l.mono.Int64}
+}
+
 // verifyEvents goes through the events in the order of the proof.
 func verifyEvents(ctx context.Context, tx *sql.Tx, audit *ledger.Audit, v *Verification) error {
 	// First events come in the order of ids, but for those that were replayed from the
@@ -161,27 +186,22 @@ func verifyEvents(ctx context.Context, tx *sql.Tx, audit *ledger.Audit, v *Verif
 	defer rows.Close()
 	standing := int64(0) // corrections that stand as their events say
 	for next := int64(0); rows.Next(); next++ {
-		var i, id int64
-		var n int
-		var hashes, detail, state, requestID, settled, review, nonce, boot sql.RawBytes
-		var at, actor, session, due, leaf, sign, mono sql.NullInt64
-		err := rows.Scan(&i, &id, &n, &hashes, &state, &at, &actor, &session, &detail, &requestID, &settled, &due, &review, &leaf, &sign, &nonce, &boot, &mono)
-		if err != nil {
+		var l leafRow
+		if err := l.scan(rows); err != nil {
 			return fmt.Errorf("read the proof: %w", err)
 		}
+		id, n := l.id, l.n
 		fault := func(what string) error { return &Fault{id, n, what} }
 		switch {
-		case i != next:
+		case l.i != next:
 			return missing(ctx, tx, next)
-		case !at.Valid:
+		case !l.at.Valid:
 			return fault("the event is missing")
-		case leaf.Int64 != i:
+		case l.leaf.Int64 != l.i:
 			return fault("the event has another place in the proof")
 		}
-		e := ledger.Entry{
-			CorrectionID: id, N: n, State: string(state), AtMS: at.Int64, Actor: actor.Int64, Session: session.Int64, Detail: detail,
-			RequestID: string(requestID), Settled: string(settled), Due: due.Int64, Review: string(review),
-		}
+		e := l.entry()
+		var err error
 		if n == 1 {
 			v.Corrections++
 			e.Origin, err = origins.of(ctx, id)
@@ -196,11 +216,11 @@ func verifyEvents(ctx context.Context, tx *sql.Tx, audit *ledger.Audit, v *Verif
 			return fmt.Errorf("read correction %d: %w", id, err)
 		}
 		e.Salt = known.salt
-		if sign.Valid {
+		if l.sign.Valid {
 			v.Intents++
-			e.Intent = &ledger.Intent{SignMS: sign.Int64, Nonce: string(nonce), BootID: string(boot), MonoMS: mono.Int64}
+			e.Intent = l.intent()
 		}
-		if err := audit.Add(e, hashes); err != nil {
+		if err := audit.Add(e, l.hashes); err != nil {
 			return err
 		}
 		known.follow(e)

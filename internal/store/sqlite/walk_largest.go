@@ -56,7 +56,7 @@ func (w *walker) sorted(p changelog.Page, limit int) ([]int64, error) {
 		bytes []byte
 	}
 	var blocks []kept
-	var has [256]int
+	var has codeCounts
 	visit := func(k kept, each func(id int64, code byte)) {
 		b, at := k.block/perSpan-w.window.lo, int(k.block%perSpan*stretchSpan)
 		for word := at / 64; word*64 < at+stretchSpan; word++ {
@@ -99,19 +99,7 @@ func (w *walker) sorted(p changelog.Page, limit int) ([]int64, error) {
 	rows.Close()
 	var out []int64
 	for least <= most && len(out) < limit {
-		// As many codes as make up for what is missing.
-		var wanted [256]bool
-		for n := 0; least <= most && n < 2*(limit-len(out)); {
-			code := most
-			if p.After > 0 {
-				code = least
-				least++
-			} else {
-				most--
-			}
-			wanted[code] = has[code] > 0
-			n += has[code]
-		}
+		wanted := has.next(&least, &most, 2*(limit-len(out)), p.After > 0)
 		var ids []int64
 		for _, k := range blocks {
 			visit(k, func(id int64, code byte) {
@@ -130,6 +118,26 @@ func (w *walker) sorted(p changelog.Page, limit int) ([]int64, error) {
 		out = append(out, page...)
 	}
 	return out, nil
+}
+
+// codeCounts are how many corrections have each code of an amount.
+type codeCounts [256]int
+
+// next picks the next codes, as many as make up for what is missing, and narrows the
+// range of those that are left: from its end, or with upwards from its start.
+func (has *codeCounts) next(least, most *int, missing int, upwards bool) (wanted [256]bool) {
+	for n := 0; *least <= *most && n < missing; {
+		code := *most
+		if upwards {
+			code = *least
+			*least++
+		} else {
+			*most--
+		}
+		wanted[code] = has[code] > 0
+		n += has[code]
+	}
+	return wanted
 }
 
 // largestMatching reads a page of a search in the order of reductions: range of amounts

@@ -102,6 +102,16 @@ func (s *Server) next(q request) *Fault {
 	return s.chaos.draw(q)
 }
 
+// refusals are the faults that are answers with an error and nothing else.
+var refusals = map[Kind]*refusal{
+	ErrorBefore:   systemError,
+	Down503Before: unavailable,
+	RateLimited:   {429, "FREQUENCY_LIMITED", "频率超限", "268435472", ""},
+	Busy:          busy,
+	SignError:     signError("签名错误，验签失败"),
+	NoAuth:        {403, "NO_AUTH", "当前无权限进行此操作", "268503786", ""},
+}
+
 // serve answers a verified request, with the fault that is armed for it.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, q request) {
 	f := s.next(q)
@@ -110,6 +120,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, q request) {
 		return
 	}
 	s.note(q, func(p *Post) { p.Fault = f.Kind })
+	if no := refusals[f.Kind]; no != nil {
+		s.refuse(w, no)
+		return
+	}
 	switch f.Kind {
 	case TimeoutBefore:
 		s.hang(r)
@@ -117,26 +131,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, q request) {
 	case ResetBefore:
 		reset(w)
 		return
-	case ErrorBefore:
-		s.refuse(w, systemError)
-		return
 	case HTML502Before:
 		page(w, http.StatusBadGateway)
-		return
-	case Down503Before:
-		s.refuse(w, unavailable)
-		return
-	case RateLimited:
-		s.refuse(w, &refusal{429, "FREQUENCY_LIMITED", "频率超限", "268435472", ""})
-		return
-	case Busy:
-		s.refuse(w, busy)
-		return
-	case SignError:
-		s.refuse(w, signError("签名错误，验签失败"))
-		return
-	case NoAuth:
-		s.refuse(w, &refusal{403, "NO_AUTH", "当前无权限进行此操作", "268503786", ""})
 		return
 	case Garbage:
 		page(w, http.StatusOK)
@@ -145,14 +141,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, q request) {
 		page(w, http.StatusForbidden)
 		return
 	case Redirect301, Redirect302, Redirect307, Redirect308, Redirect301Foreign, Redirect302Foreign, Redirect307Foreign, Redirect308Foreign:
-		status, foreign := strings.CutSuffix(string(f.Kind), "_foreign")
-		to := "/elsewhere" + r.URL.EscapedPath()
-		if foreign {
-			to = "http://elsewhere.invalid" + r.URL.EscapedPath()
-		}
-		w.Header().Set("Location", to)
-		code, _ := strconv.Atoi(status)
-		w.WriteHeader(code)
+		redirect(w, r, f.Kind)
 		return
 	case StatusBefore:
 		s.say(w, q, f)
@@ -182,12 +171,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, q request) {
 		reset(w)
 		return
 	case Slow:
-		select {
-		case <-time.After(f.Delay):
-		case <-r.Context().Done():
-		case <-s.done:
-			panic(http.ErrAbortHandler)
-		}
+		s.wait(r, f.Delay)
 		s.plain(w, r, q)
 		return
 	}
@@ -197,6 +181,28 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, q request) {
 		return
 	}
 	s.spoil(w, r, q, f, status, body)
+}
+
+// redirect sends a call elsewhere.
+func redirect(w http.ResponseWriter, r *http.Request, kind Kind) {
+	status, foreign := strings.CutSuffix(string(kind), "_foreign")
+	to := "/elsewhere" + r.URL.EscapedPath()
+	if foreign {
+		to = "http://elsewhere.invalid" + r.URL.EscapedPath()
+	}
+	w.Header().Set("Location", to)
+	code, _ := strconv.Atoi(status)
+	w.WriteHeader(code)
+}
+
+// wait holds an answer back.
+func (s *Server) wait(r *http.Request, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-r.Context().Done():
+	case <-s.done:
+		panic(http.ErrAbortHandler)
+	}
 }
 
 func (s *Server) plain(w http.ResponseWriter, r *http.Request, q request) {
