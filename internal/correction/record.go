@@ -108,6 +108,18 @@ func (c Correction) Due() bool {
 	return false
 }
 
+// RequestID is what WeChat called the exchange: that of its answer to the call, before
+// there is one that of the newest reading; empty when there is none.
+func (c Correction) RequestID() string {
+	id := ""
+	for _, e := range c.Events {
+		if e.Detail.RequestID != "" && (e.Detail.Class != "" || id == "") {
+			id = e.Detail.RequestID
+		}
+	}
+	return id
+}
+
 // LastReading is the newest reading of the order on record, and when it was made;
 // nil when there is none.
 func (c Correction) LastReading() (*Order, time.Time) {

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"correction-console/internal/changelog"
 	"correction-console/internal/correction"
 	"correction-console/internal/i18n"
 	"correction-console/web/templates/layout"
@@ -40,156 +40,56 @@ func (s *server) correction(c echo.Context) error {
 // last request came to.
 func (s *server) correctionPage(c echo.Context, status int, id int64, change func(*pages.CorrectionProps)) error {
 	ctx, a := c.Request().Context(), actor(c)
-	cor, err := s.Corrections.Correction(ctx, a, id)
+	v, err := s.Corrections.CorrectionView(ctx, a, id)
 	if err != nil {
 		return err
 	}
-	req, err := cor.Request()
-	if err != nil {
-		return err
-	}
-	policy := s.Corrections.Policy
-	title := correctionTitle
-	if cor.State == correction.Prepared {
+	title, nav := correctionTitle, layout.NavLog
+	if v.C.State == correction.Prepared {
 		title = confirmTitle
+		if v.IsAuthor {
+			nav = layout.NavMine // still at work on it
+		}
 	}
 	p := pages.CorrectionProps{
-		Page: s.page(c, title), C: cor, Request: req,
-		LineDiff: correction.Diff(cor.Base.Lines, req.Lines), DiscountDiff: correction.Diff(cor.Base.Discounts, req.Discounts),
-		NoAmounts: !correction.AnyAmount(cor.Base.Lines) && !correction.AnyAmount(req.Lines),
-		Lowered:   correction.Permille(cor.Reduction(), cor.Base.Total), ThresholdPercent: policy.TypeAbovePermille / 10,
-		Quiet: policy.Quiet, FollowFor: policy.FollowFor, IsAuthor: cor.AuthorID == a.UserID, CanReadOrder: a.Can(correction.ReadOrders),
-		SeesInternals: a.Can(correction.ReadAllOf), BodyText: string(cor.Body), CheckFailed: c.QueryParam("checked"),
-		Outlook: s.Corrections.Outlook(id), MayRule: cor.MayRule(a), MayHandle: cor.MayHandle(a),
-		MayAnswer: cor.MayAnswer(a), MayNote: cor.MayNote(a),
-	}
-	if a.Can(correction.ReadReviews) {
-		p.Flags = cor.Flags()
-	}
-	if p.Part, err = s.Corrections.ReviewPart(ctx, a, cor); err != nil {
-		return err
-	}
-	if p.Agree, err = s.Corrections.AgreePart(ctx, a, cor); err != nil {
-		return err
-	}
-	p.MayReview, p.MayAgree = p.Part.May, p.Agree.May
-	if p.Tries, err = s.Corrections.TriesOf(ctx, a, cor); err != nil {
-		return err
+		CorrectionView: v, Page: s.page(c, title), CheckFailed: c.QueryParam("checked"),
+		BodyText: string(v.C.Body), RequestID: v.C.RequestID(), RedoURL: pages.FormURL(v.C.Ref) + "?from=" + strconv.FormatInt(id, 10),
 	}
 	p.Page.Title += " #" + strconv.FormatInt(id, 10)
-	p.Page.Nav = layout.NavLog
-	if cor.State == correction.Prepared && p.IsAuthor {
-		p.Page.Nav = layout.NavMine // still at work on it
-	}
-	p.Page.Scripts = []string{"once.js", "print.js", "live.js"}
+	p.Page.Nav, p.Page.Scripts = nav, []string{"once.js", "print.js", "live.js"}
 	s.takeFlash(c, &p.Page)
-	for _, e := range cor.Events {
-		if e.Detail.RequestID != "" && (e.Detail.Class != "" || p.RequestID == "") {
-			p.RequestID = e.Detail.RequestID
-		}
-	}
-	if p.RetryOf, p.RetriedBy, err = s.retries(ctx, a, cor); err != nil {
+	if p.Origins, err = s.origins(ctx, a, v); err != nil {
 		return err
 	}
-	if p.SeesInternals && cor.State != correction.Prepared {
-		if p.Origins, err = s.ChangeLog.SessionsOf(ctx, a, cor); err != nil {
-			return err
-		}
-		for row, o := range p.Origins {
-			o.UserAgent = browserName(o.UserAgent)
-			p.Origins[row] = o
-		}
+	if v.Reading != nil {
+		p.Moved = s.movedSince(c, p)
 	}
-	p.MayRedo = a.Can(correction.Correct) && p.Page.ReadOnly == ""
-	mayAct := p.IsAuthor && a.Can(correction.Correct)
-	again := pages.FormURL(cor.Ref) + "?from=" + strconv.FormatInt(id, 10)
-	switch cor.State {
-	case correction.Prepared:
-		p.CanConfirm, p.CanWithdraw, p.RedoURL = mayAct && p.Page.ReadOnly == "", mayAct, again
-		if p.CanConfirm {
-			p.Token = s.Corrections.Token(cor)
-		}
-		p.Over = cor.Over()
-		if p.IsAuthor {
-			if p.Own, err = s.Corrections.Standing(ctx, a, cor.Ref, id); err != nil {
-				return err
-			}
-			if len(p.Over) == 0 {
-				p.Over = p.Own.Check(cor.Base.Total, cor.Target)
-			}
-		}
-	case correction.Awaiting:
-		p.CanWithdraw, p.MayDecide = mayAct, a.Can(correction.Approve) && !p.IsAuthor
-		if p.MayDecide {
-			found, err := s.Corrections.CaseOf(ctx, a, id)
-			if err != nil {
-				return err
-			}
-			p.Decides = found.Judgement.May
-		}
-	case correction.Unknown, correction.Sending, correction.Claimed:
-		p.CanCheck = a.Can(correction.Correct)
-		p.QuietUntil = s.Corrections.QuietUntil(cor)
-	case correction.Stale, correction.Expiry, correction.Withdrawn, correction.Void, correction.Returned, correction.Declined, correction.NotSent, correction.NotApplied, correction.Rejected:
-		p.CanRedo, p.RedoURL = p.MayRedo && !taken(p.RetriedBy), again
-	}
-	entered := cor.Entered()
-	reading, _ := cor.LastReading()
-	if reading != nil && reading.WhyNot(nil, s.Now()) != correction.NoObstacle {
-		p.CanRedo = false
-	}
-	switch {
-	case cor.State == correction.Stale && reading != nil && !cor.Veiled():
-		moved := s.movedProps(c, cor.Base, *reading, time.UnixMilli(entered.Detail.ReadMS), req.Lines, req.Discounts, cor.Target)
-		moved.Merchant = correction.Merchant{SubMchID: cor.Ref.SubMchID, Name: cor.MerchantName}
-		moved.Obstacle = reading.WhyNot(nil, s.Now())
-		moved.CanRedo, moved.RedoURL = p.CanRedo, again
-		p.Moved = &moved
-	case cor.State == correction.Rejected && entered.Detail.Obstacle == correction.Charging && (p.CanRedo || !p.MayRedo):
-		p.TryAgainAt = entered.At.Add(correction.ChargingWait)
-		p.CanRedo = p.CanRedo && !p.Page.Now.Before(p.TryAgainAt)
-	case cor.State.InForce():
-		p.Checkpoint = s.printed(ctx, cor)
+	if v.C.State.InForce() {
+		p.Checkpoint = s.printed(ctx, v.C)
 	}
 	change(&p)
 	return s.render(c, status, pages.Correction(p))
 }
 
-// retries is what a correction tries again, and the newest that tries it again.
-func (s *server) retries(ctx context.Context, a correction.Actor, c correction.Correction) (of, by *pages.Related, err error) {
-	if c.RetryOf != 0 {
-		if of, err = s.related(ctx, a, c.RetryOf); err != nil {
-			return nil, nil, err
-		}
+// origins are where the people acted from who took part, for those who see internals.
+func (s *server) origins(ctx context.Context, a correction.Actor, v correction.CorrectionView) (map[int64]changelog.Origin, error) {
+	if !v.SeesInternals || v.C.State == correction.Prepared {
+		return nil, nil
 	}
-	tail, err := s.Corrections.Store.RetryTail(ctx, c.ID)
-	if err == nil && tail != c.ID {
-		by, err = s.related(ctx, a, tail)
+	origins, err := s.ChangeLog.SessionsOf(ctx, a, v.C)
+	for row, o := range origins {
+		o.UserAgent = browserName(o.UserAgent)
+		origins[row] = o
 	}
-	return of, by, err
+	return origins, err
 }
 
-// related tells how another correction of the same order stands; its page may be
-// somebody else's.
-func (s *server) related(ctx context.Context, a correction.Actor, id int64) (*pages.Related, error) {
-	c, err := s.Corrections.Correction(ctx, a, id)
-	if correction.KindOf(err) == correction.NotFound {
-		c, err = s.Corrections.Store.Correction(ctx, id)
-		return &pages.Related{ID: id, State: c.State}, err
-	}
-	return &pages.Related{ID: id, State: c.State, Readable: true}, err
-}
-
-// taken reports whether a later try makes one more pointless for now.
-func taken(r *pages.Related) bool {
-	if r == nil {
-		return false
-	}
-	switch r.State {
-	case correction.Stale, correction.Expiry, correction.Withdrawn, correction.Void, correction.Returned, correction.Declined:
-		return false
-	}
-	return !r.State.Undone()
+// movedSince is what became of an order that changed before its correction was sent.
+func (s *server) movedSince(c echo.Context, p pages.CorrectionProps) *pages.MovedProps {
+	m := s.movedProps(c, p.C.Base, *p.Reading, p.ReadAt, p.Request.Lines, p.Request.Discounts, p.C.Target)
+	m.Merchant = correction.Merchant{SubMchID: p.C.Ref.SubMchID, Name: p.C.MerchantName}
+	m.Obstacle, m.CanRedo, m.RedoURL = p.Obstacle, p.CanRedo, p.RedoURL
+	return &m
 }
 
 // confirm carries out the one act that moves money. Whatever happened, the answer

@@ -38,10 +38,10 @@ type DecisionForm struct {
 
 // asRecord is the case as the correction's page knows it, for the parts that both have.
 func (p ApprovalsProps) asRecord() CorrectionProps {
-	return CorrectionProps{
-		Page: p.Page, C: p.Case.Correction, Request: p.Request, LineDiff: p.LineDiff, DiscountDiff: p.DiscountDiff,
+	return CorrectionProps{Page: p.Page, CorrectionView: correction.CorrectionView{
+		C: p.Case.Correction, Request: p.Request, LineDiff: p.LineDiff, DiscountDiff: p.DiscountDiff,
 		NoAmounts: p.NoAmounts, Lowered: p.Lowered, CanReadOrder: true, SeesInternals: true,
-	}
+	}}
 }
 
 // decides reports whether the person may decide about the open case.

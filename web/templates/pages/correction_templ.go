@@ -5051,7 +5051,7 @@ func recordFacts(p CorrectionProps) templ.Component {
 	})
 }
 
-func related(p CorrectionProps, r Related) templ.Component {
+func related(p CorrectionProps, r correction.Related) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

@@ -225,10 +225,12 @@ func flowProps(t *testing.T, l i18n.Lang, c correction.Correction) pages.Correct
 		t.Fatal(err)
 	}
 	p := pages.CorrectionProps{
-		Page: flowPage(l, "改价", "Correction"), C: c, Request: req,
-		LineDiff: correction.Diff(c.Base.Lines, req.Lines), DiscountDiff: correction.Diff(c.Base.Discounts, req.Discounts),
-		NoAmounts: !correction.AnyAmount(c.Base.Lines) && !correction.AnyAmount(req.Lines), Lowered: correction.Permille(c.Reduction(), c.Base.Total),
-		ThresholdPercent: 50, Quiet: 7 * time.Minute, IsAuthor: true, CanReadOrder: true, RequestID: "08F7C2A9D1-268435", BodyText: string(c.Body),
+		CorrectionView: correction.CorrectionView{
+			C: c, Request: req, LineDiff: correction.Diff(c.Base.Lines, req.Lines), DiscountDiff: correction.Diff(c.Base.Discounts, req.Discounts),
+			NoAmounts: !correction.AnyAmount(c.Base.Lines) && !correction.AnyAmount(req.Lines), Lowered: correction.Permille(c.Reduction(), c.Base.Total),
+			ThresholdPercent: 50, Quiet: 7 * time.Minute, IsAuthor: true, CanReadOrder: true,
+		},
+		Page: flowPage(l, "改价", "Correction"), RequestID: "08F7C2A9D1-268435", BodyText: string(c.Body),
 	}
 	again := pages.FormURL(c.Ref) + "?from=" + strconv.FormatInt(c.ID, 10)
 	switch c.State {

@@ -163,69 +163,21 @@ type MovedProps struct {
 
 // CorrectionProps is the page of one correction in any state.
 type CorrectionProps struct {
-	Page                   layout.Page
-	C                      correction.Correction
-	Request                correction.Request // read from the stored bytes
-	LineDiff, DiscountDiff []correction.Change
-	NoAmounts              bool
-	Lowered                int // reduction in thousandths of the base
+	correction.CorrectionView
+	Page layout.Page
 
-	// To confirm
-	CanConfirm       bool
-	CanWithdraw      bool
-	Token            string
-	Over             []correction.Over   // why it needs an approval; empty when it does not
-	Own              correction.Standing // of its author who looks at it, while it waits to be confirmed
-	TypedTotal       string
-	TypedProblem     bool               // the typed total was missing or different
-	Busy             *correction.Holder // somebody else holds the order
-	ThresholdPercent int
-
-	// Being checked
-	CanCheck    bool
-	QuietUntil  time.Time
-	Quiet       time.Duration
-	CheckFailed string // code of the error of the last "check now", empty if none
-	Outlook     correction.Outlook
-	FollowFor   time.Duration // how long an unpaid order is followed
-
-	// Afterwards
-	CanRedo    bool // offer a new correction of the order
-	MayRedo    bool // the person corrects orders at all, and corrections are not paused
-	RedoURL    string
-	TryAgainAt time.Time   // with a busy refusal
-	Moved      *MovedProps // with state stale
-	RetryOf    *Related    // what this one tries again
-	RetriedBy  *Related    // the newest that tries this one again
-
-	MayDecide bool               // about an approval: the queue has it
-	Decides   bool               // and it is for the person to decide, by tier and tries
-	Tries     []correction.Tries // totals that were typed to approve it and were not right
-
-	// Of supervisors
-	MayRule, MayAgree, MayHandle bool
-	Resolution                   ResolutionForm
-
-	Checkpoint    Checkpoint // of the record, for print; zero when there is none
-	IsAuthor      bool
-	CanReadOrder  bool
-	Flags         []correction.Flag // why it is to be looked at, for those who read reviews
-	MayReview     bool
-	Part, Agree   correction.Part // of the person in its review and in the ruling on it
-	MayAnswer     bool            // a question waits for the person
-	MayNote       bool
-	Review        ReviewForm
-	Origins       map[int64]changelog.Origin // by row of the session, for those who see internals
-	SeesInternals bool                       // supervisors and auditors: raw body, answers, times in full
-	RequestID     string
-	BodyText      string // the stored bytes, as text
-}
-
-// Related is another correction of the same order.
-type Related struct {
-	ID       int64
-	State    correction.State
-	Readable bool // the person may open it
+	TypedTotal   string
+	TypedProblem bool               // the typed total was missing or different
+	Busy         *correction.Holder // somebody else holds the order
+	CheckFailed  string             // code of the error of the last "check now", empty if none
+	RedoURL      string             // of the form of another try
+	Moved        *MovedProps        // with state stale
+	Resolution   ResolutionForm
+	Review       ReviewForm
+	Checkpoint   Checkpoint                 // of the record, for print; zero when there is none
+	Origins      map[int64]changelog.Origin // by row of the session, for those who see internals
+	RequestID    string
+	BodyText     string // the stored bytes, as text
 }
 
 // ResolutionForm is what a supervisor says, as typed.
