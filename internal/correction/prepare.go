@@ -9,11 +9,10 @@ import (
 
 // PrepareResult is the new correction's id, or what stands in its way. Now is set with an error of code CodeOrderMoved or CodeNotCorrecting.
 type PrepareResult struct {
-	ID       int64
-	Base     Order
-	Offering Offering
-	Checked  Checked
-	Now      *OrderView
+	ID      int64
+	Base    Order
+	Checked Checked
+	Now     *OrderView
 }
 
 // Prepare turns a form into a correction that waits to be confirmed. The order is
@@ -21,12 +20,11 @@ type PrepareResult struct {
 // the correction that this one tries again, 0 for none. An error of kind Invalid
 // comes with Checked.Problems.
 func (s *Service) Prepare(ctx context.Context, a Actor, ref Ref, f Form, from int64) (PrepareResult, error) {
-	var r PrepareResult
-	var err error
-	r.Base, r.Offering, r.Checked, err = s.Preview(ctx, a, f)
+	o, err := s.opened(ctx, a, f)
 	if err != nil {
-		return r, err
+		return PrepareResult{}, err
 	}
+	r := PrepareResult{Base: o.base, Checked: o.policy.Check(f, o.base, o.offering)}
 	if r.Base.SubMchID != ref.SubMchID || r.Base.OutOrderNo != ref.OutOrderNo {
 		return r, fail(Conflict, CodeBaseUnknown, nil)
 	}

@@ -105,28 +105,89 @@ func (s *Service) OpenForm(ctx context.Context, a Actor, ref Ref) (Opened, error
 	return o, err
 }
 
-// Preview checks a form against the order it was opened on, without asking WeChat.
-// The order is known by the hash that the form carries as its base.
-func (s *Service) Preview(ctx context.Context, a Actor, f Form) (Order, Offering, Checked, error) {
+// FormView is what the form of a correction shows besides what was typed.
+type FormView struct {
+	Base     Order // that the form was opened on
+	Merchant Merchant
+	Offering Offering
+	Checked  Checked
+	Reasons  []Reason
+
+	Own              Standing // what the person may give up alone, and has today
+	Over             []Over   // the bounds that the new total is above: it needs an approval
+	AsksTotal        bool     // the next step asks to type the new total
+	ThresholdPercent int      // above it
+	KeptPermille     int      // share kept, with a lower total
+	Clashes          []Clash  // what was typed for the order as it was before, and is another now
+}
+
+// FormView works out what a form means, without asking WeChat, after change was applied to
+// it (nil: nothing). The order is known by the hash that the form carries as its base.
+func (s *Service) FormView(ctx context.Context, a Actor, f *Form, change func(base Order, f *Form) error) (FormView, error) {
+	o, err := s.opened(ctx, a, *f)
+	if err != nil {
+		return FormView{}, err
+	}
+	if change != nil {
+		if err := change(o.base, f); err != nil {
+			return FormView{}, err
+		}
+	}
+	v := FormView{
+		Base: o.base, Merchant: o.merchant, Offering: o.offering, Checked: o.policy.Check(*f, o.base, o.offering), Reasons: o.policy.Reasons,
+		ThresholdPercent: o.policy.TypeAbovePermille / 10,
+	}
+	if v.Own, err = s.Standing(ctx, a, o.ref(), 0); err != nil {
+		return v, err
+	}
+	if v.Checked.TotalKnown && v.Checked.Total >= 0 && v.Checked.Total < v.Base.Total {
+		v.AsksTotal = o.policy.AsksTotal(v.Base.Total, v.Checked.Total)
+		v.KeptPermille = Permille(v.Checked.Total, v.Base.Total)
+		v.Over = v.Own.Check(v.Base.Total, v.Checked.Total)
+	}
+	if f.First == "" {
+		return v, nil
+	}
+	first, err := s.Shown(ctx, o.ref(), f.First)
+	if errors.Is(err, ErrNoRow) {
+		return v, nil
+	}
+	if err == nil {
+		v.Clashes = Clashes(first, o.base, *f)
+	}
+	return v, err
+}
+
+// openedOn is what a form is judged by.
+type openedOn struct {
+	base     Order
+	merchant Merchant
+	offering Offering
+	policy   Policy
+}
+
+func (o openedOn) ref() Ref {
+	return Ref{SubMchID: o.base.SubMchID, ServiceID: o.base.ServiceID, OutOrderNo: o.base.OutOrderNo}
+}
+
+// opened reads what a form is judged by.
+func (s *Service) opened(ctx context.Context, a Actor, f Form) (o openedOn, err error) {
 	if !a.Can(Correct) {
-		return Order{}, Offering{}, Checked{}, fail(Forbidden, CodeForbidden, nil)
+		return o, fail(Forbidden, CodeForbidden, nil)
 	}
 	base, err := s.base(ctx, f.Base)
 	if err != nil {
-		return base, Offering{}, Checked{}, err
+		return o, err
 	}
-	if _, err := s.merchantFor(ctx, a, Ref{SubMchID: base.SubMchID, OutOrderNo: base.OutOrderNo}); err != nil {
-		return Order{}, Offering{}, Checked{}, err
+	if o.merchant, err = s.merchantFor(ctx, a, Ref{SubMchID: base.SubMchID, OutOrderNo: base.OutOrderNo}); err != nil {
+		return o, err
 	}
-	svc, err := s.offering(ctx, base.ServiceID)
-	if err != nil {
-		return base, svc, Checked{}, err
+	o.base = base
+	if o.offering, err = s.offering(ctx, base.ServiceID); err != nil {
+		return o, err
 	}
-	policy, err := s.PolicyNow(ctx)
-	if err != nil {
-		return base, svc, Checked{}, err
-	}
-	return base, svc, policy.Check(f, base, svc), nil
+	o.policy, err = s.PolicyNow(ctx)
+	return o, err
 }
 
 // base finds the order that a form was opened on by its hash. One that this

@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -101,12 +100,11 @@ func (s *server) submitForm(c echo.Context) error {
 		e.draft = s.Now()
 	}
 	r, err := s.Corrections.Prepare(ctx, a, ref, e.form, e.from)
-	e.base, e.offering, e.checked = r.Base, r.Offering, r.Checked
 	switch {
 	case err == nil:
 		return seeOther(c, pages.CorrectionURL(r.ID))
 	case correction.KindOf(err) == correction.Invalid:
-		if e.merchant, err = s.merchant(ctx, a, sub); err != nil {
+		if e.view, err = s.Corrections.FormView(ctx, a, &e.form, nil); err != nil {
 			return err
 		}
 		e.show = true
@@ -129,16 +127,6 @@ func (s *server) typedByOther(v url.Values, a correction.Actor) bool {
 	return v.Has(typedBy) && s.Sessions.TypistOf(v.Get(typedBy)) != a.UserID
 }
 
-func (s *server) merchant(ctx context.Context, a correction.Actor, subMchID string) (correction.Merchant, error) {
-	all, err := s.Corrections.MerchantsFor(ctx, a)
-	for _, m := range all {
-		if m.SubMchID == subMchID {
-			return m, nil
-		}
-	}
-	return correction.Merchant{SubMchID: subMchID, Name: subMchID}, err
-}
-
 // editForm answers one of the editor's buttons with the form as it is then.
 func (s *server) editForm(c echo.Context, ref correction.Ref, e editor, act string) error {
 	ctx, a := c.Request().Context(), actor(c)
@@ -148,14 +136,13 @@ func (s *server) editForm(c echo.Context, ref correction.Ref, e editor, act stri
 		}
 		return s.flashTo(c, "discarded", pages.OrderURL(ref))
 	}
-	if err := s.check(c, &e, func(base correction.Order) error {
-		var err error
-		e.focus, err = edit(&e.form, base, act)
+	if err := s.check(c, &e, func(base correction.Order, f *correction.Form) (err error) {
+		e.focus, err = edit(f, base, act)
 		return err
 	}); err != nil {
 		return err
 	}
-	if e.base.SubMchID != ref.SubMchID || e.base.OutOrderNo != ref.OutOrderNo {
+	if e.view.Base.SubMchID != ref.SubMchID || e.view.Base.OutOrderNo != ref.OutOrderNo {
 		return &correction.Error{Kind: correction.Conflict, Code: correction.CodeBaseUnknown}
 	}
 	e.show = act == actRecompute
@@ -176,35 +163,16 @@ func (s *server) preview(c echo.Context) error {
 	if err := s.check(c, &e, nil); err != nil {
 		return err
 	}
-	p, err := s.formProps(c, e)
-	if err != nil {
-		return err
-	}
-	return s.render(c, http.StatusOK, pages.Parts(p))
+	return s.render(c, http.StatusOK, pages.Parts(s.formProps(c, e)))
 }
 
 // check works out what the form means, after change was applied to it, and keeps
 // it as the person's draft.
-func (s *server) check(c echo.Context, e *editor, change func(base correction.Order) error) error {
-	ctx, a := c.Request().Context(), actor(c)
-	var err error
-	if e.base, e.offering, e.checked, err = s.Corrections.Preview(ctx, a, e.form); err != nil {
+func (s *server) check(c echo.Context, e *editor, change func(base correction.Order, f *correction.Form) error) (err error) {
+	if e.view, err = s.Corrections.FormView(c.Request().Context(), actor(c), &e.form, change); err != nil {
 		return err
 	}
-	if change != nil {
-		if err := change(e.base); err != nil {
-			return err
-		}
-		policy, err := s.Corrections.PolicyNow(ctx)
-		if err != nil {
-			return err
-		}
-		e.checked = policy.Check(e.form, e.base, e.offering)
-	}
-	if e.merchant, err = s.merchant(ctx, a, e.base.SubMchID); err != nil {
-		return err
-	}
-	ref := correction.Ref{SubMchID: e.base.SubMchID, OutOrderNo: e.base.OutOrderNo}
+	ref := correction.Ref{SubMchID: e.view.Base.SubMchID, OutOrderNo: e.view.Base.OutOrderNo}
 	if s.keepDraft(c, ref, e.form) == nil {
 		e.draft = s.Now()
 	}

@@ -34,7 +34,7 @@ func (s *server) form(c echo.Context) error {
 	if !v.CanEdit {
 		return seeOther(c, pages.OrderURL(ref)) // that page says why not
 	}
-	e := editor{base: v.Order, offering: v.Offering, merchant: v.Merchant, form: correction.FormOf(v.Order, v.Device)}
+	e := editor{view: correction.FormView{Base: v.Order}, form: correction.FormOf(v.Order, v.Device)}
 	e.form.Base = hex.EncodeToString(v.Base[:])
 	since := time.Time{} // a draft of before is no news
 	if from, _ := strconv.ParseInt(c.QueryParam("from"), 10, 64); from > 0 {
@@ -45,21 +45,16 @@ func (s *server) form(c echo.Context) error {
 	if err := s.fillDraft(ctx, a, ref, since, &e); err != nil {
 		return err
 	}
-	policy, err := s.Corrections.PolicyNow(ctx)
-	if err != nil {
+	if e.view, err = s.Corrections.FormView(ctx, a, &e.form, nil); err != nil {
 		return err
 	}
-	e.checked = policy.Check(e.form, e.base, e.offering)
 	return s.renderForm(c, http.StatusOK, e)
 }
 
 // editor is the state of one form between reading and rendering it.
 type editor struct {
-	base     correction.Order
-	offering correction.Offering
-	merchant correction.Merchant
+	view     correction.FormView
 	form     correction.Form
-	checked  correction.Checked
 	show     bool // problems at their fields
 	focus    string
 	draft    time.Time
@@ -75,7 +70,7 @@ func (s *server) fillFrom(ctx context.Context, a correction.Actor, id int64, e *
 	if err != nil {
 		return prepared, err
 	}
-	if old.Ref.SubMchID != e.base.SubMchID || old.Ref.OutOrderNo != e.base.OutOrderNo {
+	if old.Ref.SubMchID != e.view.Base.SubMchID || old.Ref.OutOrderNo != e.view.Base.OutOrderNo {
 		return prepared, nil
 	}
 	if old.Veiled() { // what is kept from them does not fill their form
@@ -88,13 +83,13 @@ func (s *server) fillFrom(ctx context.Context, a correction.Actor, id int64, e *
 	f := correction.FormOf(correction.Order{Lines: req.Lines, Discounts: req.Discounts}, req.Device)
 	f.Lines = renumber(f.Lines, old.Base.Lines, req.Lines)
 	f.Discounts = renumber(f.Discounts, old.Base.Discounts, req.Discounts)
-	f = correction.Merge(old.Base, e.base, f)
+	f = correction.Merge(old.Base, e.view.Base, f)
 	f.Base, f.ReasonCode, f.Reason, f.Ticket, f.Note = e.form.Base, old.Reason.Code, old.Reason.Outgoing, old.Ticket, old.Note
 	if !correction.AnyAmount(req.Lines) {
 		f.Total = req.Total.Yuan()
 	}
 	e.form, e.from = f, id
-	if !old.Base.SameMoney(e.base) {
+	if !old.Base.SameMoney(e.view.Base) {
 		e.moved = true
 		if e.form.First, err = s.Corrections.KeepShown(ctx, old.Base); err != nil {
 			return prepared, err
@@ -147,8 +142,8 @@ func (s *server) fillDraft(ctx context.Context, a correction.Actor, ref correcti
 			return err
 		default:
 			first := e.form.Base
-			e.form = correction.Merge(then, e.base, e.form)
-			if e.moved = !then.SameMoney(e.base); e.moved && e.form.First == "" {
+			e.form = correction.Merge(then, e.view.Base, e.form)
+			if e.moved = !then.SameMoney(e.view.Base); e.moved && e.form.First == "" {
 				e.form.First = first
 			}
 		}
@@ -159,39 +154,17 @@ func (s *server) fillDraft(ctx context.Context, a correction.Actor, ref correcti
 }
 
 func (s *server) renderForm(c echo.Context, status int, e editor) error {
-	p, err := s.formProps(c, e)
-	if err != nil {
-		return err
-	}
-	return s.render(c, status, pages.Form(p))
+	return s.render(c, status, pages.Form(s.formProps(c, e)))
 }
 
-func (s *server) formProps(c echo.Context, e editor) (pages.FormProps, error) {
-	ctx := c.Request().Context()
-	policy, err := s.Corrections.PolicyNow(ctx)
-	if err != nil {
-		return pages.FormProps{}, err
-	}
-	own, err := s.Corrections.Standing(ctx, actor(c), correction.Ref{SubMchID: e.base.SubMchID, ServiceID: e.base.ServiceID, OutOrderNo: e.base.OutOrderNo}, 0)
-	if err != nil {
-		return pages.FormProps{}, err
-	}
-	var clashes []correction.Clash
-	if e.form.First != "" {
-		first, err := s.Corrections.Shown(ctx, correction.Ref{SubMchID: e.base.SubMchID, OutOrderNo: e.base.OutOrderNo}, e.form.First)
-		if err != nil && !errors.Is(err, correction.ErrNoRow) {
-			return pages.FormProps{}, err
-		}
-		if err == nil {
-			clashes = correction.Clashes(first, e.base, e.form)
-		}
-	}
-	industry, _ := correction.FindIndustry(e.offering.Industry)
+func (s *server) formProps(c echo.Context, e editor) pages.FormProps {
+	v := e.view
+	industry, _ := correction.FindIndustry(v.Offering.Industry)
 	p := pages.FormProps{
-		Page: s.page(c, formTitle), Base: e.base, Merchant: e.merchant, Offering: e.offering, Form: e.form,
-		Lines: editorRows(e.form.Lines, e.checked.Form.Lines, e.base.Lines), Discounts: editorRows(e.form.Discounts, e.checked.Form.Discounts, e.base.Discounts),
-		NoAmounts: noAmounts(e), Reasons: policy.Reasons, ShowProblems: e.show,
-		Draft: e.draft, Restored: e.restored, MovedSince: e.moved || e.form.First != "", From: e.from, Clashes: clashes, TypedBy: s.Sessions.Typist(actor(c).UserID),
+		Page: s.page(c, formTitle), Base: v.Base, Merchant: v.Merchant, Offering: v.Offering, Form: e.form,
+		Lines: editorRows(e.form.Lines, v.Checked.Form.Lines, v.Base.Lines), Discounts: editorRows(e.form.Discounts, v.Checked.Form.Discounts, v.Base.Discounts),
+		NoAmounts: noAmounts(e), Reasons: v.Reasons, ShowProblems: e.show,
+		Draft: e.draft, Restored: e.restored, MovedSince: e.moved || e.form.First != "", From: e.from, Clashes: v.Clashes, TypedBy: s.Sessions.Typist(actor(c).UserID),
 		MoreLines: correction.MaxLines - len(e.form.Lines), MoreDiscounts: correction.MaxDiscounts - len(e.form.Discounts),
 		DeviceExpected: industry.Unattended, FocusField: e.focus,
 	}
@@ -201,23 +174,18 @@ func (s *server) formProps(c echo.Context, e editor) (pages.FormProps, error) {
 		}
 	}
 	p.Page.Nav = layout.NavMine
-	p.Page.Path = pages.FormURL(correction.Ref{SubMchID: e.base.SubMchID, OutOrderNo: e.base.OutOrderNo})
+	p.Page.Path = pages.FormURL(correction.Ref{SubMchID: v.Base.SubMchID, OutOrderNo: v.Base.OutOrderNo})
 	p.Page.Scripts = []string{"form.js"}
 	s.takeFlash(c, &p.Page)
 	if e.show {
-		p.Page.Problems = len(e.checked.Problems)
-		keepUnderstood(&p.Form, e.checked.Form)
+		p.Page.Problems = len(v.Checked.Problems)
+		keepUnderstood(&p.Form, v.Checked.Form)
 	}
 	p.Summary = pages.SummaryProps{
-		Current: e.base.Total, Checked: e.checked, At: s.Now(), ThresholdPercent: policy.TypeAbovePermille / 10,
-		Touched: e.show || touched(e), Own: own,
+		Current: v.Base.Total, Checked: v.Checked, At: s.Now(), ThresholdPercent: v.ThresholdPercent, AsksTotal: v.AsksTotal, KeptPermille: v.KeptPermille,
+		Touched: e.show || touched(e), Own: v.Own, Over: v.Over,
 	}
-	if e.checked.TotalKnown && e.checked.Total >= 0 && e.checked.Total < e.base.Total {
-		p.Summary.AsksTotal = policy.AsksTotal(e.base.Total, e.checked.Total)
-		p.Summary.KeptPermille = correction.Permille(e.checked.Total, e.base.Total)
-		p.Summary.Over = own.Check(e.base.Total, e.checked.Total)
-	}
-	return p, nil
+	return p
 }
 
 // keepUnderstood shows texts as they were understood; what is wrong stays as typed.
@@ -228,13 +196,13 @@ func keepUnderstood(f *correction.Form, understood correction.Form) {
 // noAmounts reports whether the editor leaves out the amounts: the order's lines
 // have none, and nobody typed one.
 func noAmounts(e editor) bool {
-	return len(e.base.Lines) > 0 && !correction.AnyAmount(e.base.Lines) &&
+	return len(e.view.Base.Lines) > 0 && !correction.AnyAmount(e.view.Base.Lines) &&
 		!slices.ContainsFunc(e.form.Lines, func(r correction.FormLine) bool { return correction.TrimBlank(r.Amount) != "" })
 }
 
 func touched(e editor) bool {
-	c := e.checked
-	return e.form.Total != "" || !correction.SameLines(c.Lines, e.base.Lines) || !correction.SameLines(c.Discounts, e.base.Discounts)
+	c := e.view.Checked
+	return e.form.Total != "" || !correction.SameLines(c.Lines, e.view.Base.Lines) || !correction.SameLines(c.Discounts, e.view.Base.Discounts)
 }
 
 // editorRows pairs the form's rows with the order's lines by their numbers; lines
