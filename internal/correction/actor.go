@@ -49,17 +49,21 @@ const (
 	Settle          Action = "settle" // conflicts, and what an applied correction left to do
 	ReadOperations  Action = "read operations"
 	Approve         Action = "approve"      // and decline, and return
-	ReadReviews     Action = "read reviews" // queue, days, insights, settings
+	ReadReviews     Action = "read reviews" // queue, days, insights
 	Review          Action = "review"       // and close days
 	EditSettings    Action = "edit settings"
 	EditCatalog     Action = "edit catalog" // merchants and services
+	ReadSettings    Action = "read settings"
+	AgreeCatalog    Action = "agree to the catalog" // an operator only takes back what they edited
+	AnswerReviews   Action = "answer reviews"       // an agent a question; supervisors say more
 )
 
+// rights are the actions of each role, the one place that permits anything.
 var rights = map[Role][]Action{
-	Agent:      {ReadOrders, Correct, ReadCorrections},
-	Supervisor: {ReadOrders, Correct, ReadCorrections, ReadAllOf, Export, Settle, ReadOperations, Approve, ReadReviews, Review, EditSettings},
-	Operator:   {ReadCorrections, ReadAllOf, ReadOperations, EditCatalog},
-	Auditor:    {ReadOrders, ReadCorrections, ReadAllOf, Export, ReadOperations, ReadReviews},
+	Agent:      {ReadOrders, Correct, ReadCorrections, AnswerReviews},
+	Supervisor: {ReadOrders, Correct, ReadCorrections, ReadAllOf, Export, Settle, ReadOperations, Approve, ReadReviews, Review, EditSettings, ReadSettings, AgreeCatalog, AnswerReviews},
+	Operator:   {ReadCorrections, ReadAllOf, ReadOperations, EditCatalog, ReadSettings, AgreeCatalog},
+	Auditor:    {ReadOrders, ReadCorrections, ReadAllOf, Export, ReadOperations, ReadReviews, ReadSettings},
 }
 
 // Can reports whether the actor's role has the right. An unknown role has none.

@@ -171,7 +171,7 @@ func (s *Service) open(ctx context.Context, b Basis, name string) ([]Open, error
 // Waiting lists what waits, for the banner of those who may see the settings. It is as
 // old as the settings in memory may be.
 func (s *Service) Waiting(ctx context.Context, a Actor) ([]Open, error) {
-	if !a.MayReadSettings() {
+	if !a.Can(ReadSettings) {
 		return nil, nil
 	}
 	w, err := s.waiting.get(ctx, time.Now(), settingsAge, func(ctx context.Context) (w waitingEdits, err error) {

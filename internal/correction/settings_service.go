@@ -23,9 +23,6 @@ type SettingView struct {
 // historyShown bounds the versions that a page lists.
 const historyShown = 200
 
-// MayReadSettings reports whether the actor may see the settings.
-func (a Actor) MayReadSettings() bool { return a.Can(ReadReviews) || a.Can(EditCatalog) }
-
 // basis reads what settings are judged by, past the settings in memory.
 func (s *Service) basis(ctx context.Context, a Actor) (Basis, []SettingVersion, error) {
 	b := Basis{Actor: a, Settings: DefaultSettings()}
@@ -65,7 +62,7 @@ func (s Scope) gaps(all []Gap) []Gap {
 // SettingsDesk reads all settings for the page that lists them.
 func (s *Service) SettingsDesk(ctx context.Context, a Actor) (Desk, error) {
 	d := Desk{Last: map[SettingName]SettingVersion{}}
-	if !a.MayReadSettings() {
+	if !a.Can(ReadSettings) {
 		return d, fail(Forbidden, CodeForbidden, nil)
 	}
 	b, versions, err := s.basis(ctx, a)
@@ -96,7 +93,7 @@ func (s *Service) SettingsDesk(ctx context.Context, a Actor) (Desk, error) {
 // SettingView reads one setting for its page.
 func (s *Service) SettingView(ctx context.Context, a Actor, name SettingName) (SettingView, error) {
 	v := SettingView{Name: name, MayEdit: a.MayEditSettings()}
-	if !a.MayReadSettings() {
+	if !a.Can(ReadSettings) {
 		return v, fail(Forbidden, CodeForbidden, nil)
 	}
 	b, versions, err := s.basis(ctx, a)
@@ -185,7 +182,7 @@ func (s *Service) put(ctx context.Context, b Basis, name SettingName, n int, t T
 // SettingHistory lists the versions of a setting, newest first, down to the default as
 // version 0.
 func (s *Service) SettingHistory(ctx context.Context, a Actor, name SettingName) ([]SettingVersion, error) {
-	if !a.MayReadSettings() {
+	if !a.Can(ReadSettings) {
 		return nil, fail(Forbidden, CodeForbidden, nil)
 	}
 	list, err := s.Store.SettingHistory(ctx, name, historyShown)
@@ -249,7 +246,7 @@ const (
 
 // CatalogHistory lists the changes of merchants or services, newest first.
 func (s *Service) CatalogHistory(ctx context.Context, a Actor, name string) ([]CatalogEdit, error) {
-	if !a.MayReadSettings() {
+	if !a.Can(ReadSettings) {
 		return nil, fail(Forbidden, CodeForbidden, nil)
 	}
 	list, err := s.Store.CatalogHistory(ctx, name, historyShown)
@@ -265,7 +262,7 @@ func (s *Service) CatalogHistory(ctx context.Context, a Actor, name string) ([]C
 // DecidedSettings lists the proposals of a setting, or of services, that do not wait any
 // more, newest first.
 func (s *Service) DecidedSettings(ctx context.Context, a Actor, name string) ([]Proposal, error) {
-	if !a.MayReadSettings() {
+	if !a.Can(ReadSettings) {
 		return nil, fail(Forbidden, CodeForbidden, nil)
 	}
 	return s.Store.Decided(ctx, name, historyShown)

@@ -17,7 +17,13 @@ type Row struct {
 func Rows() []Row {
 	var out []Row
 	for _, r := range table {
-		out = append(out, Row{r.method, r.path, r.access.public, r.access.roles})
+		row := Row{Method: r.method, Path: r.path, Public: r.access.public}
+		for _, role := range correction.Roles {
+			if !row.Public && r.access.permits(correction.Actor{Role: role}) {
+				row.Roles = append(row.Roles, role)
+			}
+		}
+		out = append(out, row)
 	}
 	return out
 }

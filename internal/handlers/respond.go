@@ -36,7 +36,7 @@ func (s *server) page(c echo.Context, title i18n.Text) layout.Page {
 		a := auth.Actor(u, auth.Session{})
 		p.Theme = u.Theme
 		p.User = &layout.User{
-			Name: u.Name, Role: u.Role, CanLog: a.Can(correction.ReadCorrections), CanFind: a.Can(correction.ReadOrders), CanRun: a.Can(correction.ReadOperations), CanSet: a.MayReadSettings(),
+			Name: u.Name, Role: u.Role, CanLog: a.Can(correction.ReadCorrections), CanFind: a.Can(correction.ReadOrders), CanRun: a.Can(correction.ReadOperations), CanSet: a.Can(correction.ReadSettings),
 		}
 		s.queues(c, a, &p)
 		s.alarm(c, a, &p)

@@ -15,23 +15,23 @@ import (
 
 // access says who may use a route. The zero value lets nobody in.
 type access struct {
-	public bool // no session needed
-	roles  []correction.Role
+	public   bool // no session needed
+	signedIn bool // whoever has one
+	action   correction.Action
 }
 
 var (
 	everybody = access{public: true}
-	signedIn  = access{roles: correction.Roles}
-	readers   = access{roles: []correction.Role{correction.Agent, correction.Supervisor, correction.Auditor}}
-	editors   = access{roles: []correction.Role{correction.Agent, correction.Supervisor}}
-	exporters = access{roles: []correction.Role{correction.Supervisor, correction.Auditor}}
-	settlers  = access{roles: []correction.Role{correction.Supervisor}}
-	judges    = access{roles: []correction.Role{correction.Supervisor}}
-	reviewers = access{roles: []correction.Role{correction.Supervisor, correction.Auditor}}
-	stewards  = access{roles: []correction.Role{correction.Operator}}
-	choosers  = access{roles: []correction.Role{correction.Supervisor, correction.Operator}} // an operator only takes back what they edited
-	overseers = access{roles: []correction.Role{correction.Supervisor, correction.Operator, correction.Auditor}}
+	signedIn  = access{signedIn: true}
 )
+
+// may lets those in whose role permits an action.
+func may(a correction.Action) access { return access{action: a} }
+
+// permits reports whether the access is for a person who is signed in.
+func (a access) permits(who correction.Actor) bool {
+	return a.public || a.signedIn || who.Can(a.action)
+}
 
 // route is one row of the route table.
 type route struct {
@@ -54,7 +54,7 @@ func isExport(path string) bool { return slices.Contains(exportPaths, path) }
 // table is the one route table. A route that is not here does not exist; a row
 // without access lets nobody in, and one whose path is not among the queries takes no
 // parameters.
-var table = []route{
+var table = append([]route{
 	{http.MethodGet, "/healthz", everybody, (*server).healthz},
 	{http.MethodGet, "/readyz", everybody, (*server).readyz},
 	{http.MethodGet, metricsPath, everybody, (*server).metricsRoute},
@@ -65,80 +65,71 @@ var table = []route{
 	{http.MethodPost, "/logout", signedIn, (*server).signOut},
 
 	{http.MethodGet, "/", signedIn, (*server).home},
-	{http.MethodGet, "/orders", readers, (*server).findOrder},
-	{http.MethodGet, "/orders/:sub_mchid/:out_order_no", readers, (*server).order},
-	{http.MethodGet, "/orders/:sub_mchid/:out_order_no/correction", editors, (*server).form},
-	{http.MethodPost, "/orders/:sub_mchid/:out_order_no/correction", editors, (*server).submitForm},
+	{http.MethodGet, "/orders", may(correction.ReadOrders), (*server).findOrder},
+	{http.MethodGet, "/orders/:sub_mchid/:out_order_no", may(correction.ReadOrders), (*server).order},
+	{http.MethodGet, "/orders/:sub_mchid/:out_order_no/correction", may(correction.Correct), (*server).form},
+	{http.MethodPost, "/orders/:sub_mchid/:out_order_no/correction", may(correction.Correct), (*server).submitForm},
 
-	{http.MethodPost, "/corrections/preview", editors, (*server).preview},
-	{http.MethodGet, "/corrections", signedIn, heavy((*server).log)},
-	{http.MethodPost, "/corrections/views", signedIn, (*server).saveView},
-	{http.MethodPost, "/corrections/views/:id/deletion", signedIn, (*server).deleteView},
-	{http.MethodGet, "/corrections.csv", exporters, (*server).exportCSV},
-	{http.MethodGet, "/corrections.xlsx", exporters, (*server).exportXLSX},
-	{http.MethodGet, "/corrections.jsonl", exporters, (*server).exportJSONL},
-	{http.MethodGet, "/corrections/exports/:token", exporters, (*server).exportStatus},
-	{http.MethodGet, "/corrections/:id", signedIn, (*server).correction},
-	{http.MethodPost, "/corrections/:id/confirmation", editors, (*server).confirm},
-	{http.MethodPost, "/corrections/:id/withdrawal", editors, (*server).withdraw},
-	{http.MethodPost, "/corrections/:id/check", editors, (*server).checkNow},
-	{http.MethodPost, "/corrections/:id/resolution", settlers, (*server).resolve},
-	{http.MethodPost, "/corrections/:id/approval", judges, (*server).approve},
-	{http.MethodPost, "/corrections/:id/return", judges, (*server).giveBack},
-	{http.MethodPost, "/corrections/:id/decline", judges, (*server).decline},
-	{http.MethodPost, "/corrections/:id/review", editors, (*server).review},
-	{http.MethodGet, "/corrections/:id/proof", signedIn, (*server).proof},
+	{http.MethodPost, "/corrections/preview", may(correction.Correct), (*server).preview},
+	{http.MethodGet, "/corrections", may(correction.ReadCorrections), heavy((*server).log)},
+	{http.MethodPost, "/corrections/views", may(correction.ReadCorrections), (*server).saveView},
+	{http.MethodPost, "/corrections/views/:id/deletion", may(correction.ReadCorrections), (*server).deleteView},
+	{http.MethodGet, "/corrections.csv", may(correction.Export), (*server).exportCSV},
+	{http.MethodGet, "/corrections.xlsx", may(correction.Export), (*server).exportXLSX},
+	{http.MethodGet, "/corrections.jsonl", may(correction.Export), (*server).exportJSONL},
+	{http.MethodGet, "/corrections/exports/:token", may(correction.Export), (*server).exportStatus},
+	{http.MethodGet, "/corrections/:id", may(correction.ReadCorrections), (*server).correction},
+	{http.MethodPost, "/corrections/:id/confirmation", may(correction.Correct), (*server).confirm},
+	{http.MethodPost, "/corrections/:id/withdrawal", may(correction.Correct), (*server).withdraw},
+	{http.MethodPost, "/corrections/:id/check", may(correction.Correct), (*server).checkNow},
+	{http.MethodPost, "/corrections/:id/resolution", may(correction.Settle), (*server).resolve},
+	{http.MethodPost, "/corrections/:id/approval", may(correction.Approve), (*server).approve},
+	{http.MethodPost, "/corrections/:id/return", may(correction.Approve), (*server).giveBack},
+	{http.MethodPost, "/corrections/:id/decline", may(correction.Approve), (*server).decline},
+	{http.MethodPost, "/corrections/:id/review", may(correction.AnswerReviews), (*server).review},
+	{http.MethodGet, "/corrections/:id/proof", may(correction.ReadCorrections), (*server).proof},
 
-	{http.MethodGet, "/review", reviewers, heavy((*server).reviews)},
-	{http.MethodPost, "/review/signoff", settlers, (*server).signOff},
-	{http.MethodGet, "/review/days/:day", reviewers, heavy((*server).day)},
-	{http.MethodPost, "/review/days/:day", settlers, heavy((*server).closeDay)},
+	{http.MethodGet, "/review", may(correction.ReadReviews), heavy((*server).reviews)},
+	{http.MethodPost, "/review/signoff", may(correction.Review), (*server).signOff},
+	{http.MethodGet, "/review/days/:day", may(correction.ReadReviews), heavy((*server).day)},
+	{http.MethodPost, "/review/days/:day", may(correction.Review), heavy((*server).closeDay)},
 
-	{http.MethodGet, pages.ApprovalsURL, reviewers, (*server).approvals},
-	{http.MethodGet, pages.InsightsURL, exporters, heavy((*server).insights)},
-	{http.MethodGet, insightsCSVPath, exporters, heavy((*server).insightsCSV)},
+	{http.MethodGet, pages.ApprovalsURL, may(correction.ReadReviews), (*server).approvals},
+	{http.MethodGet, pages.InsightsURL, may(correction.ReadReviews), heavy((*server).insights)},
+	{http.MethodGet, insightsCSVPath, may(correction.ReadReviews), heavy((*server).insightsCSV)},
 
-	{http.MethodGet, "/operations", overseers, (*server).operations},
+	{http.MethodGet, "/operations", may(correction.ReadOperations), (*server).operations},
 
-	{http.MethodGet, "/settings", overseers, (*server).settings},
-	{http.MethodGet, "/settings/reasons", overseers, (*server).setting},
-	{http.MethodPost, "/settings/reasons", settlers, (*server).editSetting},
-	{http.MethodGet, "/settings/reasons/history", overseers, (*server).settingHistory},
-	{http.MethodPost, "/settings/reasons/restore", settlers, (*server).restoreSetting},
-	{http.MethodPost, "/settings/reasons/agreement", settlers, (*server).agree},
-	{http.MethodGet, "/settings/limits", overseers, (*server).setting},
-	{http.MethodPost, "/settings/limits", settlers, (*server).editSetting},
-	{http.MethodGet, "/settings/limits/history", overseers, (*server).settingHistory},
-	{http.MethodPost, "/settings/limits/restore", settlers, (*server).restoreSetting},
-	{http.MethodPost, "/settings/limits/agreement", settlers, (*server).agree},
-	{http.MethodGet, "/settings/tiers", overseers, (*server).setting},
-	{http.MethodPost, "/settings/tiers", settlers, (*server).editSetting},
-	{http.MethodGet, "/settings/tiers/history", overseers, (*server).settingHistory},
-	{http.MethodPost, "/settings/tiers/restore", settlers, (*server).restoreSetting},
-	{http.MethodPost, "/settings/tiers/agreement", settlers, (*server).agree},
-	{http.MethodGet, "/settings/flags", overseers, (*server).setting},
-	{http.MethodPost, "/settings/flags", settlers, (*server).editSetting},
-	{http.MethodGet, "/settings/flags/history", overseers, (*server).settingHistory},
-	{http.MethodPost, "/settings/flags/restore", settlers, (*server).restoreSetting},
-	{http.MethodPost, "/settings/flags/agreement", settlers, (*server).agree},
-	{http.MethodGet, "/settings/hours", overseers, (*server).setting},
-	{http.MethodPost, "/settings/hours", settlers, (*server).editSetting},
-	{http.MethodGet, "/settings/hours/history", overseers, (*server).settingHistory},
-	{http.MethodPost, "/settings/hours/restore", settlers, (*server).restoreSetting},
-	{http.MethodPost, "/settings/hours/agreement", settlers, (*server).agree},
-	{http.MethodGet, "/settings/merchants", overseers, (*server).catalog},
-	{http.MethodPost, "/settings/merchants", stewards, (*server).editCatalog},
-	{http.MethodGet, "/settings/merchants/history", overseers, (*server).catalogHistory},
-	{http.MethodGet, "/settings/services", overseers, (*server).catalog},
-	{http.MethodPost, "/settings/services", stewards, (*server).editCatalog},
-	{http.MethodGet, "/settings/services/history", overseers, (*server).catalogHistory},
-	{http.MethodPost, "/settings/services/agreement", choosers, (*server).agree},
+	{http.MethodGet, "/settings", may(correction.ReadSettings), (*server).settings},
+	{http.MethodGet, "/settings/merchants", may(correction.ReadSettings), (*server).catalog},
+	{http.MethodPost, "/settings/merchants", may(correction.EditCatalog), (*server).editCatalog},
+	{http.MethodGet, "/settings/merchants/history", may(correction.ReadSettings), (*server).catalogHistory},
+	{http.MethodGet, "/settings/services", may(correction.ReadSettings), (*server).catalog},
+	{http.MethodPost, "/settings/services", may(correction.EditCatalog), (*server).editCatalog},
+	{http.MethodGet, "/settings/services/history", may(correction.ReadSettings), (*server).catalogHistory},
+	{http.MethodPost, "/settings/services/agreement", may(correction.AgreeCatalog), (*server).agree},
 
 	{http.MethodGet, "/account", signedIn, (*server).account},
 	{http.MethodPost, "/account/preferences", signedIn, (*server).setPreferences},
 	{http.MethodPost, "/account/password", signedIn, (*server).changePassword},
 	{http.MethodPost, "/account/sessions/revocation", signedIn, (*server).revokeOthers},
 	{http.MethodPost, "/account/sessions/:row/revocation", signedIn, (*server).revokeSession},
+}, settingRoutes()...)
+
+// settingRoutes are the routes of the settings, the same for each.
+func settingRoutes() (all []route) {
+	read, edit := may(correction.ReadSettings), may(correction.EditSettings)
+	for _, name := range correction.SettingNames {
+		path := "/settings/" + string(name)
+		all = append(all, []route{
+			{http.MethodGet, path, read, (*server).setting},
+			{http.MethodPost, path, edit, (*server).editSetting},
+			{http.MethodGet, path + "/history", read, (*server).settingHistory},
+			{http.MethodPost, path + "/restore", edit, (*server).restoreSetting},
+			{http.MethodPost, path + "/agreement", edit, (*server).agree},
+		}...)
+	}
+	return all
 }
 
 func (s *server) routes(e *echo.Echo) error {
@@ -210,7 +201,7 @@ func (s *server) allow(a access) echo.MiddlewareFunc {
 			if !ok {
 				return s.askToSignIn(c)
 			}
-			if !slices.Contains(a.roles, u.Role) {
+			if !a.permits(correction.Actor{Role: u.Role}) {
 				return errForbidden // recorded where it becomes a page
 			}
 			return next(c)
