@@ -39,14 +39,14 @@ fmt: ## Format Go and templates
 lint: ## Vet and staticcheck
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
-	$(GO) tool staticcheck -tags crashtest ./internal/correction ./internal/store/sqlite ./cmd/console
+	$(GO) tool staticcheck -tags crashtest ./internal/store/sqlite ./cmd/console
 
 check: ## Everything that is checked without running the tests: freshness, format, lint, imports, modules
 	scripts/check-generated
 	scripts/check-format
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
-	$(GO) tool staticcheck -tags crashtest ./internal/correction ./internal/store/sqlite ./cmd/console
+	$(GO) tool staticcheck -tags crashtest ./internal/store/sqlite ./cmd/console
 	$(GO) test -count=1 ./internal/archtest
 	$(GO) mod verify
 	$(GO) mod tidy -diff

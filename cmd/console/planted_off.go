@@ -14,3 +14,6 @@ func shared() bool { return false }
 
 // testVariables are those of the environment that only tests set.
 var testVariables []string
+
+// trace is told of each step of a correction; nil: nobody is.
+var trace func(step string)

@@ -6,7 +6,11 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"correction-console/internal/correction"
@@ -80,4 +84,31 @@ func (g retrying) Modify(ctx context.Context, ref correction.Ref, body []byte, s
 		a = g.Gateway.Modify(ctx, ref, body, correction.NewSigning(g.now()))
 	}
 	return a
+}
+
+// crashAt is CONSOLE_CRASH_AT=NAME[:k], the place to stop at and how often it is passed
+// before.
+var crashAt, crashAfter = func() (string, int64) {
+	name, count, ok := strings.Cut(os.Getenv("CONSOLE_CRASH_AT"), ":")
+	if !ok {
+		return name, 1
+	}
+	k, err := strconv.ParseInt(count, 10, 64)
+	if err != nil {
+		panic(fmt.Sprintf("CONSOLE_CRASH_AT: %v", err))
+	}
+	return name, k
+}()
+
+var passed atomic.Int64
+
+// trace kills this process, as kill -9 does, at the k-th time that it comes to the place
+// of CONSOLE_CRASH_AT.
+func trace(name string) {
+	if name != crashAt || passed.Add(1) != crashAfter {
+		return
+	}
+	fmt.Fprintln(os.Stderr, "crash at "+name)
+	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // one's own process: cannot fail
+	select {}
 }

@@ -33,7 +33,7 @@ func (s *serveCommand) Run() error {
 	}
 	defer keys.Stop()
 	limitMemory()
-	c, err := console.New(ctx, console.Config{Config: cfg, Version: version, Gateway: gw, Keys: keys, Log: log, AcceptRollback: s.AcceptRollback, Alter: plant, Shared: shared()})
+	c, err := console.New(ctx, console.Config{Config: cfg, Version: version, Gateway: gw, Keys: keys, Log: log, AcceptRollback: s.AcceptRollback, Alter: plant, Trace: trace, Shared: shared()})
 	if err != nil {
 		return err
 	}

@@ -55,6 +55,8 @@ type Config struct {
 	Machine func() correction.Machine
 	// Alter changes the service before anything uses it; nil: nothing. For tests.
 	Alter func(*correction.Service, *sqlite.Store) error
+	// Trace is told of each step of a correction; nil: nobody is. For tests.
+	Trace func(step string)
 	// Shared lets several consoles serve one folder. For tests.
 	Shared bool
 }
@@ -113,7 +115,7 @@ func New(ctx context.Context, cfg Config) (_ *Console, err error) {
 		return nil, err
 	}
 	c.Service = &correction.Service{
-		Store: c.Store, Gateway: cfg.Gateway, Journal: c.Journal, Policy: policyOf(cfg.Config), Key: keys.Confirm, Now: cfg.Now, Log: c.log, Machine: c.health.Now, Zone: cfg.Zone,
+		Store: c.Store, Gateway: cfg.Gateway, Journal: c.Journal, Policy: policyOf(cfg.Config), Key: keys.Confirm, Now: cfg.Now, Log: c.log, Machine: c.health.Now, Zone: cfg.Zone, Trace: cfg.Trace,
 	}
 	c.Service.Lookups.PerMinute = cfg.LookupsPerMinute
 	if cfg.Machine != nil {

@@ -67,7 +67,7 @@ func (s *Service) submit(ctx context.Context, a Actor, c Correction, over []Over
 		s.watch.open(c, Awaiting) // it may be on record all the same
 		return fail(Unavailable, CodeNoRecord, err)
 	}
-	step("submitted")
+	s.trace("submitted")
 	s.noted(ctx, c, c.Last().N+1, Prepared, e)
 	s.Log.Info("correction", "correction", c.ID, "state", Awaiting)
 	if s.Submitted != nil {
@@ -211,7 +211,7 @@ func (s *Service) Approve(ctx context.Context, a Actor, id int64, bodySHA256, ty
 	c.State, c.Events = Claimed, append(c.Events, approved, claim)
 	s.watch.note(Watched{ID: c.ID, Ref: c.Ref, State: Claimed, Entered: claim.At}, Awaiting, claim)
 	s.Log.Info("correction", "correction", id, "state", Approved, "user", a.UserID)
-	step("claimed")
+	s.trace("claimed")
 	return s.send(ctx, c, trial)
 }
 

@@ -94,9 +94,9 @@ func (s *Service) Confirm(ctx context.Context, a Actor, id int64, token, typedTo
 	}
 	c.State, claim.N = Claimed, c.Last().N+1
 	c.Events = append(c.Events, claim)
-	step("claimed")
+	s.trace("claimed")
 	err = s.send(ctx, c, trial)
-	step("page")
+	s.trace("page")
 	return err
 }
 
@@ -137,7 +137,7 @@ func (s *Service) send(ctx context.Context, c Correction, t Trial) error {
 	if now.Skew.Abs() >= RefuseSkew { // WeChat would refuse the signature soon (trust.md §1.9)
 		return s.conclude(ctx, c, Claimed, n, NotSent, Detail{Class: NothingSent, Cause: CauseClock, SkewMS: now.Skew.Milliseconds()})
 	}
-	step("reread")
+	s.trace("reread")
 
 	sign := NewSigning(s.Now())
 	intent := Event{N: n + 1, State: Sending, At: s.Now(), Detail: Detail{SignMS: sign.At.UnixMilli(), SkewMS: now.Skew.Milliseconds()}}
@@ -157,7 +157,7 @@ func (s *Service) send(ctx context.Context, c Correction, t Trial) error {
 	}
 	n++
 	c.State, c.Events = Sending, append(c.Events, intent)
-	step("intent")
+	s.trace("intent")
 	if err := s.storing(ctx, func(ctx context.Context) error { return s.Journal.Sending(ctx, c, sign) }); err != nil {
 		s.alarms.journal.Store(true)
 		s.Log.Error("alarm", "kind", JournalFailed, "correction", c.ID, "state", Sending, "err", err)
@@ -166,11 +166,11 @@ func (s *Service) send(ctx context.Context, c Correction, t Trial) error {
 		}
 		return fail(Unavailable, CodeNoRecord, err)
 	}
-	step("journal")
+	s.trace("journal")
 
-	step("post")
+	s.trace("post")
 	answer := s.Gateway.Modify(ctx, c.Ref, c.Body, sign)
-	step("answer")
+	s.trace("answer")
 	s.counts.sent.Add(1)
 	d := Detail{
 		Class: answer.Class, Cause: answer.Cause, Alarm: answer.Alarm, Obstacle: answer.Obstacle,
@@ -190,7 +190,7 @@ func (s *Service) send(ctx context.Context, c Correction, t Trial) error {
 	default:
 		d.Class = Uncertain
 	}
-	step("readback")
+	s.trace("readback")
 	return s.conclude(ctx, c, Sending, n, state, d)
 }
 

@@ -77,7 +77,7 @@ func (s *Service) Prepare(ctx context.Context, a Actor, ref Ref, f Form, from in
 	if err != nil {
 		return r, fail(Unavailable, CodeNoRecord, err)
 	}
-	step("prepared") // the draft stays until it is confirmed or withdrawn: Back leads to the form again
+	s.trace("prepared") // the draft stays until it is confirmed or withdrawn: Back leads to the form again
 	return r, nil
 }
 

@@ -97,7 +97,7 @@ func (s *Service) decide(ctx context.Context, c Correction, a Actor) error {
 	if err != nil {
 		return err
 	}
-	step("resolving")
+	s.trace("resolving")
 	first, _ := firstUnknown(c)
 	e := s.evidence(c, now, asked, first.Detail)
 	e.QuietRead = s.quietRead(c, first.Detail, asked.Add(now.Skew))

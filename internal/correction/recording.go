@@ -63,7 +63,7 @@ func (s *Service) append(ctx context.Context, c Correction, from State, n int, e
 	if err := s.Store.Append(ctx, c.ID, from, n, e); err != nil {
 		return err
 	}
-	step("outcome")
+	s.trace("outcome")
 	s.noted(ctx, c, n+1, from, e)
 	return nil
 }

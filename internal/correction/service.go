@@ -30,6 +30,10 @@ type Service struct {
 	// block. nil: nobody is told.
 	Submitted func(Correction)
 
+	// Trace is told of each step of a correction as it is passed, under names that
+	// trust.md §1.4 has; nil: nobody is. Crash tests stop the program in it.
+	Trace func(step string)
+
 	Lookups Lookups // its limit is set before the service is used
 
 	inFlight  sync.Map // ids of corrections whose confirmation runs in this process
@@ -159,4 +163,11 @@ func (s *Service) Attention(ctx context.Context, a Actor) ([]Summary, error) {
 		return nil, err
 	}
 	return s.asOfNow(list), nil
+}
+
+// trace tells of a step that was passed.
+func (s *Service) trace(step string) {
+	if s.Trace != nil {
+		s.Trace(step)
+	}
 }
