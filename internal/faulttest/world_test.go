@@ -264,6 +264,7 @@ func (w *world) start() {
 			Data: w.folder, Journal: filepath.Join(w.folder, "journal"), CheckpointKeyFile: filepath.Join(keyFolder, "checkpoint.key"), SessionKeyFile: filepath.Join(keyFolder, "session.key"),
 			Zone: time.UTC, Quiet: policy.Quiet, Recheck: policy.Recheck, FollowFor: policy.FollowFor,
 		},
+		Shared:  true, // a former process may live on
 		Gateway: &gate{gateway, w.net}, Log: slog.New(w.alarms), Now: w.clock.Now, Machine: func() correction.Machine { return health.Of(gateway.Health()) },
 		Alter: func(s *correction.Service, st *sqlite.Store) error {
 			if w.o.policy != nil {
