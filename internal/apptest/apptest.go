@@ -224,6 +224,9 @@ func place(data string) error {
 	if err != nil {
 		return err
 	}
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return err
+	}
 	return os.WriteFile(path, image, 0o600)
 }
 

@@ -216,7 +216,7 @@ func TestGate_StrangersTakeFromEachOtherOnly(t *testing.T) {
 func TestGate_KnownBrowsersHaveAShareOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t, apptest.Options{})
-	wu := a.As("wu")
+	wu := a.SignIn("wu")
 	known := ""
 	at, err := url.Parse(a.URL)
 	if err != nil {

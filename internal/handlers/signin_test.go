@@ -310,7 +310,7 @@ func TestCookies_StayOverAStart(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
 	before := apptest.Start(t, apptest.Options{Data: data})
-	c := before.As("lin")
+	c := before.SignIn("lin")
 	var names []string
 	u, _ := url.Parse(before.URL)
 	for _, k := range c.HTTP.Jar.Cookies(u) {
