@@ -54,7 +54,7 @@ func isExport(path string) bool { return slices.Contains(exportPaths, path) }
 // table is the one route table. A route that is not here does not exist; a row
 // without access lets nobody in, and one whose path is not among the queries takes no
 // parameters.
-var table = append([]route{
+var table = append(settingRoutes(), []route{
 	{http.MethodGet, "/healthz", everybody, (*server).healthz},
 	{http.MethodGet, "/readyz", everybody, (*server).readyz},
 	{http.MethodGet, metricsPath, everybody, (*server).metricsRoute},
@@ -114,7 +114,7 @@ var table = append([]route{
 	{http.MethodPost, "/account/password", signedIn, (*server).changePassword},
 	{http.MethodPost, "/account/sessions/revocation", signedIn, (*server).revokeOthers},
 	{http.MethodPost, "/account/sessions/:row/revocation", signedIn, (*server).revokeSession},
-}, settingRoutes()...)
+}...)
 
 // settingRoutes are the routes of the settings, the same for each.
 func settingRoutes() (all []route) {
