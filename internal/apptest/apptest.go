@@ -61,7 +61,7 @@ type App struct {
 	Sim     *simulator.Server
 	Service *correction.Service
 	Journal *journal.Journal
-	Machine correction.Machine // what the service is told; set before it is asked
+	Health correction.Health // what the service is told; set before it is asked
 	Handler http.Handler
 	Web     handlers.Config // of Handler
 	Data    string
@@ -167,7 +167,7 @@ func Start(t testing.TB, o Options) *App {
 	must(place(a.Data))
 	c, err := console.New(context.Background(), console.Config{
 		Config: cfg, Version: "test", Gateway: gateway, Log: log, Now: a.Clock.Now, Exports: o.Exports,
-		Machine: func() correction.Machine { return a.Machine },
+		Health: func() correction.Health { return a.Health },
 	})
 	must(err)
 	a.close = sync.OnceValue(c.Close)

@@ -127,7 +127,7 @@ func TestScreenshots_PagesOfTheAftermath(t *testing.T) {
 	a := apptest.Start(t, apptest.Options{Timeout: 500 * time.Millisecond, Quiet: time.Second})
 	paths := aftermath(t, a)
 	now := a.Clock.Now()
-	machine := correction.Machine{
+	machine := correction.Health{
 		Started: now.Add(-51 * time.Hour), Host: "https://api2.mch.weixin.qq.com", OnBackup: true, Switched: now.Add(-20 * time.Minute), Skew: 75 * time.Second, SkewAt: now,
 		LastAnswer: now, Free: 3 << 29, MinFree: 512 << 20, Database: 182 << 20, JournalFolder: "/var/lib/console/journal", JournalSame: true,
 		CheckpointTo: "/mnt/points, ledger.example.com", PublishedAt: now.Add(-26 * time.Hour), PublishFault: "write checkpoint: no space left on device",
@@ -148,7 +148,7 @@ func TestScreenshots_PagesOfTheAftermath(t *testing.T) {
 			}
 			tab.Screenshot(page + "." + name)
 		}
-		a.Machine = correction.Machine{}
+		a.Health = correction.Health{}
 		signIn(tab, a, "lin")
 		for page, path := range paths {
 			tab.Goto(a.URL + path)
@@ -168,12 +168,12 @@ func TestScreenshots_PagesOfTheAftermath(t *testing.T) {
 		tab.Follow(`form[action$="/resolution"] button.button--primary`)
 		look("boss-conflict-errors")
 		signOut(tab)
-		a.Machine = machine
+		a.Health = machine
 		signIn(tab, a, "he")
 		tab.Goto(a.URL + "/operations")
 		look("operations")
 		signOut(tab)
-		a.Machine.Free = 1 << 20
+		a.Health.Free = 1 << 20
 		signIn(tab, a, "lin")
 		tab.Goto(a.URL + bankPath)
 		look("paused-order")

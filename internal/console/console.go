@@ -51,8 +51,8 @@ type Config struct {
 	// AcceptRollback puts on record that part of the record is lost.
 	AcceptRollback bool
 
-	// Machine replaces what is measured of this machine; nil: it is measured. For tests.
-	Machine func() correction.Machine
+	// Health replaces what is measured of this machine; nil: it is measured. For tests.
+	Health func() correction.Health
 	// Alter changes the service before anything uses it; nil: nothing. For tests.
 	Alter func(*correction.Service, *sqlite.Store) error
 	// Trace is told of each step of a correction; nil: nobody is. For tests.
@@ -115,11 +115,11 @@ func New(ctx context.Context, cfg Config) (_ *Console, err error) {
 		return nil, err
 	}
 	c.Service = &correction.Service{
-		Store: c.Store, Gateway: cfg.Gateway, Journal: c.Journal, Policy: policyOf(cfg.Config), Key: keys.Confirm, Now: cfg.Now, Log: c.log, Machine: c.health.Now, Zone: cfg.Zone, Trace: cfg.Trace,
+		Store: c.Store, Gateway: cfg.Gateway, Journal: c.Journal, Policy: policyOf(cfg.Config), Key: keys.Confirm, Now: cfg.Now, Log: c.log, Health: c.health.Now, Zone: cfg.Zone, Trace: cfg.Trace,
 	}
 	c.Service.Lookups.PerMinute = cfg.LookupsPerMinute
-	if cfg.Machine != nil {
-		c.Service.Machine = cfg.Machine
+	if cfg.Health != nil {
+		c.Service.Health = cfg.Health
 	}
 	if c.notifier = NewNotifier(cfg.Config, c.Store, c.log); c.notifier != nil {
 		c.Service.Submitted = c.notifier.Submitted

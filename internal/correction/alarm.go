@@ -91,8 +91,8 @@ func (s *Service) Concerns(ctx context.Context) (Concerns, error) {
 // out: the page that asks has its own errors.
 func (s *Service) Alarms(ctx context.Context) []Alarm {
 	var out []Alarm
-	if s.Machine != nil {
-		out = s.Machine().alarms(s.Now())
+	if s.Health != nil {
+		out = s.Health().alarms(s.Now())
 	}
 	if s.alarms.journal.Load() {
 		out = append(out, Alarm{Concern: JournalFailed})

@@ -2,8 +2,8 @@ package correction
 
 import "time"
 
-// Machine is how the console itself is doing, as far as people must know.
-type Machine struct {
+// Health is how the console itself is doing, as far as people must know.
+type Health struct {
 	Started time.Time
 
 	Host            string // of WeChat's API that is asked at present
@@ -60,7 +60,7 @@ type SettingsFault struct {
 }
 
 // Refuses tells why corrections are refused at present; empty when they are not.
-func (m Machine) Refuses() Concern {
+func (m Health) Refuses() Concern {
 	switch {
 	case m.StoreBroken:
 		return StoreFailed
@@ -76,7 +76,7 @@ func (m Machine) Refuses() Concern {
 const skewAge = 30 * time.Minute
 
 // alarms lists what people must know about the machine.
-func (m Machine) alarms(now time.Time) []Alarm {
+func (m Health) alarms(now time.Time) []Alarm {
 	var out []Alarm
 	if c := m.Refuses(); c != "" {
 		out = append(out, Alarm{Concern: c})

@@ -24,7 +24,7 @@ type Service struct {
 	Key     []byte // derives confirmation tokens and draws the sample; 32 bytes
 	Now     func() time.Time
 	Log     *slog.Logger
-	Machine func() Machine // nil: nothing is known of it
+	Health func() Health // nil: nothing is known of it
 	Zone    *time.Location // in which days begin; nil: UTC
 	// Submitted is told of each correction that came to wait for approval; it must not
 	// block. nil: nobody is told.
@@ -117,10 +117,10 @@ func (s *Service) ExpireOverdue(ctx context.Context) error {
 
 // Refuses tells why corrections are refused at present; empty when they are not.
 func (s *Service) Refuses() Concern {
-	if s.Machine == nil {
+	if s.Health == nil {
 		return ""
 	}
-	return s.Machine().Refuses()
+	return s.Health().Refuses()
 }
 
 // writable refuses while no record can be made: no record, no action.

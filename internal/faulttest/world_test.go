@@ -265,7 +265,7 @@ func (w *world) start() {
 			Zone: time.UTC, Quiet: policy.Quiet, Recheck: policy.Recheck, FollowFor: policy.FollowFor,
 		},
 		Shared:  true, // a former process may live on
-		Gateway: &gate{gateway, w.net}, Log: slog.New(w.alarms), Now: w.clock.Now, Machine: func() correction.Machine { return health.Of(gateway.Health()) },
+		Gateway: &gate{gateway, w.net}, Log: slog.New(w.alarms), Now: w.clock.Now, Health: func() correction.Health { return health.Of(gateway.Health()) },
 		Alter: func(s *correction.Service, st *sqlite.Store) error {
 			if w.o.policy != nil {
 				w.o.policy(&s.Policy)

@@ -24,8 +24,8 @@ func (s *server) operations(c echo.Context) error {
 	ctx := c.Request().Context()
 	p := pages.OperationsProps{Page: s.page(c, operationsTitle), Counts: s.Corrections.Counts(), VerifierKey: s.VerifierKey}
 	p.Page.Nav = layout.NavOperations
-	if s.Corrections.Machine != nil {
-		p.Machine, p.KnowsMachine = s.Corrections.Machine(), true
+	if s.Corrections.Health != nil {
+		p.Health, p.KnowsHealth = s.Corrections.Health(), true
 	}
 	p.JournalFailed = slices.ContainsFunc(s.Corrections.Alarms(ctx), func(a correction.Alarm) bool { return a.Concern == correction.JournalFailed })
 	var err error
@@ -102,8 +102,8 @@ func (s *server) metrics(c echo.Context) error {
 		fmt.Fprintf(&b, "console_outcomes_total{state=%q} %d\n", string(state), counts.Outcomes[state])
 	}
 	value("console_read_only", "gauge", "1 while corrections are refused.", one(s.Corrections.Refuses() != ""))
-	if s.Corrections.Machine != nil {
-		m := s.Corrections.Machine()
+	if s.Corrections.Health != nil {
+		m := s.Corrections.Health()
 		if m.Free >= 0 {
 			value("console_disk_free_bytes", "gauge", "Free bytes on the disk of the database.", m.Free)
 		}

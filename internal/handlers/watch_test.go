@@ -355,7 +355,7 @@ func TestReadOnly_OffersNothingThatIsRefused(t *testing.T) {
 	path := prepare(t, lin, "10")
 	token := field(t, lin.Get(path).Body, "token")
 	form := bankForm(field(t, lin.Get(bankPath+"/correction").Body, "base"), "12")
-	a.Machine = correction.Machine{Free: 100 << 20, MinFree: 512 << 20}
+	a.Health = correction.Health{Free: 100 << 20, MinFree: 512 << 20}
 	for _, who := range []string{"lin", "zhou", "he", "shen"} {
 		page := a.As(who).Get("/")
 		says(t, who, page, "改价已暂停")
@@ -378,7 +378,7 @@ func TestReadOnly_OffersNothingThatIsRefused(t *testing.T) {
 	if a.Sim.Posts(bankOrder) != 0 {
 		t.Error("something was sent")
 	}
-	a.Machine = correction.Machine{}
+	a.Health = correction.Health{}
 	says(t, "again", lin.Get(bankPath), bankPath+`/correction"`)
 	if v := lin.Get(bankPath + "/correction"); field(t, v.Body, "total_amount") != "12" {
 		t.Error("what was typed is gone")
@@ -393,12 +393,12 @@ func TestReadOnly_NamesItsOwnCause(t *testing.T) {
 	lin, he := a.As("lin"), a.As("he")
 	form := bankForm(field(t, lin.Get(bankPath+"/correction").Body, "base"), "12")
 	causes := map[correction.Concern]string{correction.LowDisk: "磁盘快满了", correction.StoreFailed: "磁盘出错", correction.ClockRefused: "时钟"}
-	for concern, machine := range map[correction.Concern]correction.Machine{
+	for concern, machine := range map[correction.Concern]correction.Health{
 		correction.LowDisk:      {Free: 100 << 20, MinFree: 512 << 20},
 		correction.StoreFailed:  {Free: 1 << 40, StoreBroken: true},
 		correction.ClockRefused: {Free: 1 << 40, Skew: -250 * time.Second, SkewSure: true, SkewAt: a.Clock.Now()},
 	} {
-		a.Machine = machine
+		a.Health = machine
 		for what, page := range map[string]apptest.Answer{
 			"first page": lin.Get("/"), "operator's first page": he.Get("/"), "operations": he.Get("/operations"),
 			"form": lin.Get(bankPath + "/correction"), "refused form": lin.Post(bankPath+"/correction", form), "order": lin.Get(bankPath),
@@ -411,7 +411,7 @@ func TestReadOnly_NamesItsOwnCause(t *testing.T) {
 		}
 	}
 	// One answer that says so pauses nobody.
-	a.Machine = correction.Machine{Free: 1 << 40, Skew: 250 * time.Second, SkewAt: a.Clock.Now()}
+	a.Health = correction.Health{Free: 1 << 40, Skew: 250 * time.Second, SkewAt: a.Clock.Now()}
 	if res := lin.Get(bankPath + "/correction"); res.Status != http.StatusOK || strings.Contains(res.Body, "改价已暂停") {
 		t.Errorf("after one odd answer: %d", res.Status)
 	}
@@ -469,13 +469,13 @@ func TestOperations_JudgesWhatWasMeasured(t *testing.T) {
 	a := apptest.Start(t, apptest.Options{})
 	he := a.As("he")
 	now := a.Clock.Now()
-	fine := correction.Machine{
+	fine := correction.Health{
 		Started: now.Add(-time.Hour), Host: "https://api.mch.weixin.qq.com", SkewAt: now, Skew: 200 * time.Millisecond, SkewSure: true, LastAnswer: now,
 		Free: 50 << 30, MinFree: 512 << 20, Database: 3 << 20, JournalFolder: "/mnt/journal", CheckpointTo: "/mnt/points", PublishedAt: now,
 	}
-	a.Machine = fine
-	wrong := func(kind correction.SettingsKind) func(*correction.Machine) {
-		return func(m *correction.Machine) {
+	a.Health = fine
+	wrong := func(kind correction.SettingsKind) func(*correction.Health) {
+		return func(m *correction.Health) {
 			m.Settings = correction.SettingsFault{Kind: kind, At: now, Status: 401, Code: "SIGN_ERROR", Message: "无权限<b>", RequestID: "08F1-7"}
 		}
 	}
@@ -483,36 +483,36 @@ func TestOperations_JudgesWhatWasMeasured(t *testing.T) {
 	says(t, "fine", page, "检查都正常", "https://api.mch.weixin.qq.com", "50.0 GiB", "0.2 秒", "/mnt/points", "验证公钥", "correction-console")
 	saysNot(t, "fine", page, "state--fail", "state--warn")
 	for name, c := range map[string]struct {
-		change func(*correction.Machine)
+		change func(*correction.Health)
 		class  string
 		says   string
 	}{
-		"disk full":        {func(m *correction.Machine) { m.Free = 100 << 20 }, "state--fail", "改价已暂停"},
-		"disk low":         {func(m *correction.Machine) { m.Free = 1 << 30 }, "state--warn", "会暂停改价"},
-		"store broken":     {func(m *correction.Machine) { m.StoreBroken = true }, "state--fail", "磁盘读写出错"},
-		"clock off":        {func(m *correction.Machine) { m.Skew = -75 * time.Second }, "state--warn", "75.0 秒"},
-		"clock far off":    {func(m *correction.Machine) { m.Skew = 250 * time.Second }, "state--fail", "现在发不出改价"},
-		"clock, unsure":    {func(m *correction.Machine) { m.Skew, m.SkewSure = 250*time.Second, false }, "state--warn", "还不能算数"},
-		"clock, unsigned":  {func(m *correction.Machine) { m.Skew, m.SkewUnsigned = 250*time.Second, true }, "state--fail", "没有签名"},
+		"disk full":        {func(m *correction.Health) { m.Free = 100 << 20 }, "state--fail", "改价已暂停"},
+		"disk low":         {func(m *correction.Health) { m.Free = 1 << 30 }, "state--warn", "会暂停改价"},
+		"store broken":     {func(m *correction.Health) { m.StoreBroken = true }, "state--fail", "磁盘读写出错"},
+		"clock off":        {func(m *correction.Health) { m.Skew = -75 * time.Second }, "state--warn", "75.0 秒"},
+		"clock far off":    {func(m *correction.Health) { m.Skew = 250 * time.Second }, "state--fail", "现在发不出改价"},
+		"clock, unsure":    {func(m *correction.Health) { m.Skew, m.SkewSure = 250*time.Second, false }, "state--warn", "还不能算数"},
+		"clock, unsigned":  {func(m *correction.Health) { m.Skew, m.SkewUnsigned = 250*time.Second, true }, "state--fail", "没有签名"},
 		"credentials":      {wrong(correction.WrongCredentials), "state--fail", "CONSOLE_WECHAT_CERT_SERIAL"},
 		"permission":       {wrong(correction.NoPermission), "state--fail", "无权限&lt;b&gt;"},
 		"key":              {wrong(correction.WrongKey), "state--fail", "CONSOLE_WECHAT_PUBLIC_KEY_ID"},
-		"journal is gone":  {func(m *correction.Machine) { m.JournalLacks = true }, "state--fail", "里没有已经发出的改价"},
-		"older copies":     {func(m *correction.Machine) { m.RollbackBlind = true }, "state--warn", "看不出来"},
-		"backup host":      {func(m *correction.Machine) { m.OnBackup = true }, "state--warn", "自动换回"},
-		"no answer":        {func(m *correction.Machine) { m.LastFailure, m.LastFailureCode = now.Add(time.Second), "unreachable" }, "state--warn", "没有问成（unreachable）"},
-		"same disk":        {func(m *correction.Machine) { m.JournalSame = true }, "state--warn", "CONSOLE_JOURNAL"},
-		"points stay":      {func(m *correction.Machine) { m.CheckpointTo = "" }, "state--warn", "CONSOLE_CHECKPOINT_FOLDER"},
-		"keys are wrong":   {func(m *correction.Machine) { m.ReloadFault, m.ReloadSince = "CONSOLE_TLS_KEY_FILE: chmod 600", now }, "state--fail", "CONSOLE_TLS_KEY_FILE: chmod 600"},
-		"points are stuck": {func(m *correction.Machine) { m.PublishFault = "write checkpoint: no space" }, "state--fail", "write checkpoint: no space"},
+		"journal is gone":  {func(m *correction.Health) { m.JournalLacks = true }, "state--fail", "里没有已经发出的改价"},
+		"older copies":     {func(m *correction.Health) { m.RollbackBlind = true }, "state--warn", "看不出来"},
+		"backup host":      {func(m *correction.Health) { m.OnBackup = true }, "state--warn", "自动换回"},
+		"no answer":        {func(m *correction.Health) { m.LastFailure, m.LastFailureCode = now.Add(time.Second), "unreachable" }, "state--warn", "没有问成（unreachable）"},
+		"same disk":        {func(m *correction.Health) { m.JournalSame = true }, "state--warn", "CONSOLE_JOURNAL"},
+		"points stay":      {func(m *correction.Health) { m.CheckpointTo = "" }, "state--warn", "CONSOLE_CHECKPOINT_FOLDER"},
+		"keys are wrong":   {func(m *correction.Health) { m.ReloadFault, m.ReloadSince = "CONSOLE_TLS_KEY_FILE: chmod 600", now }, "state--fail", "CONSOLE_TLS_KEY_FILE: chmod 600"},
+		"points are stuck": {func(m *correction.Health) { m.PublishFault = "write checkpoint: no space" }, "state--fail", "write checkpoint: no space"},
 	} {
-		a.Machine = fine
-		c.change(&a.Machine)
+		a.Health = fine
+		c.change(&a.Health)
 		page := he.Get("/operations")
 		says(t, name, page, c.class, c.says)
 		saysNot(t, name, page, "检查都正常")
 	}
-	a.Machine = fine
+	a.Health = fine
 	saysNot(t, "an agent", a.As("lin").Get("/"), `href="/operations"`)
 	says(t, "an operator", he.Get("/"), `href="/operations"`)
 }
@@ -521,7 +521,7 @@ func TestMetrics_CountWithoutNamingOrders(t *testing.T) {
 	t.Parallel()
 	a := watched(t)
 	corrected(t, a, simulator.TimeoutBefore)
-	a.Machine = correction.Machine{Free: 1 << 30, MinFree: 2 << 30, Skew: -1500 * time.Millisecond, SkewAt: a.Clock.Now(), OnBackup: true, PublishedAt: a.Clock.Now().Add(-time.Minute)}
+	a.Health = correction.Health{Free: 1 << 30, MinFree: 2 << 30, Skew: -1500 * time.Millisecond, SkewAt: a.Clock.Now(), OnBackup: true, PublishedAt: a.Clock.Now().Add(-time.Minute)}
 	a.Clock.Advance(11 * time.Minute)
 	req, err := http.NewRequest(http.MethodGet, a.URL+"/metrics", nil)
 	if err != nil {

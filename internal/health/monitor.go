@@ -90,7 +90,7 @@ func sameDisk(a, b string) bool {
 func (m *Monitor) Free() int64 { return m.free.Load() }
 
 // Now is how the console is doing at this moment.
-func (m *Monitor) Now() correction.Machine {
+func (m *Monitor) Now() correction.Health {
 	out := Of(m.Gateway.Health())
 	out.Started = m.started
 	out.Free, out.MinFree, out.Database, out.StoreBroken = m.free.Load(), m.MinFree, m.size.Load(), m.Store.Broken()
@@ -103,8 +103,8 @@ func (m *Monitor) Now() correction.Machine {
 }
 
 // Of is what the gateway alone tells; of the disk nothing is known.
-func Of(h wechat.Health) correction.Machine {
-	return correction.Machine{
+func Of(h wechat.Health) correction.Health {
+	return correction.Health{
 		Host: h.Host, OnBackup: h.OnBackup, Switched: h.Since, Skew: h.Skew, SkewAt: h.SkewAt, SkewSure: h.SkewSure, SkewUnsigned: h.SkewUnsigned,
 		LastAnswer: h.LastAnswer, LastFailure: h.LastFailure, LastFailureCode: h.LastFailureCode, Settings: h.Fault, Free: -1,
 	}

@@ -29,11 +29,11 @@ type check struct {
 
 // checks are all that was looked at, the worst first.
 func (p OperationsProps) checks() []check {
-	if !p.KnowsMachine {
+	if !p.KnowsHealth {
 		return nil
 	}
 	out := []check{p.answers(), p.hosts(), p.clock(), p.disk(), p.database(), p.journal(), p.checkpoints(), p.olderCopies(), p.results(), p.aftermath()}
-	if p.Machine.ReloadFault != "" {
+	if p.Health.ReloadFault != "" {
 		out = append(out, p.keys())
 	}
 	slices.SortStableFunc(out, func(a, b check) int { return int(a.level - b.level) })
@@ -60,7 +60,7 @@ func (p OperationsProps) warnings(n int) string {
 }
 
 func (p OperationsProps) answers() check {
-	m, t := p.Machine, p.Page.T
+	m, t := p.Health, p.Page.T
 	c := check{name: t("微信应答", "WeChat's answers")}
 	switch {
 	case m.Settings.Kind != "":
@@ -83,7 +83,7 @@ func (p OperationsProps) answers() check {
 // settings tells what WeChat's answers show of the settings for it. The words in brackets
 // are WeChat's own.
 func (p OperationsProps) settings(c check) check {
-	f, t := p.Machine.Settings, p.Page.T
+	f, t := p.Health.Settings, p.Page.T
 	c.level = levelBad
 	var said []string
 	for _, s := range []string{f.Code, f.Message, f.RequestID} {
@@ -110,7 +110,7 @@ func (p OperationsProps) settings(c check) check {
 }
 
 func (p OperationsProps) hosts() check {
-	m, t := p.Machine, p.Page.T
+	m, t := p.Health, p.Page.T
 	c := check{level: levelOK, name: t("微信域名", "WeChat's host"), now: m.Host}
 	if m.OnBackup {
 		c.level = levelWarn
@@ -127,7 +127,7 @@ func (p OperationsProps) hosts() check {
 }
 
 func (p OperationsProps) clock() check {
-	m, t := p.Machine, p.Page.T
+	m, t := p.Health, p.Page.T
 	c := check{name: t("时钟偏差", "Clock")}
 	if m.SkewAt.IsZero() {
 		c.level, c.now = levelUnknown, t("还没有量过，微信应答一次就知道", "not measured yet; WeChat's next answer tells")
@@ -163,7 +163,7 @@ func (p OperationsProps) seconds(d time.Duration) string {
 }
 
 func (p OperationsProps) disk() check {
-	m, t := p.Machine, p.Page.T
+	m, t := p.Health, p.Page.T
 	c := check{name: t("磁盘空间", "Disk space")}
 	if m.Free < 0 {
 		c.level, c.now = levelUnknown, t("量不出来", "cannot be measured")
@@ -183,34 +183,34 @@ func (p OperationsProps) disk() check {
 
 func (p OperationsProps) database() check {
 	t := p.Page.T
-	if p.Machine.StoreBroken {
+	if p.Health.StoreBroken {
 		return check{levelBad, t("数据库", "Database"), t("磁盘读写出错", "its disk failed"), t("改价已暂停。程序会重启，请检查这块磁盘。", "Corrections are paused. The program restarts; look at the disk.")}
 	}
-	return check{levelOK, t("数据库", "Database"), size(p.Machine.Database), ""}
+	return check{levelOK, t("数据库", "Database"), size(p.Health.Database), ""}
 }
 
 func (p OperationsProps) journal() check {
 	t := p.Page.T
-	c := check{level: levelOK, name: t("第二份记录", "Second record"), now: p.Machine.JournalFolder}
+	c := check{level: levelOK, name: t("第二份记录", "Second record"), now: p.Health.JournalFolder}
 	switch {
 	case p.JournalFailed:
-		c.level, c.now = levelBad, p.Page.F("%s 写不进去", "%s cannot be written", p.Machine.JournalFolder)
+		c.level, c.now = levelBad, p.Page.F("%s 写不进去", "%s cannot be written", p.Health.JournalFolder)
 		c.fix = t("检查这个目录所在的磁盘和权限。写不进去时不发改价。", "Check its disk and permissions. Nothing is sent that cannot be written there.")
-	case p.Machine.JournalLacks:
-		c.level, c.now = levelBad, p.Page.F("%s 里没有已经发出的改价", "%s does not know corrections that were sent", p.Machine.JournalFolder)
+	case p.Health.JournalLacks:
+		c.level, c.now = levelBad, p.Page.F("%s 里没有已经发出的改价", "%s does not know corrections that were sent", p.Health.JournalFolder)
 		c.fix = t("原来的目录不见了，或者换成了旧的。把它放回去，再重启；找不到就留着这个，从现在起它又是全的。", "The former folder is missing, or an older one took its place. Put it back and restart. If it is gone, keep this one: it is complete from now on.")
-	case p.Machine.JournalSame:
+	case p.Health.JournalSame:
 		c.level = levelWarn
-		c.now = p.Page.F("%s，和数据库在同一块磁盘", "%s, on the same disk as the database", p.Machine.JournalFolder)
+		c.now = p.Page.F("%s，和数据库在同一块磁盘", "%s, on the same disk as the database", p.Health.JournalFolder)
 		c.fix = t("把 CONSOLE_JOURNAL 设到另一块磁盘，一块坏了还有另一份。", "Set CONSOLE_JOURNAL to another disk, so that one survives the other.")
-	case p.Machine.JournalFolder == "":
+	case p.Health.JournalFolder == "":
 		c.level, c.now = levelUnknown, "—"
 	}
 	return c
 }
 
 func (p OperationsProps) checkpoints() check {
-	m, t := p.Machine, p.Page.T
+	m, t := p.Health, p.Page.T
 	c := check{level: levelOK, name: t("校验点外送", "Checkpoints elsewhere")}
 	switch {
 	case m.PublishFault != "":
@@ -231,7 +231,7 @@ func (p OperationsProps) checkpoints() check {
 func (p OperationsProps) olderCopies() check {
 	t := p.Page.T
 	c := check{level: levelOK, name: t("数据被换成旧副本", "Older copy of the data"), now: t("启动时能发现", "noticed at the start")}
-	if p.Machine.RollbackBlind {
+	if p.Health.RollbackBlind {
 		c.level, c.now = levelWarn, t("整个数据目录换成旧的，启动时看不出来", "an older copy of the whole data folder would not be noticed")
 		c.fix = t("把 CONSOLE_JOURNAL 或 CONSOLE_CHECKPOINT_FOLDER 设到数据目录以外，最好在另一块磁盘。", "Set CONSOLE_JOURNAL or CONSOLE_CHECKPOINT_FOLDER to a place outside the data folder, best on another disk.")
 	}
@@ -242,8 +242,8 @@ func (p OperationsProps) olderCopies() check {
 func (p OperationsProps) keys() check {
 	t := p.Page.T
 	return check{
-		levelBad, t("密钥和证书", "Keys and certificates"), p.Machine.ReloadFault,
-		p.Page.F("从 %s 起没有换上，还在用原来的。改好文件，再给进程发一次 SIGHUP。", "Not taken since %s; the former ones are still in use. Put the files right and send SIGHUP again.", p.Page.Stamp(p.Machine.ReloadSince)),
+		levelBad, t("密钥和证书", "Keys and certificates"), p.Health.ReloadFault,
+		p.Page.F("从 %s 起没有换上，还在用原来的。改好文件，再给进程发一次 SIGHUP。", "Not taken since %s; the former ones are still in use. Put the files right and send SIGHUP again.", p.Page.Stamp(p.Health.ReloadSince)),
 	}
 }
 
