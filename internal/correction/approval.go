@@ -183,7 +183,7 @@ func (s *Service) Approve(ctx context.Context, a Actor, id int64, bodySHA256, ty
 	}
 	defer s.inFlight.Delete(id)
 
-	flags, err := s.flagsOf(ctx, c, Standing{})
+	flags, err := s.flagsOf(ctx, c, Headroom{})
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func (s *Service) Confirm(ctx context.Context, a Actor, id int64, token, typedTo
 	}
 	defer s.inFlight.Delete(id)
 
-	own, err := s.Standing(ctx, a, c.Ref, c.ID)
+	own, err := s.Headroom(ctx, a, c.Ref, c.ID)
 	if err != nil {
 		return err
 	}

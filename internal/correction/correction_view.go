@@ -23,7 +23,7 @@ type CorrectionView struct {
 	CanWithdraw      bool
 	Token            string
 	Over             []Over   // why it needs an approval; empty when it does not
-	Own              Standing // of its author who looks at it, while it waits to be confirmed
+	Own              Headroom // of its author who looks at it, while it waits to be confirmed
 	ThresholdPercent int      // above it the total has to be typed
 
 	// Being checked
@@ -129,7 +129,7 @@ func (s *Service) viewState(ctx context.Context, a Actor, v *CorrectionView) (er
 		}
 		v.Over = v.C.Over()
 		if v.IsAuthor {
-			if v.Own, err = s.Standing(ctx, a, v.C.Ref, v.C.ID); err != nil {
+			if v.Own, err = s.Headroom(ctx, a, v.C.Ref, v.C.ID); err != nil {
 				return err
 			}
 			if len(v.Over) == 0 {

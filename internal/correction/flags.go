@@ -91,7 +91,7 @@ const otherReason = "other"
 
 // Flags works out the flags of a correction that is confirmed now. It is pure: looked is
 // when the author opened the form (zero: not known), own the author's allowance.
-func (r FlagRules) Flags(c Correction, f FlagFacts, h Hours, own Standing, looked, now time.Time, sampled bool) []Flag {
+func (r FlagRules) Flags(c Correction, f FlagFacts, h Hours, own Headroom, looked, now time.Time, sampled bool) []Flag {
 	var out []Flag
 	add := func(on bool, code string, found, limit int64) {
 		if on {
@@ -135,7 +135,7 @@ func Drawn(dayKey []byte, id int64, permille int) bool {
 
 // flagsOf works out the flags of a correction that is about to be carried out; own is
 // the allowance that its author stayed within, zero when a second person approved it.
-func (s *Service) flagsOf(ctx context.Context, c Correction, own Standing) ([]Flag, error) {
+func (s *Service) flagsOf(ctx context.Context, c Correction, own Headroom) ([]Flag, error) {
 	set, err := s.Settings(ctx)
 	if err != nil {
 		return nil, err

@@ -95,7 +95,7 @@ func TestFlags_EachAtItsBoundaries(t *testing.T) {
 		if now.IsZero() {
 			now = noon
 		}
-		if got := c.rules.Flags(c.c, c.facts, c.hours, Standing{Limit: c.own}, c.looked, now, c.drawn); !reflect.DeepEqual(got, c.want) {
+		if got := c.rules.Flags(c.c, c.facts, c.hours, Headroom{Limit: c.own}, c.looked, now, c.drawn); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
 		}
 	}

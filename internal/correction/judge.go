@@ -141,7 +141,7 @@ func (p Person) MayPrepare() error {
 
 // Over are the bounds of the author's allowance that the correction is above.
 func (f Facts) Over() []Over {
-	st := Standing{Limit: f.Settings.Limits.Of(f.Author.ID, f.Author.Role), Today: f.Today, First: f.Firsts.Author}
+	st := Headroom{Limit: f.Settings.Limits.Of(f.Author.ID, f.Author.Role), Today: f.Today, First: f.Firsts.Author}
 	return st.Check(f.Base, f.Target)
 }
 

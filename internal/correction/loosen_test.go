@@ -228,10 +228,10 @@ func TestLooser_AgainstCorrections(t *testing.T) {
 			approver := people[1+r.IntN(2)]
 			first := Fen(r.IntN(2)) * (c.Base.Total + Fen(r.IntN(5000))) // before earlier corrections of the order, 0: there were none
 			outcome := func(s Settings) (people int, who, hidden bool, flags int) {
-				own := Standing{Limit: s.Limits.Of(p.ID, p.Role), Today: today, First: first}
+				own := Headroom{Limit: s.Limits.Of(p.ID, p.Role), Today: today, First: first}
 				people = 1
 				if len(own.Check(c.Base.Total, c.Target)) > 0 {
-					people, own = 2, Standing{}
+					people, own = 2, Headroom{}
 				}
 				tier, blind := TierOf(s.Tiers, GivenUp(first, c.Base.Total, c.Target))
 				who = tier.Admits(approver.ID) && len(s.Limits.Of(approver.ID, approver.Role).OneOf(first, c.Base.Total, c.Target)) == 0

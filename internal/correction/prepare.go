@@ -54,7 +54,7 @@ func (s *Service) Prepare(ctx context.Context, a Actor, ref Ref, f Form, from in
 	if c.RetryOf, err = s.retryOf(ctx, a, from, c.Ref); err != nil {
 		return r, err
 	}
-	own, err := s.Standing(ctx, a, c.Ref, 0)
+	own, err := s.Headroom(ctx, a, c.Ref, 0)
 	if err != nil {
 		return r, err
 	}

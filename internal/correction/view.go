@@ -113,7 +113,7 @@ type FormView struct {
 	Checked  Checked
 	Reasons  []Reason
 
-	Own              Standing // what the person may give up alone, and has today
+	Own              Headroom // what the person may give up alone, and has today
 	Over             []Over   // the bounds that the new total is above: it needs an approval
 	AsksTotal        bool     // the next step asks to type the new total
 	ThresholdPercent int      // above it
@@ -137,7 +137,7 @@ func (s *Service) FormView(ctx context.Context, a Actor, f *Form, change func(ba
 		Base: o.base, Merchant: o.merchant, Offering: o.offering, Checked: o.policy.Check(*f, o.base, o.offering), Reasons: o.policy.Reasons,
 		ThresholdPercent: o.policy.TypeAbovePermille / 10,
 	}
-	if v.Own, err = s.Standing(ctx, a, o.ref(), 0); err != nil {
+	if v.Own, err = s.Headroom(ctx, a, o.ref(), 0); err != nil {
 		return v, err
 	}
 	if v.Checked.TotalKnown && v.Checked.Total >= 0 && v.Checked.Total < v.Base.Total {

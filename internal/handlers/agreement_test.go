@@ -142,7 +142,7 @@ func TestAgreement_NobodyLiftsTheirOwnLimit(t *testing.T) {
 	zhou, qian := a.As("zhou"), a.As("qian")
 	edited(t, qian, "limits", "supervisor.day", "50")
 	edited(t, zhou, "limits", "supervisor.day", "")
-	own, err := a.Service.Standing(t.Context(), a.Who("zhou"), correction.Ref{}, 0)
+	own, err := a.Service.Headroom(t.Context(), a.Who("zhou"), correction.Ref{}, 0)
 	if err != nil || own.Limit.Day == nil || *own.Limit.Day != 5000 {
 		t.Fatalf("their limit is gone: %+v %v", own, err)
 	}

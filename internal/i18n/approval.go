@@ -72,7 +72,7 @@ func LimitTexts(l Lang, s correction.Limit) []string {
 // LoweredText says by how much an order that amounts to now was lowered since the
 // person's first correction of it, and what that leaves of their limit of a correction;
 // empty when it was not, or when they have no such limit.
-func LoweredText(l Lang, s correction.Standing, now correction.Fen) string {
+func LoweredText(l Lang, s correction.Headroom, now correction.Fen) string {
 	lowered := s.Lowered(now)
 	switch {
 	case lowered > 0 && s.Limit.Per != nil:
@@ -86,7 +86,7 @@ func LoweredText(l Lang, s correction.Standing, now correction.Fen) string {
 
 // LeftTexts say what is left of an allowance, for the form of an order that amounts to
 // now.
-func LeftTexts(l Lang, s correction.Standing, now correction.Fen) []string {
+func LeftTexts(l Lang, s correction.Headroom, now correction.Fen) []string {
 	var out []string
 	lowered := LoweredText(l, s, now)
 	if lowered != "" {

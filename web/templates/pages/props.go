@@ -142,7 +142,7 @@ type SummaryProps struct {
 	ThresholdPercent int
 	KeptPermille     int                 // share kept, when TotalKnown
 	Touched          bool                // something differs from the order, so problems are worth telling
-	Own              correction.Standing // what the person may give up alone, and has today
+	Own              correction.Headroom // what the person may give up alone, and has today
 	Over             []correction.Over   // the bounds that the new total is above: it needs an approval
 }
 

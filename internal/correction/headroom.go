@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Standing is a person's limit with what they spent of it today, and on an order.
-type Standing struct {
+// Headroom is a person's limit with what they spent of it today, and on an order.
+type Headroom struct {
 	Limit Limit
 	Today Spent
 	Since time.Time // start of the day
@@ -15,10 +15,10 @@ type Standing struct {
 
 // Lowered is by how much an order that amounts to now was lowered since the person's
 // first correction of it.
-func (s Standing) Lowered(now Fen) Fen { return max(0, s.First-now) }
+func (s Headroom) Lowered(now Fen) Fen { return max(0, s.First-now) }
 
 // Left is what may still be given up today; nil when that has no bound.
-func (s Standing) Left() *Fen {
+func (s Headroom) Left() *Fen {
 	if s.Limit.Day == nil {
 		return nil
 	}
@@ -27,7 +27,7 @@ func (s Standing) Left() *Fen {
 }
 
 // LeftCount is how many more corrections may be made today; nil when that has no bound.
-func (s Standing) LeftCount() *int {
+func (s Headroom) LeftCount() *int {
 	if s.Limit.DayCount == nil {
 		return nil
 	}
@@ -36,7 +36,7 @@ func (s Standing) LeftCount() *int {
 }
 
 // Check returns every bound that a change from base to target is above.
-func (s Standing) Check(base, target Fen) []Over {
+func (s Headroom) Check(base, target Fen) []Over {
 	return s.Limit.CheckOf(s.First, base, target, s.Today)
 }
 
@@ -45,14 +45,14 @@ func (s *Service) DayStart(t time.Time) time.Time {
 	return AddDays(s.DayTime(t), 0)
 }
 
-// Standing returns the actor's own limit and what they spent of it today, and on the
+// Headroom returns the actor's own limit and what they spent of it today, and on the
 // order, the correction with the id apart.
-func (s *Service) Standing(ctx context.Context, a Actor, ref Ref, id int64) (Standing, error) {
+func (s *Service) Headroom(ctx context.Context, a Actor, ref Ref, id int64) (Headroom, error) {
 	set, err := s.Settings(ctx)
 	if err != nil {
-		return Standing{}, err
+		return Headroom{}, err
 	}
-	st := Standing{Limit: set.Limits.Of(a.UserID, a.Role), Since: s.DayStart(s.Now())}
+	st := Headroom{Limit: set.Limits.Of(a.UserID, a.Role), Since: s.DayStart(s.Now())}
 	if st.Limit.Unlimited() {
 		return st, nil
 	}
