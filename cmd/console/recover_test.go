@@ -507,7 +507,7 @@ func (l *lane) compare(before []entryOf, posts []simulator.Post) {
 			l.t.Errorf("the POST for %s is not on record", p.Order)
 			continue
 		}
-		if applied := e.state.InForce(); applied != p.Applied && e.state != correction.NeedsPerson && e.state != correction.Resolved {
+		if applied := e.state.Effective(); applied != p.Applied && e.state != correction.NeedsPerson && e.state != correction.Resolved {
 			l.t.Errorf("correction %d of %s is %s; took effect: %t", e.id, e.order, e.state, p.Applied)
 		}
 	}

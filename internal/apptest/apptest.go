@@ -61,7 +61,7 @@ type App struct {
 	Sim     *simulator.Server
 	Service *correction.Service
 	Journal *journal.Journal
-	Health correction.Health // what the service is told; set before it is asked
+	Health  correction.Health // what the service is told; set before it is asked
 	Handler http.Handler
 	Web     handlers.Config // of Handler
 	Data    string

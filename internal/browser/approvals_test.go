@@ -44,7 +44,7 @@ func waiting(t *testing.T, a *apptest.App) map[string]correction.Correction {
 		if c.State != correction.Awaiting {
 			continue
 		}
-		if _, err := a.Service.LookAt(context.Background(), c.ID); err != nil {
+		if _, err := a.Service.Requery(context.Background(), c.ID); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -43,7 +43,7 @@ func busyWeeks(t *testing.T, a *apptest.App) {
 		case k == 30:
 			p.Settled, p.SettledAfter = correction.PaidOld, 3*time.Hour
 		}
-		if last := p.States[len(p.States)-1]; last.InForce() && chance.IntN(25) == 0 {
+		if last := p.States[len(p.States)-1]; last.Effective() && chance.IntN(25) == 0 {
 			p.Review = correction.ReviewWrong
 		}
 		a.Put(p)

@@ -17,7 +17,7 @@ import (
 // met makes a correction of the power-bank order to ¥10 that meets a fault.
 func met(t *testing.T, a *apptest.App, kind simulator.Kind) (path string) {
 	t.Helper()
-	if err := a.Service.StartWatch(t.Context()); err != nil {
+	if err := a.Service.StartReconciling(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.Sim.Script(simulator.Fault{Kind: kind, Call: simulator.CallModify, Order: bankNo, Times: 1}); err != nil {

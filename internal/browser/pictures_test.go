@@ -23,7 +23,7 @@ func aftermath(t *testing.T, a *apptest.App) map[string]string {
 			t.Fatal(err)
 		}
 	}
-	must(a.Service.StartWatch(t.Context()))
+	must(a.Service.StartReconciling(t.Context()))
 	sample, ok := a.Sim.Order(bankMch, bankNo)
 	if !ok {
 		t.Fatal("no sample order")

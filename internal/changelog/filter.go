@@ -17,7 +17,7 @@ type LogFilter struct {
 	AuthorID   int64
 	Agent      string           // login name of the author
 	Approver   string           // login name of who approved, declined or returned it
-	State      correction.State // or AnyInForce
+	State      correction.State // or AnyEffective
 	ReasonCode string
 	From, To   time.Time // prepared at or after From and before To
 
@@ -32,9 +32,9 @@ type LogFilter struct {
 	Text string
 }
 
-// AnyInForce stands in a LogFilter for every state in which the order's amount was changed,
+// AnyEffective stands in a LogFilter for every state in which the order's amount was changed,
 // late or not.
-const AnyInForce correction.State = "in_force"
+const AnyEffective correction.State = "in_force"
 
 // LogSort is an order of the change log.
 type LogSort string

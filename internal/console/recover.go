@@ -90,7 +90,7 @@ func (r *Recovery) Close() error {
 // with how it stands then and why its order could not be read.
 func (r *Recovery) Ask(ctx context.Context, each func(id int64, c correction.Correction, err error)) {
 	for _, id := range r.Touched {
-		c, err := r.service.LookAt(ctx, id)
+		c, err := r.service.Requery(ctx, id)
 		each(id, c, err)
 		time.Sleep(time.Second / 4)
 	}

@@ -49,16 +49,16 @@ func (c *Console) Run(ctx context.Context, l Listeners) error {
 	defer background.Wait()
 	defer cancel()
 	if l.Metrics != nil {
-		watched := handlers.NewHTTPServer(handlers.NewMetrics(c.Web), c.log, time.Minute)
-		defer watched.Close()
+		unfinished := handlers.NewHTTPServer(handlers.NewMetrics(c.Web), c.log, time.Minute)
+		defer unfinished.Close()
 		go func() {
-			served <- watched.Serve(handlers.Limit(l.Metrics, nil, metricsConnections, metricsConnections, c.log))
+			served <- unfinished.Serve(handlers.Limit(l.Metrics, nil, metricsConnections, metricsConnections, c.log))
 		}()
 	}
 	if c.cfg.Keys != nil {
 		background.Go(func() { c.cfg.Keys.watch(ctx) })
 	}
-	background.Go(func() { c.lookAfter(ctx) })
+	background.Go(func() { c.reconcile(ctx) })
 	background.Go(func() { c.publisher.Run(ctx, c.cfg.CheckpointInterval) })
 	if c.notifier != nil {
 		background.Go(func() { c.notifier.Run(ctx) })
@@ -115,17 +115,17 @@ func (c *Console) stop(server *http.Server) error {
 	return err
 }
 
-// lookAfter settles what a stop left open and looks after corrections until ctx ends.
+// reconcile settles what a stop left open and looks after corrections until ctx ends.
 // It never gives up silently.
-func (c *Console) lookAfter(ctx context.Context) {
+func (c *Console) reconcile(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := c.Service.Recover(context.WithoutCancel(ctx)) // a stop meanwhile is no fault
 		c.void(context.WithoutCancel(ctx))
 		if err == nil {
-			err = c.Service.StartWatch(ctx)
+			err = c.Service.StartReconciling(ctx)
 		}
 		if err == nil {
-			c.Service.Watch(ctx)
+			c.Service.Reconcile(ctx)
 			return
 		}
 		c.log.Error("corrections are not looked after", "err", err)

@@ -142,7 +142,7 @@ func (c *counts) count(s State) {
 // Counts is what the console did since it started.
 type Counts struct {
 	Sent, Looks, LookFailures int64
-	Watched                   int
+	Unfinished                int
 	Outcomes                  map[State]int64 // how often each state was come to
 }
 
@@ -154,7 +154,7 @@ func (s *Service) Counts() Counts {
 		return true
 	})
 	s.watch.mu.Lock()
-	c.Watched = len(s.watch.known)
+	c.Unfinished = len(s.watch.known)
 	s.watch.mu.Unlock()
 	return c
 }

@@ -209,7 +209,7 @@ func (s *Service) Approve(ctx context.Context, a Actor, id int64, bodySHA256, ty
 	}
 	approved.N, claim.N = n+1, n+2
 	c.State, c.Events = Claimed, append(c.Events, approved, claim)
-	s.watch.note(Watched{ID: c.ID, Ref: c.Ref, State: Claimed, Entered: claim.At}, Awaiting, claim)
+	s.watch.note(Unfinished{ID: c.ID, Ref: c.Ref, State: Claimed, Entered: claim.At}, Awaiting, claim)
 	s.Log.Info("correction", "correction", id, "state", Approved, "user", a.UserID)
 	s.trace("claimed")
 	return s.send(ctx, c, trial)

@@ -73,7 +73,7 @@ func (r *Related) openOrder() bool {
 	case Stale, Expiry, Withdrawn, Void, Returned, Declined:
 		return false
 	}
-	return !r.State.Undone()
+	return !r.State.NoEffect()
 }
 
 // CorrectionView returns what the page of a correction shows to the actor; NotFound when

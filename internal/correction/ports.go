@@ -54,8 +54,8 @@ type Record interface {
 	Void(ctx context.Context, id int64, now time.Time) error
 	Expired(ctx context.Context, now time.Time, limit int) ([]int64, error)
 	InState(ctx context.Context, states ...State) ([]int64, error)
-	// Watched lists everything that is still looked after.
-	Watched(ctx context.Context) ([]Watched, error)
+	// Unfinished lists everything that is still looked after.
+	Unfinished(ctx context.Context) ([]Unfinished, error)
 }
 
 // OrderHistory is what the record knows about one order.

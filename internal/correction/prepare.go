@@ -103,7 +103,7 @@ func (s *Service) retryOf(ctx context.Context, a Actor, from int64, ref Ref) (in
 	if err != nil {
 		return 0, err
 	}
-	if !tail.State.Undone() && tail.State != Stale && tail.State != Expiry && tail.State != Withdrawn && tail.State != Void && tail.State != Returned && tail.State != Declined {
+	if !tail.State.NoEffect() && tail.State != Stale && tail.State != Expiry && tail.State != Withdrawn && tail.State != Void && tail.State != Returned && tail.State != Declined {
 		return 0, nil // it stands for itself
 	}
 	return id, nil

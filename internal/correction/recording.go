@@ -83,7 +83,7 @@ func (s *Service) noted(ctx context.Context, c Correction, n int, from State, e 
 		s.counts.count(e.State)
 	}
 	s.alarms.forget()
-	s.watch.note(Watched{ID: c.ID, Ref: c.Ref, State: e.State, Entered: e.At}, from, e)
+	s.watch.note(Unfinished{ID: c.ID, Ref: c.Ref, State: e.State, Entered: e.At}, from, e)
 }
 
 // pendingEvent is an outcome that could not be recorded yet.

@@ -8,7 +8,7 @@ import (
 
 // due is a correction that waits for its next look.
 type due struct {
-	Watched
+	Unfinished
 	at    time.Time
 	tries int    // looks in a row that did not decide, or failed
 	last  string // code of the error of the newest look, empty when it worked
@@ -72,7 +72,7 @@ func (w *watch) lastSeen(id int64) (*Order, time.Time) {
 }
 
 func (w *watch) queueOf(s State) *queue {
-	if s.Undone() || s.InForce() || s == Awaiting {
+	if s.NoEffect() || s.Effective() || s == Awaiting {
 		return &w.routine
 	}
 	return &w.urgent
@@ -88,7 +88,7 @@ func (w *watch) put(d *due) {
 
 // note takes up what an event means for the schedule. Before the schedule is made it
 // does nothing: the record will tell.
-func (w *watch) note(c Watched, from State, e Event) {
+func (w *watch) note(c Unfinished, from State, e Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if c.State != Awaiting {
@@ -121,10 +121,10 @@ func (w *watch) note(c Watched, from State, e Event) {
 		w.add(c, w.now().Add(w.policy.Recheck))
 	case c.State == Awaiting:
 		w.add(c, w.now().Add(awaitingFirst)) // an approver finds a fresh reading
-	case c.State.Undone():
+	case c.State.NoEffect():
 		at, _ := c.nextRecheck()
 		w.add(c, at)
-	case c.State.InForce():
+	case c.State.Effective():
 		w.add(c, c.nextFollow(c.Entered))
 	}
 }
@@ -135,12 +135,12 @@ func (w *watch) open(c Correction, state State) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.started && w.known[c.ID] == nil {
-		w.add(Watched{ID: c.ID, Ref: c.Ref, State: state, Entered: c.Entered().At}, w.now().Add(w.policy.Recheck))
+		w.add(Unfinished{ID: c.ID, Ref: c.Ref, State: state, Entered: c.Entered().At}, w.now().Add(w.policy.Recheck))
 	}
 }
 
-func (w *watch) add(c Watched, at time.Time) {
-	d := &due{Watched: c, at: at}
+func (w *watch) add(c Unfinished, at time.Time) {
+	d := &due{Unfinished: c, at: at}
 	w.known[c.ID] = d
 	w.put(d)
 }

@@ -24,7 +24,7 @@ type Service struct {
 	Key     []byte // derives confirmation tokens and draws the sample; 32 bytes
 	Now     func() time.Time
 	Log     *slog.Logger
-	Health func() Health // nil: nothing is known of it
+	Health  func() Health  // nil: nothing is known of it
 	Zone    *time.Location // in which days begin; nil: UTC
 	// Submitted is told of each correction that came to wait for approval; it must not
 	// block. nil: nobody is told.

@@ -79,12 +79,12 @@ func (s State) Final() bool {
 	return !slices.ContainsFunc(transitions[s], func(to State) bool { return to != s && to != AppliedLate })
 }
 
-// InForce reports whether a correction in this state changed the order's amount.
-func (s State) InForce() bool { return s == Applied || s == AppliedLate }
+// Effective reports whether a correction in this state changed the order's amount.
+func (s State) Effective() bool { return s == Applied || s == AppliedLate }
 
-// Undone reports whether a correction in this state is held for one that changed
+// NoEffect reports whether a correction in this state is held for one that changed
 // nothing, after it may have been on its way.
-func (s State) Undone() bool { return s == Rejected || s == NotSent || s == NotApplied }
+func (s State) NoEffect() bool { return s == Rejected || s == NotSent || s == NotApplied }
 
 // Holds reports whether a correction in this state holds its order, so that no
 // other correction of that order can be confirmed.

@@ -115,7 +115,7 @@ func mayBeVeiled(state State, approver int64) bool {
 	case Prepared, Awaiting:
 		return true
 	}
-	return approver == 0 && !state.InForce() && state.Final()
+	return approver == 0 && !state.Effective() && state.Final()
 }
 
 // VeilRows keeps from the actor what they may not see of rows, in place.

@@ -21,9 +21,9 @@ const (
 // Settlements lists all settlements.
 var Settlements = []Settlement{PaidNew, PaidOld, PaidOther, NothingDue, StillOpen, Superseded, Rechecked}
 
-// Watched is a correction that the console looks after: an open one, an undone one
+// Unfinished is a correction that the console looks after: an open one, an undone one
 // that is read again, or one in force whose order is not settled.
-type Watched struct {
+type Unfinished struct {
 	ID      int64
 	Ref     Ref
 	State   State
@@ -57,7 +57,7 @@ func spread(id int64, d time.Duration) time.Duration {
 
 // nextRecheck is when an undone correction is read again; looks counts the readings
 // so far. ok is false when there are no more.
-func (w Watched) nextRecheck() (at time.Time, ok bool) {
+func (w Unfinished) nextRecheck() (at time.Time, ok bool) {
 	if w.Looks >= len(recheckAfter) {
 		return time.Time{}, false
 	}
@@ -66,7 +66,7 @@ func (w Watched) nextRecheck() (at time.Time, ok bool) {
 
 // nextFollow is the first time after last at which the order of a correction in
 // force is read.
-func (w Watched) nextFollow(last time.Time) time.Time {
+func (w Unfinished) nextFollow(last time.Time) time.Time {
 	for _, d := range followAfter {
 		if t := w.Entered.Add(spread(w.ID, d)); t.After(last) {
 			return t
@@ -79,14 +79,14 @@ func (w Watched) nextFollow(last time.Time) time.Time {
 
 // first is when a correction is first looked at after a start of the console, which
 // knows only what is on record.
-func (w Watched) first(now time.Time) time.Time {
+func (w Unfinished) first(now time.Time) time.Time {
 	switch {
-	case w.State.Undone():
+	case w.State.NoEffect():
 		at, _ := w.nextRecheck()
 		return at
 	case w.State == Awaiting:
 		return now.Add(spread(w.ID, time.Minute))
-	case w.State.InForce():
+	case w.State.Effective():
 		last := w.Entered
 		if back := now.Add(-followAfter[0]); back.After(last) {
 			last = back // what was missed while the console stood still is not made up for

@@ -31,12 +31,12 @@ func TestLook_LeavesWhatWasDecidedMeanwhileToItsOwnTime(t *testing.T) {
 	}
 	s := a.Service
 	other := &correction.Service{Store: s.Store, Gateway: s.Gateway, Journal: s.Journal, Policy: s.Policy, Key: s.Key, Now: s.Now, Log: s.Log}
-	if err := other.StartWatch(ctx); err != nil {
+	if err := other.StartReconciling(ctx); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
 		a.Clock.Advance(correction.QuietTime)
-		c = must(s.LookAt(ctx, c.ID))(t)
+		c = must(s.Requery(ctx, c.ID))(t)
 	}
 	if c.State != correction.NotApplied {
 		t.Fatalf("it is %s", c.State)

@@ -263,10 +263,10 @@ func compare(r *record, posts []simulator.Post) tally {
 		switch {
 		case !ok:
 			c.note(&c.lost, "%v was applied, and no correction is on record", d)
-		case f.state().InForce(), f.state().Holds(), f.state() == correction.NeedsPerson: // see below
-		case f.state().Undone() && f.nonce != "" && at.After(f.signed.Add(quiet)):
+		case f.state().Effective(), f.state().Holds(), f.state() == correction.NeedsPerson: // see below
+		case f.state().NoEffect() && f.nonce != "" && at.After(f.signed.Add(quiet)):
 			c.beyond++
-		case f.state().Undone():
+		case f.state().NoEffect():
 			c.note(&c.wrong, "correction %d of %v was applied and is %s: %v", f.id, d, f.state(), f.states)
 		default:
 			c.note(&c.lost, "correction %d of %v was applied and is %s: %v", f.id, d, f.state(), f.states)
@@ -276,7 +276,7 @@ func compare(r *record, posts []simulator.Post) tally {
 		d := deed{f.order, f.target}
 		_, done := applied[d]
 		switch {
-		case f.state().InForce() && !done:
+		case f.state().Effective() && !done:
 			c.note(&c.wrong, "correction %d of %v was not applied and is %s: %v", f.id, d, f.state(), f.states)
 		case f.state().Holds(), f.state() == correction.NeedsPerson:
 			c.note(&c.undecided, "correction %d of %v is %s: %v", f.id, d, f.state(), f.states)
@@ -295,7 +295,7 @@ func compare(r *record, posts []simulator.Post) tally {
 func (c *tally) live(r *record, orders []simulator.Order) {
 	says := map[string]correction.Fen{}
 	for _, f := range r.facts {
-		if least, ok := says[f.order]; f.state().InForce() && (!ok || f.target < least) {
+		if least, ok := says[f.order]; f.state().Effective() && (!ok || f.target < least) {
 			says[f.order] = f.target
 		}
 	}

@@ -22,7 +22,7 @@ const (
 type DayCounts struct {
 	All       int                      `json:"all"`
 	States    map[correction.State]int `json:"states"`
-	InForce   int                      `json:"in_force"`
+	Effective int                      `json:"in_force"`
 	Reduction correction.Fen           `json:"reduction"` // of those in force
 	Zeroed    int                      `json:"zeroed"`    // of those in force
 	ZeroedSum correction.Fen           `json:"zeroed_sum"`
@@ -92,8 +92,8 @@ func (d *DayCounts) Add(r correction.Summary, refund correction.Fen) {
 	}
 	d.All++
 	d.States[r.State]++
-	if r.State.InForce() {
-		d.InForce++
+	if r.State.Effective() {
+		d.Effective++
 		d.Reduction += r.Reduction()
 		if r.Target == 0 {
 			d.Zeroed++
@@ -152,7 +152,7 @@ func openOf(r correction.Summary) []DayOpen {
 func (d DayCounts) NotApplied() int {
 	n := 0
 	for s, c := range d.States {
-		if s.Final() && !s.InForce() && s != correction.Declined && s != correction.Resolved {
+		if s.Final() && !s.Effective() && s != correction.Declined && s != correction.Resolved {
 			n += c
 		}
 	}

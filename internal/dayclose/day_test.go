@@ -37,7 +37,7 @@ func TestDayCounts_WhatIsOpenAndWhatIsNot(t *testing.T) {
 	for _, s := range correction.States {
 		d.Add(correction.Summary{ID: int64(d.All + 1), State: s, BaseTotal: 1000, Target: 0}, 30)
 	}
-	if d.All != len(correction.States) || d.InForce != 2 || d.Reduction != 2000 || d.Zeroed != 2 || d.Refunds != 2 || d.RefundSum != 60 || d.NotApplied() != 8 || !d.IsOpen() {
+	if d.All != len(correction.States) || d.Effective != 2 || d.Reduction != 2000 || d.Zeroed != 2 || d.Refunds != 2 || d.RefundSum != 60 || d.NotApplied() != 8 || !d.IsOpen() {
 		t.Errorf("%+v, %d not applied", d, d.NotApplied())
 	}
 }

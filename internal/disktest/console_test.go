@@ -515,12 +515,12 @@ func (in *installation) compare(rec *record) error {
 			}
 		}
 		switch {
-		case c.state.InForce() != (sent && post.Applied):
+		case c.state.Effective() != (sent && post.Applied):
 			fault("correction %d of %s is %s; sent %t, took effect %t", c.id, c.order, c.state, sent, post.Applied)
 		case (c.state == correction.Stale || c.state == correction.Prepared || c.state == correction.Expiry || c.state == correction.Void) && sent:
 			fault("correction %d of %s is %s and was sent", c.id, c.order, c.state)
 		}
-		if c.state.InForce() {
+		if c.state.Effective() {
 			changes[c.order]++
 		}
 	}

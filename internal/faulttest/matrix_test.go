@@ -277,7 +277,7 @@ func (w *world) wrapUp(ids []int64) {
 		if c.State != before[id] {
 			w.t.Errorf("correction %d was %s and became %s", id, before[id], states(c))
 		}
-		if c.State.Undone() && c.Settled() != correction.Rechecked {
+		if c.State.NoEffect() && c.Settled() != correction.Rechecked {
 			w.t.Errorf("correction %d is %s and was not looked at again: %q", id, c.State, c.Settled())
 		}
 	}

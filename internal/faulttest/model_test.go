@@ -486,11 +486,11 @@ func (m *model) check() {
 			m.rt.Fatalf("correction %d was sent without an intent: %s", c.id, states(r))
 		}
 		switch {
-		case r.State.InForce() && !applied:
+		case r.State.Effective() && !applied:
 			m.rt.Fatalf("correction %d is said to be %s (%s) and is not: %+v", c.id, r.State, states(r), p)
 		case sent && (r.State == correction.Void || len(r.Entered().Detail.Breaches) > 0):
 			m.rt.Fatalf("correction %d is %s (%s) and was sent", c.id, r.State, states(r))
-		case (r.State.Undone() || r.State == correction.Stale) && applied:
+		case (r.State.NoEffect() || r.State == correction.Stale) && applied:
 			m.rt.Fatalf("correction %d is said to be %s (%s) and was applied: %+v", c.id, r.State, states(r), p)
 		case r.State == correction.AppliedLate:
 			m.rt.Fatalf("correction %d was said to be undone: %s", c.id, states(r))

@@ -75,7 +75,7 @@ func TestClock_SetBetweenSendingAndReading(t *testing.T) {
 						time.Sleep(after)
 						w.clock.set(set)
 						time.Sleep(30*time.Minute - after)
-						if c := w.correction(id); c.State.Undone() && applies {
+						if c := w.correction(id); c.State.NoEffect() && applies {
 							t.Errorf("it took effect, and is %s", states(c))
 						}
 						if w.correction(id).State == correction.Unknown {
@@ -118,11 +118,11 @@ func TestClock_AgeIsThatOfWeChatsClock(t *testing.T) {
 					w.must(w.sim.LowerElsewhere(mch, "A", 4500))
 					time.Sleep(3*time.Minute + 50*time.Second)
 					if replayed { // a reading of just before it took effect
-						_, _ = w.service.LookAt(context.Background(), id)
+						_, _ = w.service.Requery(context.Background(), id)
 						w.arm(simulator.Fault{Kind: simulator.Replayed, Call: simulator.CallQuery, Order: "A", Times: 1 << 20})
 						for range 20 {
 							time.Sleep(15 * time.Second)
-							_, _ = w.service.LookAt(context.Background(), id)
+							_, _ = w.service.Requery(context.Background(), id)
 						}
 						w.sim.Disarm()
 					}
@@ -146,7 +146,7 @@ func TestClock_SettingItBringsTheTwoReadingsNoCloser(t *testing.T) {
 				w.clock.set(set)
 				for range 5 {
 					time.Sleep(11 * time.Second)
-					if _, err := w.service.LookAt(context.Background(), id); err != nil {
+					if _, err := w.service.Requery(context.Background(), id); err != nil {
 						t.Error(err)
 					}
 				}
@@ -222,7 +222,7 @@ func TestReplay_OfAnOldReadingSaysNothingOfNow(t *testing.T) {
 					w.arm(simulator.Fault{Kind: simulator.Replayed, Call: simulator.CallQuery, Order: "A", Times: 1 << 20})
 					for range 60 {
 						time.Sleep(30 * time.Second)
-						if c := w.correction(id); c.State.Undone() || c.State == correction.NeedsPerson {
+						if c := w.correction(id); c.State.NoEffect() || c.State == correction.NeedsPerson {
 							t.Fatalf("after %s: %s", time.Since(t0), states(c))
 						}
 					}
@@ -243,7 +243,7 @@ func TestReplay_DoesNotSettleWhatIsInForce(t *testing.T) {
 		w.arm(simulator.Fault{Kind: simulator.Replayed, Call: simulator.CallQuery, Order: "A", Times: 1 << 20})
 		for range 8 {
 			time.Sleep(30 * time.Second)
-			if _, err := w.service.LookAt(context.Background(), id); err != nil && correction.CodeOf(err) != correction.CodeUnverified {
+			if _, err := w.service.Requery(context.Background(), id); err != nil && correction.CodeOf(err) != correction.CodeUnverified {
 				t.Error(err)
 			}
 		}

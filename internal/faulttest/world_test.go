@@ -279,7 +279,7 @@ func (w *world) start() {
 	w.must(err)
 	w.store, w.journal, w.service = w.console.Store, w.console.Journal, w.console.Service
 	w.must(w.service.Recover(ctx))
-	w.must(w.service.StartWatch(ctx))
+	w.must(w.service.StartReconciling(ctx))
 	w.halt = func() {}
 	if w.o.still {
 		return
@@ -289,7 +289,7 @@ func (w *world) start() {
 	service := w.service
 	go func() {
 		defer close(done)
-		service.Watch(watching)
+		service.Reconcile(watching)
 	}()
 	w.halt = func() {
 		cancel()

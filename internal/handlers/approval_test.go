@@ -69,7 +69,7 @@ func TestApproval_FromTheFormToWeChat(t *testing.T) {
 	if before := zhou.Get("/approvals"); !strings.Contains(before.Body, "提交以后还没有再读过订单") {
 		t.Error("the queue does not say that the order was not read since")
 	}
-	if _, err := a.Service.LookAt(t.Context(), id); err != nil { // as the reconciler does
+	if _, err := a.Service.Requery(t.Context(), id); err != nil { // as the reconciler does
 		t.Fatal(err)
 	}
 	queue := zhou.Get("/approvals")
@@ -145,7 +145,7 @@ func TestApproval_AnOrderThatMovedVoidsIt(t *testing.T) {
 	a.AgentLimit(correction.Limit{Per: fen(100)})
 	lin, zhou := a.Who("lin"), a.Who("zhou")
 	ctx := context.Background()
-	must(t, a.Service.StartWatch(ctx))
+	must(t, a.Service.StartReconciling(ctx))
 
 	shown := a.Propose(lin, a.Order("MOVED-1", 100000), 50000)
 	must(t, a.Confirm(lin, shown))
@@ -165,12 +165,12 @@ func TestApproval_AnOrderThatMovedVoidsIt(t *testing.T) {
 		t.Errorf("checked: %s", c.State)
 	}
 
-	watched := a.Propose(lin, a.Order("MOVED-2", 100000), 50000)
-	must(t, a.Confirm(lin, watched))
+	unfinished := a.Propose(lin, a.Order("MOVED-2", 100000), 50000)
+	must(t, a.Confirm(lin, unfinished))
 	a.Order("MOVED-2", 90000)
 	a.Clock.Advance(2 * correction.AwaitingEvery)
 	a.Service.RunDue(ctx)
-	if c := a.Record(watched.ID); c.State != correction.Stale {
+	if c := a.Record(unfinished.ID); c.State != correction.Stale {
 		t.Errorf("looked after: %s", c.State)
 	}
 
@@ -497,7 +497,7 @@ func TestApproval_SubmissionWhoseCommitIsUnknown(t *testing.T) {
 	a.AgentLimit(correction.Limit{Per: fen(0)})
 	lin := a.Who("lin")
 	ctx := context.Background()
-	must(t, a.Service.StartWatch(ctx))
+	must(t, a.Service.StartReconciling(ctx))
 	c := a.Propose(lin, a.Order("UNSURE", 100000), 50000)
 	a.Service.Store = unsure{a.Store}
 	if err := a.Confirm(lin, c); correction.KindOf(err) != correction.Unavailable {

@@ -103,7 +103,7 @@ func (s *server) approve(c echo.Context) error {
 	return s.undecided(c, id, form, err)
 }
 
-func (s *server) giveBack(c echo.Context) error {
+func (s *server) returnForEdit(c echo.Context) error {
 	return s.refusal(c, "returned", s.Corrections.ReturnForEdit)
 }
 

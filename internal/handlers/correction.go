@@ -64,7 +64,7 @@ func (s *server) correctionPage(c echo.Context, status int, id int64, change fun
 	if v.Reading != nil {
 		p.Moved = s.movedSince(c, p)
 	}
-	if v.C.State.InForce() {
+	if v.C.State.Effective() {
 		p.Checkpoint = s.printed(ctx, v.C)
 	}
 	change(&p)

@@ -251,7 +251,7 @@ func TestInsights_LinksLeadToWhatTheNumbersCount(t *testing.T) {
 		if chance.IntN(2) == 0 {
 			p.Device = correction.Device{Start: fmt.Sprint("D-", chance.IntN(30)), End: fmt.Sprint("D-", chance.IntN(30))}
 		}
-		if n := len(p.States); n > 0 && p.States[n-1].InForce() && chance.IntN(4) == 0 {
+		if n := len(p.States); n > 0 && p.States[n-1].Effective() && chance.IntN(4) == 0 {
 			p.Review = []correction.ReviewMark{correction.ReviewWrong, correction.ReviewFine}[chance.IntN(2)]
 		}
 		a.Put(p)

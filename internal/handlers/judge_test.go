@@ -235,7 +235,7 @@ func TestVoid_IsFoundShownAndDoneAgain(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t, apptest.Options{})
 	lin, ctx := a.Who("lin"), t.Context()
-	must(t, a.Service.StartWatch(ctx))
+	must(t, a.Service.StartReconciling(ctx))
 	kept := a.Propose(lin, a.Order("KEPT", 10000), 5000)
 	plain := a.Propose(lin, a.Order("PLAIN", 10000), 0)
 	a.AgentLimit(correction.Limit{Per: fen(100)})

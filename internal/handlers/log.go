@@ -78,7 +78,7 @@ func (s *server) logPage(c echo.Context, status int, v url.Values, change func(*
 		s.turn(&p, at, more)
 	}
 	for _, r := range rows {
-		if r.State.InForce() {
+		if r.State.Effective() {
 			p.AppliedCount++
 			p.AppliedSum += r.Reduction()
 		}
@@ -183,8 +183,8 @@ func (s *server) views(ctx context.Context, a correction.Actor, current string) 
 	return out, nil
 }
 
-// saveView keeps the filter that the page shows under a name.
-func (s *server) saveView(c echo.Context) error {
+// saveFilter keeps the filter that the page shows under a name.
+func (s *server) saveFilter(c echo.Context) error {
 	v, err := postForm(c, fields("name", "query", "shared"))
 	if err != nil {
 		return err
@@ -222,8 +222,8 @@ func (s *server) saveView(c echo.Context) error {
 	return s.flashTo(c, "view", logURL(form, "", ""))
 }
 
-// deleteView removes one of the person's own views.
-func (s *server) deleteView(c echo.Context) error {
+// deleteFilter removes one of the person's own views.
+func (s *server) deleteFilter(c echo.Context) error {
 	id, err := correctionID(c)
 	if err != nil {
 		return err

@@ -114,7 +114,7 @@ func (r *logReader) conditions(known logChoices) changelog.LogFilter {
 	f.Agent = r.one("agent", userName, pages.LogUnknown, login(known.People))
 	f.Approver = r.one("approver", userName, pages.LogUnknown, login(known.People))
 	f.State = correction.State(r.one("state", correction.CleanNumber, pages.LogUnknown, func(text string) bool {
-		return text == string(changelog.AnyInForce) || slices.Contains(correction.States, correction.State(text))
+		return text == string(changelog.AnyEffective) || slices.Contains(correction.States, correction.State(text))
 	}))
 	f.ReasonCode = r.one("reason_code", correction.CleanNumber, pages.LogUnknown, func(text string) bool {
 		_, ok := correction.FindReason(known.reasons, text)
@@ -336,8 +336,8 @@ func conditionLabel(l i18n.Lang, known logChoices, name, value string) string {
 	case "approver":
 		return l.F("审批人 %s", "decided by %s", person(known.People))
 	case "state":
-		if value == string(changelog.AnyInForce) {
-			return pages.InForce.In(l)
+		if value == string(changelog.AnyEffective) {
+			return pages.Effective.In(l)
 		}
 		return i18n.StateWord(correction.State(value)).In(l)
 	case "reduction_min":

@@ -93,7 +93,7 @@ func (s *server) metrics(c echo.Context) error {
 	value("console_corrections_late", "gauge", "Corrections that took effect late and were not seen to.", int64(concerns.Late.Count))
 	value("console_corrections_lost", "gauge", "Corrections in force that their order shows no more.", int64(concerns.Lost.Count))
 	value("console_corrections_due", "gauge", "Corrections that a supervisor has to see to.", int64(concerns.Due))
-	value("console_corrections_watched", "gauge", "Corrections that are looked after.", int64(counts.Watched))
+	value("console_corrections_watched", "gauge", "Corrections that are looked after.", int64(counts.Unfinished))
 	value("console_sent_total", "counter", "Corrections sent since the start.", counts.Sent)
 	value("console_looks_total", "counter", "Looks at corrections since the start.", counts.Looks)
 	value("console_look_failures_total", "counter", "Looks that did not work since the start.", counts.LookFailures)

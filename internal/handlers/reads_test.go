@@ -56,7 +56,7 @@ func TestReads_AppendNothingAndAskNobody(t *testing.T) {
 	a := apptest.Start(t, apptest.Options{})
 	gateway := &counting{Gateway: a.Service.Gateway}
 	a.Service.Gateway = gateway
-	must(t, a.Service.StartWatch(t.Context()))
+	must(t, a.Service.StartReconciling(t.Context()))
 	all := everyState(t, a)
 	events := func() int {
 		n := 0
@@ -116,7 +116,7 @@ func TestApprovals_ShowTheNewestReading(t *testing.T) {
 	a := apptest.Start(t, apptest.Options{})
 	a.AgentLimit(correction.Limit{Per: fen(100)})
 	lin := a.Who("lin")
-	must(t, a.Service.StartWatch(t.Context()))
+	must(t, a.Service.StartReconciling(t.Context()))
 	c := a.Propose(lin, a.Order("SEEN-1", 100000), 50000)
 	must(t, a.Confirm(lin, c))
 	zhou := a.As("zhou")

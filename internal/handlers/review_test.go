@@ -426,7 +426,7 @@ func TestDay_ClosesWhenNothingIsOpenAndReopensWithWords(t *testing.T) {
 		t.Fatalf("closed again: %d", res.Status)
 	}
 	records, err := a.Store.DayRecords(context.Background(), today(a))
-	if err != nil || len(records) != 3 || records[1].Action != dayclose.DayReopened || records[1].Text != "补进一笔" || records[2].Counts.InForce != 3 ||
+	if err != nil || len(records) != 3 || records[1].Action != dayclose.DayReopened || records[1].Text != "补进一笔" || records[2].Counts.Effective != 3 ||
 		records[2].Counts.Reduction != 8900+900+1900 || records[2].Checkpoint.Root() == "" || records[2].Checkpoint.Size <= records[0].Checkpoint.Size {
 		t.Fatalf("records: %+v, %v", records, err)
 	}
@@ -465,7 +465,7 @@ func TestDay_SupervisorOfSomeMerchantsSeesThoseAndDoesNotClose(t *testing.T) {
 
 func TestReview_DisturbsNothingOfTheLookingAfter(t *testing.T) {
 	t.Parallel()
-	a := watched(t)
+	a := unfinished(t)
 	zhou, lin := a.As("zhou"), a.As("lin")
 	path := corrected(t, a, "")
 	id := record(t, a, path).ID
@@ -493,7 +493,7 @@ func TestReview_DisturbsNothingOfTheLookingAfter(t *testing.T) {
 	if n := a.Sim.Requests(); n != before {
 		t.Errorf("%d more requests after it was settled", n-before)
 	}
-	if err := a.Service.StartWatch(t.Context()); err != nil {
+	if err := a.Service.StartReconciling(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if next := a.Service.Outlook(id).Next; !next.IsZero() {
@@ -504,7 +504,7 @@ func TestReview_DisturbsNothingOfTheLookingAfter(t *testing.T) {
 
 func TestReview_DoesNotCountAsAReadingOfAnUndoneOne(t *testing.T) {
 	t.Parallel()
-	a := watched(t)
+	a := unfinished(t)
 	path := corrected(t, a, simulator.ErrorBefore)
 	later(a, correction.QuietTime+time.Minute)
 	later(a, correction.QuietTime)
@@ -518,14 +518,14 @@ func TestReview_DoesNotCountAsAReadingOfAnUndoneOne(t *testing.T) {
 			t.Fatal(res.Status, res.Body)
 		}
 	}
-	list, err := a.Store.Watched(t.Context())
+	list, err := a.Store.Unfinished(t.Context())
 	if err != nil || len(list) != 1 || list[0].Looks != 0 || !list[0].Entered.Equal(c.Entered().At.Truncate(time.Millisecond)) {
 		t.Fatalf("watched: %+v, %v", list, err)
 	}
 	later(a, 70*time.Minute)
 	zhou = a.As("zhou") // the session has ended
 	say(t, zhou, path, "fine", "看过了")
-	if list, err = a.Store.Watched(t.Context()); err != nil || len(list) != 1 || list[0].Looks != 1 {
+	if list, err = a.Store.Unfinished(t.Context()); err != nil || len(list) != 1 || list[0].Looks != 1 {
 		t.Fatalf("after one reading: %+v, %v", list, err)
 	}
 	page := zhou.Get(path)
@@ -549,7 +549,7 @@ func TestReview_DoesNotCountAsAReadingOfAnUndoneOne(t *testing.T) {
 // The order is read for the follow-up, and somebody reviews before that is on record.
 func TestReview_AtTheSameMomentDoesNotLoseAReading(t *testing.T) {
 	t.Parallel()
-	a := watched(t)
+	a := unfinished(t)
 	path := corrected(t, a, "")
 	if err := a.Sim.Pay(bankMerchant, bankOrder); err != nil {
 		t.Fatal(err)

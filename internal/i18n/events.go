@@ -201,11 +201,11 @@ func EventTitle(l Lang, c correction.Correction, e correction.Event) string {
 		return SettlementText(d.Settled).In(l)
 	case e.State == correction.Expiry && c.State == correction.Expiry && c.Over() != nil:
 		return l.T("没有按时审批，已失效", "Not approved in time")
-	case IsLater(c, e) && e.State.Undone():
+	case IsLater(c, e) && e.State.NoEffect():
 		return l.T("复核了一次", "Read again")
 	case IsLater(c, e) && d.Alarm == correction.AlarmLost:
 		return l.T("再读取时订单对不上", "Read again: the order says otherwise")
-	case IsLater(c, e) && e.State.InForce():
+	case IsLater(c, e) && e.State.Effective():
 		return l.T("再读取时订单有变化", "Read again: the order has changed")
 	}
 	return word(eventTitles, e.State).In(l)
@@ -259,12 +259,12 @@ func EventNotes(l Lang, c correction.Correction, e correction.Event) []string {
 	}
 	add(answer(l, d))
 	if d.Finding != "" && d.Reading != nil {
-		if e.State.InForce() && d.Finding == correction.FoundBase { // it did change in between
+		if e.State.Effective() && d.Finding == correction.FoundBase { // it did change in between
 			add(l.F("订单总额又成了 %s，待客户支付。", "The order amounts to %s again, unpaid.", d.Reading.Total))
 		} else {
 			add(FindingText(l, d.Finding, *d.Reading))
 		}
-		if refund := correction.RefundDue(c.Target, *d.Reading); refund > 0 && e.State.InForce() {
+		if refund := correction.RefundDue(c.Target, *d.Reading); refund > 0 && e.State.Effective() {
 			add(l.F("多付的 %s 要退。", "%s is to be refunded.", refund))
 		}
 	}

@@ -147,7 +147,7 @@ func newest(c correction.Correction) correction.Detail {
 
 // Lost reports whether a correction in force is no longer what the order says.
 func Lost(c correction.Correction) bool {
-	if !c.State.InForce() || c.Settled() != "" {
+	if !c.State.Effective() || c.Settled() != "" {
 		return false
 	}
 	switch newest(c).Finding {

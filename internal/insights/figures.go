@@ -16,7 +16,7 @@ type Outcome uint8
 
 // Outcomes.
 const (
-	InForce Outcome = iota + 1
+	Effective Outcome = iota + 1
 	WasDeclined
 	IsUnknown
 	IsConflict
@@ -29,7 +29,7 @@ const (
 func OutcomeOf(s correction.State) (Outcome, bool) {
 	switch s {
 	case correction.Applied, correction.AppliedLate:
-		return InForce, true
+		return Effective, true
 	case correction.Declined:
 		return WasDeclined, true
 	case correction.Unknown:
@@ -95,12 +95,12 @@ type Figures struct {
 // Share is the part of the orders that was given up, in thousandths.
 func (f Figures) Share() int { return correction.Permille(f.Sum, f.Base) }
 
-// Undone counts what WeChat refused and what did not take effect.
-func (f Figures) Undone() int { return f.Rejected + f.NotApplied + f.NotSent }
+// NoEffect counts what WeChat refused and what did not take effect.
+func (f Figures) NoEffect() int { return f.Rejected + f.NotApplied + f.NotSent }
 
 // Empty reports whether there is nothing to tell.
 func (f Figures) Empty() bool {
-	return f.Count+f.Declined+f.Unknown+f.Conflicts+f.Undone() == 0
+	return f.Count+f.Declined+f.Unknown+f.Conflicts+f.NoEffect() == 0
 }
 
 // Group is the figures of one agent, reason, merchant, service or device.
@@ -236,7 +236,7 @@ type tally struct {
 
 func (t *tally) add(f *Fact) {
 	switch f.Outcome {
-	case InForce:
+	case Effective:
 	case WasDeclined:
 		t.Declined++
 		return
@@ -398,7 +398,7 @@ func (t *tallies) add(b *FactBlock) {
 			devices[u.Device] = d
 		}
 		d := devices[u.Device]
-		if f.Outcome == InForce {
+		if f.Outcome == Effective {
 			d.sum += f.Reduction
 		}
 		d.facts = append(d.facts, *f)

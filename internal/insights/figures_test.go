@@ -32,7 +32,7 @@ func figuresBySorting(facts []Fact) Figures {
 		case WasNotSent:
 			f.NotSent++
 		}
-		if x.Outcome != InForce {
+		if x.Outcome != Effective {
 			continue
 		}
 		f.Count++
@@ -284,10 +284,10 @@ func TestOutcomes_CoverWhatCameOfASending(t *testing.T) {
 	t.Parallel()
 	for _, s := range correction.States {
 		o, counts := OutcomeOf(s)
-		if s.InForce() != (o == InForce) {
+		if s.Effective() != (o == Effective) {
 			t.Errorf("%s is %d", s, o)
 		}
-		if s.Undone() && (o != WasRejected && o != WasNotApplied && o != WasNotSent) {
+		if s.NoEffect() && (o != WasRejected && o != WasNotApplied && o != WasNotSent) {
 			t.Errorf("%s is %d", s, o)
 		}
 		if counts == (s == correction.Prepared || s == correction.Expiry || s == correction.Withdrawn || s == correction.Void || s == correction.Awaiting || s == correction.Approved || s == correction.Returned || s == correction.Claimed || s == correction.Stale || s == correction.Sending || s == correction.Resolved) {

@@ -86,7 +86,7 @@ func (n narrowed) conditions(q *query) {
 	}
 	switch n.State {
 	case "":
-	case changelog.AnyInForce:
+	case changelog.AnyEffective:
 		and(`w.state IN ('applied', 'applied_late')`)
 	default:
 		and(`w.state = ?`, string(n.State))

@@ -239,7 +239,7 @@ func (x listed) hasWords(text string) bool {
 // selected is the whole filter in Go.
 func (x listed) selected(f changelog.LogFilter) bool {
 	reduction := x.Reduction()
-	state := f.State == "" || f.State == x.State || f.State == changelog.AnyInForce && x.State.InForce()
+	state := f.State == "" || f.State == x.State || f.State == changelog.AnyEffective && x.State.Effective()
 	review := f.Review == "" || f.Review == string(x.Review) || f.Review == correction.ReviewNone && x.Review == "" && x.State.Final()
 	return selects(changelog.LogFilter{Scope: f.Scope, OutOrderNo: f.OutOrderNo, SubMchID: f.SubMchID, AuthorID: f.AuthorID, Agent: f.Agent, From: f.From, To: f.To}, x.Summary) && state && review &&
 		(f.ServiceID == "" || f.ServiceID == x.Ref.ServiceID) && (f.Approver == "" || f.Approver == x.approver) && (f.ReasonCode == "" || f.ReasonCode == x.Reason.Code) &&
@@ -276,7 +276,7 @@ func randomFilter(rng *rand.Rand, all []listed, people []auth.User, merchants []
 	sometimes(func() { f.Agent = []string{"lin", "wu", "zhou", "nobody"}[rng.IntN(4)] })
 	sometimes(func() { f.Approver = []string{"zhou", "qian", "lin"}[rng.IntN(3)] })
 	sometimes(func() {
-		f.State = append(correction.States, changelog.AnyInForce, correction.Applied)[rng.IntN(len(correction.States)+2)]
+		f.State = append(correction.States, changelog.AnyEffective, correction.Applied)[rng.IntN(len(correction.States)+2)]
 	})
 	sometimes(func() { f.ReasonCode = one().Reason.Code })
 	sometimes(func() { f.From = one().PreparedAt })

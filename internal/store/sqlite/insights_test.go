@@ -147,9 +147,9 @@ func TestFacts_EqualTheRecord(t *testing.T) {
 			must(t, err)
 			e := correction.Event{State: c.State, At: c.Last().At.Add(time.Duration(chance.IntN(600)) * time.Minute)}
 			switch {
-			case c.State.Undone() && chance.IntN(2) == 0:
+			case c.State.NoEffect() && chance.IntN(2) == 0:
 				e.State = correction.AppliedLate
-			case c.State.InForce() && c.Settled() == "":
+			case c.State.Effective() && c.Settled() == "":
 				e.Detail.Settled = []correction.Settlement{correction.PaidNew, correction.PaidOld, correction.StillOpen}[chance.IntN(3)]
 			case c.State.Follows(c.State) && c.State != correction.Unknown && c.State != correction.NeedsPerson:
 				e.ActorID, e.Detail.Review = boss, []correction.ReviewMark{correction.ReviewFine, correction.ReviewWrong}[chance.IntN(2)]

@@ -186,7 +186,7 @@ func filters(n int) (names []string, list []changelog.LogFilter) {
 		{"agent-small", func(f *changelog.LogFilter) { f.Agent = filltest.AgentLogin(60) }},
 		{"approver", func(f *changelog.LogFilter) { f.Approver = filltest.SupervisorLogin(2) }},
 		{"applied", func(f *changelog.LogFilter) { f.State = correction.Applied }},
-		{"in-force", func(f *changelog.LogFilter) { f.State = changelog.AnyInForce }},
+		{"in-force", func(f *changelog.LogFilter) { f.State = changelog.AnyEffective }},
 		{"rejected", func(f *changelog.LogFilter) { f.State = correction.Rejected }},
 		{"late", func(f *changelog.LogFilter) { f.State = correction.AppliedLate }},
 		{"unknown", func(f *changelog.LogFilter) { f.State = correction.Unknown }},

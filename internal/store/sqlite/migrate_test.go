@@ -201,7 +201,7 @@ func TestOpen_BringsTheFirstVersionUpToDate(t *testing.T) {
 		}
 		if !from.Holds() && from != correction.Prepared { // its order is free, and it can be tried again
 			c := sample(1, x.c.Ref, t0.Add(25*time.Hour))
-			if from.Undone() || from == correction.Stale {
+			if from.NoEffect() || from == correction.Stale {
 				c.RetryOf = x.id
 				if x.id == 2 {
 					c.RetryOf = 0

@@ -104,7 +104,7 @@ func (s *Store) LastRefusal(ctx context.Context, ref correction.Ref) (*correctio
 		JOIN event e ON e.correction_id = c.id AND e.n = (SELECT min(n) FROM event WHERE correction_id = c.id AND state = w.state)
 		WHERE c.out_order_no = ? AND c.sub_mchid = ? AND w.state IN ('rejected', 'applied', 'applied_late')
 		ORDER BY w.at_ms DESC, c.id DESC LIMIT 1`, ref.OutOrderNo, ref.SubMchID).Scan(&state, &ms, &text)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && state.InForce() {
+	if errors.Is(err, sql.ErrNoRows) || err == nil && state.Effective() {
 		return nil, nil
 	}
 	var d correction.Detail

@@ -140,8 +140,8 @@ func (p *plan) narrow(d *directory, n narrowed) {
 		some(facetMerchant, true, func(v string) bool { return set[v] })
 	}
 	switch {
-	case n.State == changelog.AnyInForce:
-		some(facetState, false, func(v string) bool { return correction.State(v).InForce() })
+	case n.State == changelog.AnyEffective:
+		some(facetState, false, func(v string) bool { return correction.State(v).Effective() })
 	case n.State.Final() && n.State != "":
 		one(facetState, string(n.State), false)
 	}
@@ -186,7 +186,7 @@ func (p *plan) lists(ctx context.Context, r moment, n narrowed) error {
 			return err
 		}
 	}
-	if n.State != "" && n.State != changelog.AnyInForce && !n.State.Final() && !p.none {
+	if n.State != "" && n.State != changelog.AnyEffective && !n.State.Final() && !p.none {
 		if err := only(`SELECT correction_id FROM correction_now INDEXED BY correction_now_state WHERE state = ?`, string(n.State)); err != nil {
 			return err
 		}

@@ -41,7 +41,7 @@ var reads = map[string]func(context.Context, *Store) error{
 	"LastDevice":    func(ctx context.Context, s *Store) error { _, err := s.LastDevice(ctx, ref("A")); return err },
 	"LastRefusal":   func(ctx context.Context, s *Store) error { _, err := s.LastRefusal(ctx, ref("A")); return err },
 	"SavedFilters":  func(ctx context.Context, s *Store) error { _, err := s.SavedFilters(ctx, 1); return err },
-	"Watched":       func(ctx context.Context, s *Store) error { _, err := s.Watched(ctx); return err },
+	"Unfinished":    func(ctx context.Context, s *Store) error { _, err := s.Unfinished(ctx); return err },
 	"Successor":     func(ctx context.Context, s *Store) error { _, err := s.Successor(ctx, 1); return err },
 	"RetryTail":     func(ctx context.Context, s *Store) error { _, err := s.RetryTail(ctx, 1); return err },
 	"Concerns":      func(ctx context.Context, s *Store) error { _, err := s.Concerns(ctx, t0); return err },
@@ -190,7 +190,7 @@ var everything = correction.Scope{All: true}
 var manyFilters = func() []changelog.LogFilter {
 	low, high, permille := correction.Fen(100), correction.Fen(5000), 300
 	list := []changelog.LogFilter{
-		{}, {Text: "已核实"}, {Text: "no such word"}, {Text: "1"}, {State: correction.Unknown}, {State: changelog.AnyInForce}, {State: correction.Applied},
+		{}, {Text: "已核实"}, {Text: "no such word"}, {Text: "1"}, {State: correction.Unknown}, {State: changelog.AnyEffective}, {State: correction.Applied},
 		{MinReduction: &low, MaxReduction: &high}, {MinPermille: &permille}, {From: t0.Add(-time.Hour), To: t0.Add(time.Hour)}, {OutOrderNo: "A1"},
 		{Device: "D-1"}, {Agent: "lin"}, {Review: correction.ReviewNone}, {Text: "note", State: correction.Applied, MinReduction: &low, From: t0.Add(-time.Hour)},
 	}

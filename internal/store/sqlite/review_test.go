@@ -277,7 +277,7 @@ func TestDay_CountsEndAtMidnight(t *testing.T) {
 	ended1(t, s, lin.ID, ref("A6"), from.Add(time.Hour), correction.Awaiting)
 	d, err := s.DayCounts(t.Context(), correction.Scope{All: true}, from, to, now)
 	must(t, err)
-	if d.All != 4 || d.InForce != 2 || d.Reduction != 17800 || d.Flagged != 1 || d.Unreviewed != 4 || d.States[correction.Expiry] != 2 || d.Open[dayclose.OpenFlagged] != 1 || len(d.Open) != 1 {
+	if d.All != 4 || d.Effective != 2 || d.Reduction != 17800 || d.Flagged != 1 || d.Unreviewed != 4 || d.States[correction.Expiry] != 2 || d.Open[dayclose.OpenFlagged] != 1 || len(d.Open) != 1 {
 		t.Errorf("%+v", d)
 	}
 	d, err = s.DayCounts(t.Context(), correction.Scope{All: true}, from, to, from.Add(time.Hour+5*time.Minute))

@@ -73,7 +73,7 @@ func lives(t testing.TB, s *Store, random *rand.Rand, corrections int) {
 		i := random.IntN(len(open))
 		w := &open[i]
 		if len(w.left) == 0 {
-			if w.from.Undone() {
+			if w.from.NoEffect() {
 				undone = append(undone, w.id)
 			}
 			open = slices.Delete(open, i, i+1)

@@ -134,7 +134,7 @@ func BenchmarkWatched(b *testing.B) {
 	for b.Loop() {
 		start := time.Now()
 		s := openAt(b, path)
-		list, err := s.Watched(context.Background())
+		list, err := s.Unfinished(context.Background())
 		must(b, err)
 		took := time.Since(start)
 		if len(list) != 1000 {

@@ -113,7 +113,7 @@ func stateIcon(s correction.State) string {
 // Settled reports whether a correction is settled the good way: the customer paid the
 // new amount.
 func Settled(s correction.State, how correction.Settlement) bool {
-	return s.InForce() && how == correction.PaidNew
+	return s.Effective() && how == correction.PaidNew
 }
 
 // Grouped prints a count with commas between thousands: 12,345.

@@ -84,7 +84,7 @@ func throughAmount(p layout.Page, c correction.Correction) string {
 		return ""
 	case c.Veiled():
 		return money(p, correction.HiddenAmount)
-	case c.State.InForce():
+	case c.State.Effective():
 		return p.F("少收 %s", "reduced by %s", c.Reduction())
 	}
 	return p.F("想少收 %s", "asked for a reduction of %s", c.Reduction())

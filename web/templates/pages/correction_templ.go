@@ -1537,7 +1537,7 @@ func beforeHead(p CorrectionProps) string {
 }
 
 func (p CorrectionProps) toHead() string {
-	if p.open() || p.C.State.InForce() {
+	if p.open() || p.C.State.Effective() {
 		return p.Page.T("改后", "After")
 	}
 	return p.Page.T("想改成", "Asked for")
@@ -3001,7 +3001,7 @@ func recordActs(p CorrectionProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		if p.C.State.InForce() {
+		if p.C.State.Effective() {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 233, "<button class=\"button\" type=\"button\" data-print>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

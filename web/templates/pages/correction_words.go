@@ -53,7 +53,7 @@ func (p CorrectionProps) outcome() i18n.OutcomeWords {
 // nothing rest on; zero when they rest on none.
 func (p CorrectionProps) readAt() time.Time {
 	reading, at := p.C.LastReading()
-	if reading == nil || !p.C.State.Undone() && p.C.State != correction.NeedsPerson || p.outcome().Money == "" {
+	if reading == nil || !p.C.State.NoEffect() && p.C.State != correction.NeedsPerson || p.outcome().Money == "" {
 		return time.Time{}
 	}
 	return at
@@ -70,7 +70,7 @@ func (p CorrectionProps) orderNext() bool {
 		return true
 	case p.C.State == correction.Resolved || i18n.Lost(p.C):
 		return true
-	case p.C.State.InForce():
+	case p.C.State.Effective():
 		return p.C.Due() && p.refund() > 0
 	}
 	return r != nil && r.Paid()

@@ -558,9 +558,9 @@ func signedFigures(p DayProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var24 string
-			templ_7745c5c3_Var24, templ_7745c5c3_Err = templ.JoinStringErrs(p.Page.F("签署时：生效 %d 笔，少收 %s。", "As signed: %d in force, %s given up.", c.InForce, c.Reduction))
+			templ_7745c5c3_Var24, templ_7745c5c3_Err = templ.JoinStringErrs(p.Page.F("签署时：生效 %d 笔，少收 %s。", "As signed: %d in force, %s given up.", c.Effective, c.Reduction))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/templates/pages/day.templ`, Line: 111, Col: 123}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/templates/pages/day.templ`, Line: 111, Col: 125}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var24))
 			if templ_7745c5c3_Err != nil {
@@ -1161,9 +1161,9 @@ func closeCard(p DayProps) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var60 string
-				templ_7745c5c3_Var60, templ_7745c5c3_Err = templ.JoinStringErrs(p.Page.F("签署日结：%d 笔，少收 %s", "Close: %d in force, %s given up", p.Day.Counts.InForce, p.Day.Counts.Reduction))
+				templ_7745c5c3_Var60, templ_7745c5c3_Err = templ.JoinStringErrs(p.Page.F("签署日结：%d 笔，少收 %s", "Close: %d in force, %s given up", p.Day.Counts.Effective, p.Day.Counts.Reduction))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/templates/pages/day.templ`, Line: 215, Col: 269}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/templates/pages/day.templ`, Line: 215, Col: 271}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var60))
 				if templ_7745c5c3_Err != nil {
@@ -1477,9 +1477,9 @@ func recordsCard(p DayProps) templ.Component {
 			}
 			if p.Day.Whole {
 				var templ_7745c5c3_Var78 string
-				templ_7745c5c3_Var78, templ_7745c5c3_Err = templ.JoinStringErrs(p.Page.F("生效 %d 笔，少收 %s，链头", "%d in force, %s given up, head", r.Counts.InForce, r.Counts.Reduction))
+				templ_7745c5c3_Var78, templ_7745c5c3_Err = templ.JoinStringErrs(p.Page.F("生效 %d 笔，少收 %s，链头", "%d in force, %s given up, head", r.Counts.Effective, r.Counts.Reduction))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/templates/pages/day.templ`, Line: 271, Col: 127}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/templates/pages/day.templ`, Line: 271, Col: 129}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var78))
 				if templ_7745c5c3_Err != nil {

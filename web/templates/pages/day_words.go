@@ -70,8 +70,8 @@ func (p DayProps) figures() []dayFigure {
 	}
 	out := []dayFigure{
 		{p.Page.T("提出的改价", "Proposed"), c.All, "", dayLog(day, "", "")},
-		{p.Page.T("已生效，少收", "In force, given up"), c.InForce, c.Reduction.String(), dayLog(day, "state", string(changelog.AnyInForce))},
-		{p.Page.T("其中改到 0 元", "of these to zero"), c.Zeroed, c.ZeroedSum.String(), dayLog(day, "share_min", "100") + "&state=" + string(changelog.AnyInForce)},
+		{p.Page.T("已生效，少收", "In force, given up"), c.Effective, c.Reduction.String(), dayLog(day, "state", string(changelog.AnyEffective))},
+		{p.Page.T("其中改到 0 元", "of these to zero"), c.Zeroed, c.ZeroedSum.String(), dayLog(day, "share_min", "100") + "&state=" + string(changelog.AnyEffective)},
 		{p.Page.T("要退差价", "Refunds due"), c.Refunds, c.RefundSum.String(), ""},
 	}
 	for _, s := range []correction.State{
@@ -163,7 +163,7 @@ func (p DayProps) changed() bool {
 		return false
 	}
 	then, now := p.Day.Last().Counts, p.Day.Counts
-	return then.InForce != now.InForce || then.Reduction != now.Reduction || now.IsOpen()
+	return then.Effective != now.Effective || then.Reduction != now.Reduction || now.IsOpen()
 }
 
 func (p DayProps) problem() string {
@@ -198,8 +198,8 @@ func actionText(p layout.Page, a dayclose.DayAction) string {
 // dayLine is a day in the list of days.
 func dayLine(p layout.Page, d dayclose.Day) string {
 	s := p.T("没有改价", "none")
-	if d.Counts.InForce > 0 {
-		s = p.F("%d 笔 · %s", "%d · %s", d.Counts.InForce, d.Counts.Reduction.Minus())
+	if d.Counts.Effective > 0 {
+		s = p.F("%d 笔 · %s", "%d · %s", d.Counts.Effective, d.Counts.Reduction.Minus())
 	}
 	switch {
 	case d.Closed():

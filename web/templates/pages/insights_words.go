@@ -78,7 +78,7 @@ func (p InsightsProps) problems() []components.SummaryItem {
 type filter struct{ name, value string }
 
 var (
-	inForce  = filter{"state", string(changelog.AnyInForce)}
+	inForce  = filter{"state", string(changelog.AnyEffective)}
 	largest  = filter{"sort", "reduction"}
 	byState  = func(s correction.State) filter { return filter{"state", string(s)} }
 	zeroed   = filter{"share_min", "100"}
@@ -193,7 +193,7 @@ func (p InsightsProps) tiles() []insightTile {
 		counted(t("审批未通过", "Declined in approval"), now.Declined, was.Declined, byState(correction.Declined)),
 		also(counted(t("结果确认中", "Checking the result"), now.Unknown, was.Unknown, byState(correction.Unknown)),
 			words(t("另有需人工核对 ", "also needing a person ")), of(now.Conflicts, correction.NeedsPerson)),
-		also(counted(t("没有改成", "Without effect"), now.Undone(), was.Undone()),
+		also(counted(t("没有改成", "Without effect"), now.NoEffect(), was.NoEffect()),
 			words(t("微信拒绝 ", "refused ")), of(now.Rejected, correction.Rejected),
 			words(t("，未生效 ", ", not applied ")), of(now.NotApplied, correction.NotApplied),
 			words(t("，未发出 ", ", not sent ")), of(now.NotSent, correction.NotSent)),
@@ -311,7 +311,7 @@ func (p InsightsProps) cells(l line) []figure {
 		at(l.Zeroed, inForce, zeroed),
 		at(l.Declined, byState(correction.Declined)),
 		at(l.Unknown, byState(correction.Unknown)),
-		at(l.Undone()),
+		at(l.NoEffect()),
 		{text: dash(l.Settled, took(p.Page, l.SettledIn))},
 		at(l.PaidOld),
 		at(l.Wrong, inForce, foundBad),

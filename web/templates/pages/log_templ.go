@@ -1372,7 +1372,7 @@ func logFilters(p LogProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = logOption(p, "state", string(changelog.AnyInForce), InForce.In(p.Page.Lang)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = logOption(p, "state", string(changelog.AnyEffective), Effective.In(p.Page.Lang)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -71,8 +71,8 @@ var columnHeads = map[string]i18n.Text{
 	"note":      {ZH: "内部备注", EN: "Internal note"},
 }
 
-// InForce names the states in which a correction is in force.
-var InForce = i18n.Text{ZH: "已生效（含迟到）", EN: "Applied, late or not"}
+// Effective names the states in which a correction is in force.
+var Effective = i18n.Text{ZH: "已生效（含迟到）", EN: "Applied, late or not"}
 
 // conditionNames are the labels of the conditions.
 var conditionNames = map[string]i18n.Text{

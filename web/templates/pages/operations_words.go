@@ -288,7 +288,7 @@ func (p OperationsProps) tiles() []tile {
 	return []tile{
 		{i18n.StateWord(correction.Unknown).In(p.Page.Lang), strconv.Itoa(p.Concerns.Open), open},
 		{i18n.StateWord(correction.NeedsPerson).In(p.Page.Lang), strconv.Itoa(p.Concerns.Conflicts), p.Page.T("等两位主管", "wait for two supervisors")},
-		{p.Page.T("跟进中", "Looked after"), strconv.Itoa(p.Counts.Watched), p.Page.F("启动以来发出 %d 笔", "%d sent since the start", p.Counts.Sent)},
+		{p.Page.T("跟进中", "Looked after"), strconv.Itoa(p.Counts.Unfinished), p.Page.F("启动以来发出 %d 笔", "%d sent since the start", p.Counts.Sent)},
 		{p.Page.T("自动核对", "Looks"), strconv.FormatInt(p.Counts.Looks, 10), p.Page.F("启动以来，%d 次没读到", "since the start, %d failed", p.Counts.LookFailures)},
 	}
 }

@@ -58,7 +58,7 @@ func (p OrderProps) adds() bool { return p.LineSum-p.DiscountSum == p.View.Order
 func (p OrderProps) applied() int {
 	n := 0
 	for _, s := range p.View.Earlier {
-		if s.State.InForce() {
+		if s.State.Effective() {
 			n++
 		}
 	}

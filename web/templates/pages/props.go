@@ -209,8 +209,8 @@ type Checkpoint struct {
 // OperationsProps is how the installation is doing.
 type OperationsProps struct {
 	Page          layout.Page
-	Health       correction.Health
-	KnowsHealth  bool // Health was measured
+	Health        correction.Health
+	KnowsHealth   bool // Health was measured
 	JournalFailed bool // its newest line could not be written
 	Concerns      correction.Concerns
 	Counts        correction.Counts

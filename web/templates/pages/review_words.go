@@ -122,7 +122,7 @@ func (p ReviewProps) head() string {
 		return p.Page.F("只看 %s", "%s only", p.DayName)
 	}
 	c := p.Today.Counts
-	return p.Page.F("%s · 今天改价 %d 笔，少收 %s", "%s · %d corrections today, %s given up", p.Today.Name, c.InForce, c.Reduction)
+	return p.Page.F("%s · 今天改价 %d 笔，少收 %s", "%s · %d corrections today, %s given up", p.Today.Name, c.Effective, c.Reduction)
 }
 
 func (p ReviewProps) empty() (title, text string) {

@@ -86,7 +86,7 @@ func (p CorrectionProps) outlook() []step {
 	switch {
 	case p.C.State == correction.Unknown:
 		return append(p.looks(), p.verdictAhead())
-	case p.C.State.Undone():
+	case p.C.State.NoEffect():
 		out := p.rechecks()
 		if at := p.readAt(); !at.IsZero() {
 			out = append([]step{{text: p.Page.F("订单读取于 %s。", "The order was read at %s.", p.Page.Stamp(at))}}, out...)
@@ -143,7 +143,7 @@ func (p CorrectionProps) rechecks() []step {
 // nextSteps is what the history expects.
 func (p CorrectionProps) nextSteps() []step {
 	next := p.Page.T("下次自动核对", "Read again by itself")
-	if p.C.State.InForce() {
+	if p.C.State.Effective() {
 		next = p.Page.T("再看客户付款没有", "See whether it is paid")
 	}
 	steps := []step{{next, p.Outlook.Next}}
@@ -157,7 +157,7 @@ func (p CorrectionProps) nextSteps() []step {
 }
 
 // follows reports whether the page tells what becomes of the order.
-func (p CorrectionProps) follows() bool { return p.C.State.InForce() && !i18n.Lost(p.C) }
+func (p CorrectionProps) follows() bool { return p.C.State.Effective() && !i18n.Lost(p.C) }
 
 // following says how the order of a correction in force is looked after.
 func (p CorrectionProps) following() string {
@@ -178,7 +178,7 @@ func (p CorrectionProps) following() string {
 // refund is what the customer has paid too much, as far as it is known.
 func (p CorrectionProps) refund() correction.Fen {
 	reading, _ := p.C.LastReading()
-	if reading == nil || !p.C.State.InForce() {
+	if reading == nil || !p.C.State.Effective() {
 		return 0
 	}
 	return correction.RefundDue(p.target(), *reading)

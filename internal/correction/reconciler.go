@@ -40,9 +40,9 @@ func (s *Service) Outlook(id int64) Outlook {
 	return o
 }
 
-// StartWatch makes the schedule from the record. Watch and RunDue need it.
-func (s *Service) StartWatch(ctx context.Context) error {
-	list, err := s.Store.Watched(ctx)
+// StartReconciling makes the schedule from the record. Reconcile and RunDue need it.
+func (s *Service) StartReconciling(ctx context.Context) error {
+	list, err := s.Store.Unfinished(ctx)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (s *Service) StartWatch(ctx context.Context) error {
 	w.urgent, w.routine = nil, nil
 	now := s.Now()
 	for _, c := range list {
-		d := &due{Watched: c, at: c.first(now)}
+		d := &due{Unfinished: c, at: c.first(now)}
 		w.known[c.ID] = d
 		q := w.queueOf(d.State)
 		d.index = len(*q)
@@ -65,10 +65,10 @@ func (s *Service) StartWatch(ctx context.Context) error {
 	return nil
 }
 
-// Watch looks after corrections until ctx ends: it re-queries uncertain ones until
+// Reconcile looks after corrections until ctx ends: it re-queries uncertain ones until
 // they are decided, undone ones twice, and those in force until the order is settled.
 // It never sends anything.
-func (s *Service) Watch(ctx context.Context) {
+func (s *Service) Reconcile(ctx context.Context) {
 	slots := make(chan struct{}, mostLooks)
 	var all sync.WaitGroup
 	defer all.Wait()
@@ -98,7 +98,7 @@ func (s *Service) Watch(ctx context.Context) {
 }
 
 // RunDue looks once, one after the other, at everything that is due now and returns
-// how many that was. It is Watch for a clock that is set by hand.
+// how many that was. It is Reconcile for a clock that is set by hand.
 func (s *Service) RunDue(ctx context.Context) int {
 	var all []*due
 	now := s.Now()
@@ -125,7 +125,7 @@ func (s *Service) look(ctx context.Context, d *due) {
 	asked := s.Now()
 	c, err := s.Store.Correction(ctx, d.ID)
 	if err == nil && c.State == d.State { // else it is planned anew, below
-		c, err = s.lookAt(ctx, c)
+		c, err = s.requery(ctx, c)
 	}
 	if err != nil && CodeOf(err) != CodeTokenUsed {
 		s.counts.lookFailures.Add(1)
@@ -158,14 +158,14 @@ func (s *Service) look(ctx context.Context, d *due) {
 	}
 	if c.State != d.State || c.Settled() != "" { // moved on by somebody else
 		w.drop(d)
-		if fresh := (Watched{ID: c.ID, Ref: c.Ref, State: c.State, Entered: c.Entered().At}); c.Settled() == "" && fresh.watched() {
+		if fresh := (Unfinished{ID: c.ID, Ref: c.Ref, State: c.State, Entered: c.Entered().At}); c.Settled() == "" && fresh.unfinished() {
 			w.add(fresh, fresh.first(now))
 		}
 		return
 	}
 	d.tries++
 	switch {
-	case c.State.Undone():
+	case c.State.NoEffect():
 		d.Looks, d.tries = c.looks(), 0
 		at, ok := d.nextRecheck()
 		if !ok {
@@ -173,7 +173,7 @@ func (s *Service) look(ctx context.Context, d *due) {
 			return
 		}
 		d.at = at
-	case c.State.InForce():
+	case c.State.Effective():
 		d.tries = 0
 		d.at = d.nextFollow(now)
 	case c.State == Awaiting:
@@ -190,10 +190,14 @@ func (s *Service) look(ctx context.Context, d *due) {
 	w.put(d)
 }
 
-func (d *due) uncertain() bool { return !d.State.Undone() && !d.State.InForce() && d.State != Awaiting }
+func (d *due) uncertain() bool {
+	return !d.State.NoEffect() && !d.State.Effective() && d.State != Awaiting
+}
 
-// watched reports whether a correction in this state is looked after.
-func (w Watched) watched() bool { return w.State.Holds() || w.State.Undone() || w.State.InForce() }
+// unfinished reports whether a correction in this state is looked after.
+func (w Unfinished) unfinished() bool {
+	return w.State.Holds() || w.State.NoEffect() || w.State.Effective()
+}
 
 // looks counts the readings since an undone correction came to its state.
 func (c Correction) looks() int {
@@ -235,9 +239,9 @@ func (s *Service) quietSince(c Correction) time.Time {
 	return time.Time{}
 }
 
-// lookAt reads the order of a correction as its state asks for and records what that
+// requery reads the order of a correction as its state asks for and records what that
 // shows. It returns the correction as it stands then.
-func (s *Service) lookAt(ctx context.Context, c Correction) (Correction, error) {
+func (s *Service) requery(ctx context.Context, c Correction) (Correction, error) {
 	c, err := s.resumeOpen(ctx, c)
 	if err != nil {
 		return c, err
@@ -252,9 +256,9 @@ func (s *Service) lookAt(ctx context.Context, c Correction) (Correction, error) 
 		err = s.awaited(ctx, c)
 	case c.Settled() != "":
 		return c, nil
-	case c.State.Undone():
+	case c.State.NoEffect():
 		err = s.recheck(ctx, c)
-	case c.State.InForce():
+	case c.State.Effective():
 		err = s.follow(ctx, c)
 	default:
 		return c, nil
@@ -309,7 +313,7 @@ func (s *Service) follow(ctx context.Context, c Correction) error {
 		return err
 	}
 	switch {
-	case next.InForce():
+	case next.Effective():
 		return s.afterwards(ctx, c, Event{State: c.State, Detail: Detail{Settled: Superseded}})
 	case next != "" && next != Resolved:
 		return nil // that one is decided first
@@ -393,12 +397,12 @@ func (c Correction) onlyWords(i int) bool {
 	return true
 }
 
-// LookAt reads the order of a correction now, whatever is planned, and records what
+// Requery reads the order of a correction now, whatever is planned, and records what
 // that shows. It returns the correction as it stands then.
-func (s *Service) LookAt(ctx context.Context, id int64) (Correction, error) {
+func (s *Service) Requery(ctx context.Context, id int64) (Correction, error) {
 	c, err := s.Store.Correction(ctx, id)
 	if err != nil {
 		return c, err
 	}
-	return s.lookAt(context.WithoutCancel(ctx), c)
+	return s.requery(context.WithoutCancel(ctx), c)
 }

@@ -10,8 +10,8 @@ import (
 	"correction-console/internal/correction"
 )
 
-// Watched lists the corrections that are looked after, oldest first.
-func (s *Store) Watched(ctx context.Context) ([]correction.Watched, error) {
+// Unfinished lists the corrections that are looked after, oldest first.
+func (s *Store) Unfinished(ctx context.Context) ([]correction.Unfinished, error) {
 	rows, err := s.reader.query(ctx, `
 		SELECT w.correction_id, w.state, w.at_ms, c.sub_mchid, c.service_id, c.out_order_no,
 			CASE WHEN w.state IN ('rejected', 'not_sent', 'not_applied')
@@ -22,8 +22,8 @@ func (s *Store) Watched(ctx context.Context) ([]correction.Watched, error) {
 		CROSS JOIN correction c ON c.id = w.correction_id
 		WHERE w.settled = '' AND w.state IN ('awaiting_approval', 'claimed', 'sending', 'unknown', 'applied', 'applied_late', 'rejected', 'not_sent', 'not_applied')
 		ORDER BY w.correction_id`)
-	list, err := collect(rows, err, func(r scanner) (correction.Watched, error) {
-		var w correction.Watched
+	list, err := collect(rows, err, func(r scanner) (correction.Unfinished, error) {
+		var w correction.Unfinished
 		var entered int64
 		err := r.Scan(&w.ID, &w.State, &entered, &w.Ref.SubMchID, &w.Ref.ServiceID, &w.Ref.OutOrderNo, &w.Looks)
 		w.Entered = at(entered)
