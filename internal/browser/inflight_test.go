@@ -195,6 +195,36 @@ func TestForm_DoesNotGoOnWithoutTheAnswer(t *testing.T) {
 	}
 }
 
+// Esc while the form waits for its summary: the person changed their mind, and it stays.
+// Asked again it goes on.
+func TestForm_StaysWhenThePersonStopsIt(t *testing.T) {
+	t.Parallel()
+	s, tab := openEditor(t)
+	release := s.delay("9.00")
+	defer release()
+	tab.Fill(amount0, "9.00")
+	for {
+		if p, _, _ := s.seen(); len(p) > 0 && p[len(p)-1].Get("lines.0.amount") == "9.00" {
+			break
+		}
+		tab.Eval("0")
+	}
+	tab.Click("#main")
+	tab.Wait(`document.querySelector("[data-waits][role=status]")`)
+	tab.Eval("window.stop()")
+	tab.Wait(`!document.querySelector("form[aria-busy]")`)
+	if tab.Has("[data-waits]") || tab.Has(`#main[aria-disabled]`) || len(s.sent()) != 0 || !inPlace(tab) {
+		t.Errorf("it still waits, or went on: %v", s.sent())
+	}
+	tab.Problems()
+	release()
+	tab.Click("#main")
+	tab.Wait("location.pathname === '/review'")
+	if got := s.sent(); len(got) != 1 || amounts(got[0]) != "9.00+20.00" {
+		t.Errorf("posted %v", got)
+	}
+}
+
 // A page of the server's own ends what was pressed before: the session is over.
 func TestForm_WaitingEndsWithAPageOfTheServersOwn(t *testing.T) {
 	t.Parallel()
