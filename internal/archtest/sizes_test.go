@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -38,7 +39,7 @@ func sizeFaults(s source) []string {
 		switch n := n.(type) {
 		case *ast.FuncDecl:
 			lines := set.Position(n.End()).Line - set.Position(n.Pos()).Line + 1
-			if lines > mostFuncLines && !containsText(wordTables, s.path+" "+n.Name.Name) {
+			if lines > mostFuncLines && !slices.Contains(wordTables, s.path+" "+n.Name.Name) {
 				faults = append(faults, fmt.Sprintf("%s: func %s has %d lines, more than %d", s.path, n.Name.Name, lines, mostFuncLines))
 			}
 		case *ast.TypeSpec:
@@ -55,15 +56,6 @@ func sizeFaults(s source) []string {
 		return true
 	})
 	return faults
-}
-
-func containsText(list []string, text string) bool {
-	for _, l := range list {
-		if l == text {
-			return true
-		}
-	}
-	return false
 }
 
 func TestSizes_StayReadable(t *testing.T) {

@@ -203,14 +203,14 @@ func (c *Console) openJournal(ctx context.Context, vkey string) error {
 	}
 	c.publisher = checkpoint.NewPublisher(cfg.CheckpointFolder, cfg.CheckpointURL, c.Store, c.log)
 	c.mark = checkpoint.NewHighWater(c.Store, cfg.Journal, c.log)
-	unfinished := health.Config{
+	watched := health.Config{
 		Data: cfg.Data, Database: config.DatabasePath(cfg.Data), Journal: cfg.Journal, MinFree: cfg.MinFree, JournalLacks: lacks, RollbackBlind: blind(cfg.Config),
 		Gateway: cfg.Gateway, Store: c.Store, Published: c.publisher.State, Log: c.log,
 	}
 	if cfg.Keys != nil {
-		unfinished.Reloaded = cfg.Keys.state
+		watched.Reloaded = cfg.Keys.state
 	}
-	c.health = health.New(unfinished)
+	c.health = health.New(watched)
 	return nil
 }
 

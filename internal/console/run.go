@@ -49,10 +49,10 @@ func (c *Console) Run(ctx context.Context, l Listeners) error {
 	defer background.Wait()
 	defer cancel()
 	if l.Metrics != nil {
-		unfinished := handlers.NewHTTPServer(handlers.NewMetrics(c.Web), c.log, time.Minute)
-		defer unfinished.Close()
+		metrics := handlers.NewHTTPServer(handlers.NewMetrics(c.Web), c.log, time.Minute)
+		defer metrics.Close()
 		go func() {
-			served <- unfinished.Serve(handlers.Limit(l.Metrics, nil, metricsConnections, metricsConnections, c.log))
+			served <- metrics.Serve(handlers.Limit(l.Metrics, nil, metricsConnections, metricsConnections, c.log))
 		}()
 	}
 	if c.cfg.Keys != nil {

@@ -165,12 +165,12 @@ func TestApproval_AnOrderThatMovedVoidsIt(t *testing.T) {
 		t.Errorf("checked: %s", c.State)
 	}
 
-	unfinished := a.Propose(lin, a.Order("MOVED-2", 100000), 50000)
-	must(t, a.Confirm(lin, unfinished))
+	watched := a.Propose(lin, a.Order("MOVED-2", 100000), 50000)
+	must(t, a.Confirm(lin, watched))
 	a.Order("MOVED-2", 90000)
 	a.Clock.Advance(2 * correction.AwaitingEvery)
 	a.Service.RunDue(ctx)
-	if c := a.Record(unfinished.ID); c.State != correction.Stale {
+	if c := a.Record(watched.ID); c.State != correction.Stale {
 		t.Errorf("looked after: %s", c.State)
 	}
 

@@ -465,7 +465,7 @@ func TestDay_SupervisorOfSomeMerchantsSeesThoseAndDoesNotClose(t *testing.T) {
 
 func TestReview_DisturbsNothingOfTheLookingAfter(t *testing.T) {
 	t.Parallel()
-	a := unfinished(t)
+	a := byHand(t)
 	zhou, lin := a.As("zhou"), a.As("lin")
 	path := corrected(t, a, "")
 	id := record(t, a, path).ID
@@ -504,7 +504,7 @@ func TestReview_DisturbsNothingOfTheLookingAfter(t *testing.T) {
 
 func TestReview_DoesNotCountAsAReadingOfAnUndoneOne(t *testing.T) {
 	t.Parallel()
-	a := unfinished(t)
+	a := byHand(t)
 	path := corrected(t, a, simulator.ErrorBefore)
 	later(a, correction.QuietTime+time.Minute)
 	later(a, correction.QuietTime)
@@ -549,7 +549,7 @@ func TestReview_DoesNotCountAsAReadingOfAnUndoneOne(t *testing.T) {
 // The order is read for the follow-up, and somebody reviews before that is on record.
 func TestReview_AtTheSameMomentDoesNotLoseAReading(t *testing.T) {
 	t.Parallel()
-	a := unfinished(t)
+	a := byHand(t)
 	path := corrected(t, a, "")
 	if err := a.Sim.Pay(bankMerchant, bankOrder); err != nil {
 		t.Fatal(err)

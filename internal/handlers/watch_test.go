@@ -16,8 +16,8 @@ import (
 	"correction-console/internal/wechat/simulator"
 )
 
-// unfinished is a console whose looking after is driven by hand.
-func unfinished(t *testing.T) *apptest.App {
+// byHand is a console whose reconciler is driven by hand.
+func byHand(t *testing.T) *apptest.App {
 	t.Helper()
 	a := apptest.Start(t, apptest.Options{Timeout: 700 * time.Millisecond})
 	if err := a.Service.StartReconciling(t.Context()); err != nil {
@@ -130,7 +130,7 @@ func TestUnknown_PageTellsWhatIsKnownAndWhatIsBeingDone(t *testing.T) {
 
 func TestBusy_RetryIsOfferedWhenItsTimeHasComeAndIsChained(t *testing.T) {
 	t.Parallel()
-	a := unfinished(t)
+	a := byHand(t)
 	path := corrected(t, a, simulator.Busy)
 	id := strings.TrimPrefix(path, "/corrections/")
 	at := record(t, a, path).Entered().At.Add(correction.ChargingWait)
@@ -173,7 +173,7 @@ func TestBusy_RetryIsOfferedWhenItsTimeHasComeAndIsChained(t *testing.T) {
 
 func TestApplied_IsFollowedUntilTheCustomerHasPaid(t *testing.T) {
 	t.Parallel()
-	a := unfinished(t)
+	a := byHand(t)
 	path := corrected(t, a, "")
 	page := a.As("lin").Get(path)
 	says(t, "following", page, "客户还没有付款", "最多 30 天", "下次自动核对", `data-live="done"`)
@@ -192,7 +192,7 @@ func TestApplied_IsFollowedUntilTheCustomerHasPaid(t *testing.T) {
 
 func TestPaidOld_ARefundIsListedUntilASupervisorHasSeenToIt(t *testing.T) {
 	t.Parallel()
-	a := unfinished(t)
+	a := byHand(t)
 	path := corrected(t, a, "")
 	if err := a.Sim.Reset(bankMerchant, bankOrder); err != nil {
 		t.Fatal(err)
@@ -254,7 +254,7 @@ func conflict(t *testing.T, a *apptest.App) string {
 
 func TestConflict_TwoSupervisorsSettleIt(t *testing.T) {
 	t.Parallel()
-	a := unfinished(t)
+	a := byHand(t)
 	path := conflict(t, a)
 	lin, zhou, qian := a.As("lin"), a.As("zhou"), a.As("qian")
 	page := lin.Get(path)
@@ -307,7 +307,7 @@ func TestConflict_TwoSupervisorsSettleIt(t *testing.T) {
 
 func TestConflict_NobodyChecksTheirOwn(t *testing.T) {
 	t.Parallel()
-	a := unfinished(t)
+	a := byHand(t)
 	zhou := a.As("zhou")
 	path := prepare(t, zhou, "10")
 	script(t, a, simulator.ErrorBefore, simulator.CallModify, 1)
@@ -324,7 +324,7 @@ func TestConflict_NobodyChecksTheirOwn(t *testing.T) {
 
 func TestAppliedLate_AlarmsAndIsSeenTo(t *testing.T) {
 	t.Parallel()
-	a := unfinished(t)
+	a := byHand(t)
 	path := corrected(t, a, simulator.ErrorBefore)
 	later(a, correction.QuietTime+time.Minute)
 	later(a, correction.QuietTime)
@@ -519,7 +519,7 @@ func TestOperations_JudgesWhatWasMeasured(t *testing.T) {
 
 func TestMetrics_CountWithoutNamingOrders(t *testing.T) {
 	t.Parallel()
-	a := unfinished(t)
+	a := byHand(t)
 	corrected(t, a, simulator.TimeoutBefore)
 	a.Health = correction.Health{Free: 1 << 30, MinFree: 2 << 30, Skew: -1500 * time.Millisecond, SkewAt: a.Clock.Now(), OnBackup: true, PublishedAt: a.Clock.Now().Add(-time.Minute)}
 	a.Clock.Advance(11 * time.Minute)

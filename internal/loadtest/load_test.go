@@ -121,11 +121,11 @@ func TestHostileLoad(t *testing.T) {
 	for _, d := range agents {
 		d.b.moved(p.url())
 	}
-	seen, unfinished := new(watch), make(chan struct{})
+	seen, watched := new(watch), make(chan struct{})
 	watching, unwatch := context.WithCancel(t.Context())
 	defer unwatch()
 	go func() {
-		defer close(unfinished)
+		defer close(watched)
 		seen.run(watching, p.Cmd.Process.Pid, folder)
 	}()
 	others, mine := cpu(), func() float64 {
@@ -156,7 +156,7 @@ func TestHostileLoad(t *testing.T) {
 	all.Wait()
 	took, pages := at.times()
 	unwatch()
-	<-unfinished
+	<-watched
 
 	// What is on record, and what WeChat knows.
 	if _, err := closing.signIn(ctx, c.Closing, password); err != nil { // a session ends when nothing is asked for long

@@ -14,7 +14,7 @@ import (
 var stylesheet []byte
 
 // pageDelay is how slow an answer is that was armed on the page as slow: long enough
-// to be unfinished.
+// to be watched.
 const pageDelay = 4 * time.Second
 
 type pageOrder struct {

@@ -71,7 +71,7 @@ var columnHeads = map[string]i18n.Text{
 	"note":      {ZH: "内部备注", EN: "Internal note"},
 }
 
-// Effective names the states in which a correction is in force.
+// Effective names the states in which a correction is effective.
 var Effective = i18n.Text{ZH: "已生效（含迟到）", EN: "Applied, late or not"}
 
 // conditionNames are the labels of the conditions.
